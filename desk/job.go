@@ -1,0 +1,23 @@
+package desk
+
+// Jobs are work that happens after a commit. Each is a value with a Kind, which is its name in the queue; jobs run at least once.
+
+// SendReply delivers the message to its recipients.
+type SendReply struct {
+	Message int64 `json:"message"`
+}
+
+// Kind is the job's name in the queue.
+func (SendReply) Kind() string { return "send_reply" }
+
+// VerifyDomains looks up the DNS records of every mail domain.
+type VerifyDomains struct{}
+
+// Kind is the job's name in the queue.
+func (VerifyDomains) Kind() string { return "verify_domains" }
+
+// Sweep removes what nobody will ask for again: stored objects without a row, uploads never attached, expired links, sessions and idempotency keys.
+type Sweep struct{}
+
+// Kind is the job's name in the queue.
+func (Sweep) Kind() string { return "sweep" }
