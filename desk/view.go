@@ -1,0 +1,255 @@
+package desk
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Contact is a person who writes to us.
+type Contact struct {
+	ID        int64     `json:"id" db:"id"`
+	Address   string    `json:"address" db:"address"`
+	Name      string    `json:"name" db:"name"`
+	CreatedAt time.Time `json:"created_at" db:"created_at"`
+}
+
+// Ticket is a conversation as lists and pages show it. Its ID is its number.
+type Ticket struct {
+	ID               int64      `json:"number" db:"id"`
+	Subject          string     `json:"subject" db:"subject"`
+	Status           Status     `json:"status" db:"status"`
+	Priority         Priority   `json:"priority" db:"priority"`
+	MailboxID        int64      `json:"mailbox_id" db:"mailbox_id"`
+	MailboxAddress   string     `json:"mailbox" db:"mailbox_address"`
+	MailboxName      string     `json:"mailbox_name" db:"mailbox_name"`
+	RequesterID      int64      `json:"requester_id" db:"requester_id"`
+	RequesterName    string     `json:"requester_name" db:"requester_name"`
+	RequesterAddress string     `json:"requester" db:"requester_address"`
+	AssigneeID       *int64     `json:"assignee_id" db:"assignee_id"`
+	AssigneeName     string     `json:"assignee_name" db:"assignee_name"`
+	Tags             []string   `json:"tags" db:"tags"`
+	Preview          string     `json:"preview" db:"preview"` // first words of the newest message
+	WaitingSince     *time.Time `json:"waiting_since" db:"waiting_since"`
+	HasAttachment    bool       `json:"has_attachment" db:"has_attachment"`
+	Unverified       bool       `json:"unverified" db:"unverified"`             // its newest mail proves no sender
+	NewParticipant   bool       `json:"new_participant" db:"new_participant"`   // somebody waits to be accepted
+	DeliveryProblem  bool       `json:"delivery_problem" db:"delivery_problem"` // a reply did not arrive
+	Suggested        *int64     `json:"suggested" db:"suggested"`               // 'perhaps #123'
+	MergedInto       *int64     `json:"merged_into" db:"merged_into"`
+	Follows          *int64     `json:"follows" db:"follows"` // the closed ticket that this one continues
+	CreatedAt        time.Time  `json:"created_at" db:"created_at"`
+	UpdatedAt        time.Time  `json:"updated_at" db:"updated_at"`
+	SolvedAt         *time.Time `json:"solved_at" db:"solved_at"`
+	ClosedAt         *time.Time `json:"closed_at" db:"closed_at"`
+}
+
+// Participant is a person on a ticket besides the requester.
+type Participant struct {
+	ContactID int64  `json:"contact_id" db:"contact_id"`
+	Address   string `json:"address" db:"address"`
+	Name      string `json:"name" db:"name"`
+	Pending   bool   `json:"pending" db:"pending"` // wrote with a token; an agent has not accepted them yet (T-STRANGER)
+}
+
+// MessageFacts is what a message carries besides its text. It is kept as one document since it is only ever shown whole.
+type MessageFacts struct {
+	ReplyTo    []Address       `json:"reply_to,omitempty"` // where an answer goes, when it is not From
+	Bcc        []Address       `json:"bcc,omitempty"`      // of a reply of ours: frozen, never in a header
+	Envelope   *Envelope       `json:"envelope,omitempty"`
+	Verdict    *Verdict        `json:"verdict,omitempty"`
+	Trust      Trust           `json:"trust,omitempty"`
+	Why        Why             `json:"why"`
+	Automatic  string          `json:"automatic,omitempty"`    // why it counts as automatic mail (T-OOO)
+	AsBcc      bool            `json:"received_bcc,omitempty"` // our address stood in no header (T-BCC)
+	SameID     int64           `json:"same_id,omitempty"`      // an earlier message with this Message-ID and other bytes (T-DUP-DIFF)
+	Stranger   bool            `json:"stranger,omitempty"`     // its sender was not on the ticket (T-STRANGER)
+	Events     []CalendarEvent `json:"events,omitempty"`
+	Signed     string          `json:"signed,omitempty"`
+	Encrypted  string          `json:"encrypted,omitempty"`
+	Problems   []string        `json:"problems,omitempty"` // what was odd about the mail
+	Remote     bool            `json:"remote_images,omitempty"`
+	References []string        `json:"references,omitempty"`
+	Event      *Event          `json:"event,omitempty"` // of a message of kind event
+}
+
+// Message is one entry of a conversation.
+type Message struct {
+	ID          int64           `json:"id" db:"id"`
+	TicketID    int64           `json:"ticket" db:"ticket_id"`
+	Kind        MessageKind     `json:"kind" db:"kind"`
+	AuthorID    *int64          `json:"author_id" db:"author_id"` // the user who wrote it, if one of ours
+	AuthorName  string          `json:"author_name" db:"author_name"`
+	FromName    string          `json:"-" db:"from_name"`
+	FromAddress string          `json:"-" db:"from_address"`
+	To          []Address       `json:"to" db:"to"`
+	Cc          []Address       `json:"cc" db:"cc"`
+	Subject     string          `json:"subject" db:"subject"`
+	MessageID   string          `json:"message_id" db:"message_id"` // without the angle brackets
+	At          time.Time       `json:"at" db:"at"`                 // place in the conversation
+	SentAt      *time.Time      `json:"sent_at" db:"sent_at"`       // the mail's own Date
+	Text        string          `json:"text" db:"text"`             // the new part
+	Quoted      string          `json:"quoted" db:"quoted"`         // the rest: signature and quoted history, folded on the page
+	HTML        string          `json:"html" db:"html"`             // sanitized
+	Facts       json.RawMessage `json:"-" db:"facts"`
+	HasOriginal bool            `json:"has_original" db:"has_original"`
+	SendAt      *time.Time      `json:"send_at" db:"send_at"` // a reply leaves then; until then it can be undone (T-UNDO)
+	Files       []FileInfo      `json:"attachments" db:"files"`
+	Deliveries  []Delivery      `json:"delivery" db:"deliveries"`
+}
+
+// Decode reads the message's facts; an unreadable document is an error of the program that wrote it.
+func (m Message) Decode() (facts MessageFacts, err error) {
+	if len(m.Facts) == 0 {
+		return facts, nil
+	}
+	err = json.Unmarshal(m.Facts, &facts)
+	return facts, err
+}
+
+// From is the address that the mail claims to be from.
+func (m Message) From() Address { return Address{Name: m.FromName, Addr: m.FromAddress} }
+
+// TicketQuery asks for tickets. The zero value asks for all that are not merged away, longest waiting first.
+type TicketQuery struct {
+	Statuses   []Status
+	AssigneeID int64 // 0: anybody
+	Unassigned bool
+	MailboxID  int64
+	Requester  string // an address
+	Tag        string
+	Text       string // search words and operators: see SearchTerms
+	Order      Order
+	Cursor     string // of the page before; empty: the first page
+	Limit      int    // at most 100; 0 means 25
+}
+
+// Order is how a list of tickets is sorted.
+type Order string
+
+const (
+	OrderWaiting Order = "waiting" // longest waiting first, then those that do not wait, newest change first
+	OrderNewest  Order = "newest"  // highest number first
+	OrderUpdated Order = "updated" // newest change first
+)
+
+// Page is one page of a list. Next is empty on the last one.
+type Page[T any] struct {
+	Items []T
+	Next  string
+}
+
+// ViewCounts says how many tickets stand in each of the views that everybody has.
+type ViewCounts struct {
+	Unassigned int64 `db:"unassigned"` // new and open, nobody's
+	Mine       int64 `db:"mine"`       // new, open and pending, the reader's
+	Open       int64 `db:"open"`       // new and open
+	Pending    int64 `db:"pending"`
+	Hold       int64 `db:"hold"`
+	Solved     int64 `db:"solved"`
+	Suspended  int64 `db:"suspended"`
+}
+
+// ReplyRequest is a public answer as the composer sends it.
+type ReplyRequest struct {
+	Ticket     int64
+	Answers    int64 // the message being answered; 0: the newest inbound one
+	Text       string
+	HTML       string // when given, sanitized and sent beside the text
+	To, Cc     []Address
+	Bcc        []Address
+	Uploads    []int64       // files uploaded before
+	Status     Status        // the ticket's status afterwards; empty: pending
+	LastSeen   int64         // newest message that the writer had on the page; 0: no check (T-STALE)
+	Undo       time.Duration // how long it can be undone; at most 30 s
+	Recipients Recipients
+}
+
+// Recipients says where the recipients of a reply come from.
+type Recipients int
+
+const (
+	ReplyAll Recipients = iota // from the message answered (T-RECIPIENTS)
+	AsGiven                    // exactly To, Cc and Bcc of the request
+)
+
+// NewTicket starts a conversation from our side.
+type NewTicket struct {
+	MailboxID int64
+	To, Cc    []Address // the first of To is the requester
+	Subject   string
+	Text      string
+	HTML      string
+	Uploads   []int64
+	Status    Status
+}
+
+// TicketChange is what shall be different; nil fields stay.
+type TicketChange struct {
+	Status   *Status
+	Priority *Priority
+	Assignee *int64 // 0 unassigns
+	Subject  *string
+	Tags     *[]string
+	AddTags  []string
+	DropTags []string
+}
+
+// Draft is an answer or note that is being written. There is one per user, ticket and kind.
+type Draft struct {
+	UserID    int64       `json:"-" db:"user_id"`
+	TicketID  int64       `json:"ticket" db:"ticket_id"`
+	Kind      MessageKind `json:"kind" db:"kind"`
+	Text      string      `json:"text" db:"text"`
+	To        []Address   `json:"to" db:"to"`
+	Cc        []Address   `json:"cc" db:"cc"`
+	Bcc       []Address   `json:"bcc" db:"bcc"`
+	Uploads   []int64     `json:"uploads" db:"uploads"`
+	Answers   int64       `json:"answers" db:"answers"`
+	UpdatedAt time.Time   `json:"updated_at" db:"updated_at"`
+}
+
+// SuspendedMail is a mail held back for a person to look at.
+type SuspendedMail struct {
+	ID         int64           `json:"id" db:"id"`
+	Cause      Cause           `json:"cause" db:"cause"`
+	Evidence   string          `json:"evidence" db:"evidence"`
+	From       string          `json:"from" db:"from_address"`
+	Subject    string          `json:"subject" db:"subject"`
+	Envelope   json.RawMessage `json:"-" db:"envelope"`
+	ReceivedAt time.Time       `json:"received_at" db:"received_at"`
+	Size       int64           `json:"size" db:"size"`
+}
+
+// AuditEntry is one change or sign-in, as it stands in the log.
+type AuditEntry struct {
+	ID      int64           `json:"id" db:"id"`
+	At      time.Time       `json:"at" db:"at"`
+	Actor   string          `json:"actor" db:"actor"` // an address, 'system', or 'mail'
+	ActorID *int64          `json:"actor_id" db:"actor_id"`
+	Via     string          `json:"via" db:"via"`
+	IP      string          `json:"ip" db:"ip"`
+	Action  string          `json:"action" db:"action"`   // ticket.status, user.add, …
+	Subject string          `json:"subject" db:"subject"` // what it was done to: ticket/12
+	Detail  json.RawMessage `json:"detail" db:"detail"`
+}
+
+// Token is an API token without its secret.
+type Token struct {
+	ID         int64      `json:"id" db:"id"`
+	UserID     int64      `json:"user_id" db:"user_id"`
+	UserEmail  string     `json:"user" db:"user_email"`
+	Name       string     `json:"name" db:"name"`
+	Scopes     []Scope    `json:"scopes" db:"scopes"`
+	CreatedAt  time.Time  `json:"created_at" db:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at" db:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at" db:"last_used_at"`
+	RevokedAt  *time.Time `json:"revoked_at" db:"revoked_at"`
+}
+
+// Outbound is a delivery in the list of all deliveries.
+type Outbound struct {
+	MessageID int64  `json:"message" db:"message_id"`
+	TicketID  int64  `json:"ticket" db:"ticket_id"`
+	Subject   string `json:"subject" db:"subject"`
+	Delivery
+}
