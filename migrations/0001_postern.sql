@@ -22,7 +22,7 @@ create table session (
     ip           text not null default '',
     user_agent   text not null default ''
 );
-create index session_user on session (user_id);
+create index session_user_id on session (user_id);
 
 create table login_link (
     token_hash bytea primary key,

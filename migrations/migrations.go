@@ -80,21 +80,23 @@ func open(pool *pgxpool.Pool) (*goose.Provider, error) {
 	return provider, nil
 }
 
+// upJobs runs the job queue's migrations, each in a transaction of its own: one of them uses an enum value that another adds, which PostgreSQL allows only after a commit.
 func upJobs(ctx context.Context, pool *pgxpool.Pool) error {
-	tx, err := pool.Begin(ctx)
+	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("migrations: jobs: %w", err)
 	}
-	defer func() { _ = tx.Rollback(ctx) }() // after a commit this does nothing
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, jobsLock); err != nil {
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, `select pg_advisory_lock($1)`, jobsLock); err != nil {
 		return fmt.Errorf("migrations: jobs: lock: %w", err)
 	}
+	defer func() { _, _ = conn.Exec(ctx, `select pg_advisory_unlock($1)`, jobsLock) }() // where it fails, the pool's end frees the lock
 	migrator, err := rivermigrate.New[pgx.Tx](riverpgxv5.New(pool), nil)
 	if err != nil {
 		return fmt.Errorf("migrations: jobs: %w", err)
 	}
-	if _, err := migrator.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil); err != nil {
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("migrations: jobs: %w", err)
 	}
-	return tx.Commit(ctx)
+	return nil
 }
