@@ -1,0 +1,210 @@
+package mailout
+
+import (
+	"bufio"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"postern/desk"
+	"postern/domains"
+)
+
+// Sender brings mails to the servers of their recipients. Its fields are set before the first use; it is then safe for use by several goroutines.
+type Sender struct {
+	Hostname  string // said in EHLO: our public name (RFC 5321 §4.1.1.1)
+	Resolver  domains.Resolver
+	MXPort    int        // 0: 25
+	Smarthost *Smarthost // nil: straight to the MX
+	Timeouts  Timeouts
+	Roots     *x509.CertPool        // whom to trust where a certificate is checked; nil: the system's
+	Allow     func(netip.Addr) bool // addresses that may be connected to; nil: all
+	Log       *slog.Logger          // nil: the default
+	Now       func() time.Time      // nil: time.Now; stamps outcomes, while deadlines follow the real clock
+}
+
+// Timeouts bound every step of a delivery. Zero fields take the value given here, which RFC 5321 §4.5.3.2 recommends where it says anything.
+type Timeouts struct {
+	Connect time.Duration // 30 s to connect to one address
+	Command time.Duration // 5 min for the greeting, each command, and the TLS handshake
+	Block   time.Duration // 3 min to send a block of the mail
+	Final   time.Duration // 10 min for the answer to the final dot
+}
+
+// Outgoing is one mail on its way to recipients that one connection can serve: those of one group made by Sender.Group.
+type Outgoing struct {
+	ID           string // for the logs
+	EnvelopeFrom string // where bounces go; empty is the null sender (RFC 5321 §4.5.5)
+	Recipients   []string
+	Size         int64 // octets that Open gives
+	Open         func() (io.ReadCloser, error)
+}
+
+// Group sorts recipients into those that travel together: by domain, or all together to the smarthost, and never more than any server takes at once.
+func (s *Sender) Group(recipients []string) [][]string {
+	var groups [][]string
+	where := map[string]int{}
+	for _, recipient := range recipients {
+		domain := desk.DomainOf(recipient)
+		if s.Smarthost != nil {
+			domain = ""
+		}
+		at, ok := where[domain]
+		if !ok || len(groups[at]) == pathLen {
+			at = len(groups)
+			where[domain] = at
+			groups = append(groups, nil)
+		}
+		groups[at] = append(groups[at], recipient)
+	}
+	return groups
+}
+
+// Deliver makes one attempt and returns what became of each recipient, in the order given: sent, deferred or bounced, with the host that answered last and its words (T-DELIVERY).
+// It tries hosts in turn until each recipient has an answer. It never returns early with less: when ctx ends, what is open is deferred. Attempts and NextAt are the caller's (see After).
+func (s *Sender) Deliver(ctx context.Context, m Outgoing) []desk.Delivery {
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	book := newLedger(m.Recipients)
+	if mail, failed := prepare(m, book); failed != nil {
+		book.settleAll(*failed)
+	} else {
+		s.tryHosts(ctx, mail, book)
+	}
+	return book.close(now())
+}
+
+// tryHosts works through the route.
+func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
+	if len(book.open()) == 0 {
+		return
+	}
+	hosts, failed := s.route(ctx, m.domain())
+	if failed != nil {
+		book.settleAll(*failed)
+		return
+	}
+	for _, host := range hosts {
+		addrs, failed := s.addresses(ctx, host)
+		if failed != nil {
+			book.suggest(place{host: host.name}, *failed)
+			continue
+		}
+		for _, addr := range addrs {
+			s.try(ctx, host, addr, m, book)
+			if len(book.open()) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// try makes one connection and one transaction, and says in the log how it went.
+func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m envelope, book *ledger) {
+	started := time.Now()
+	session, err := s.connect(ctx, host, addr)
+	where := place{host: host.name}
+	if err == nil {
+		where.tls = session.tls
+		session.transact(m, book)
+		session.quit()
+	} else {
+		book.suggest(where, answerOf(err, "talking to "+host.name))
+	}
+	log := s.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	log.InfoContext(ctx, "delivery attempt", "mail", m.ID, "domain", m.domain(), "host", host.name, "addr", addr, "tls", where.tls,
+		"recipients", len(m.paths), "undecided", len(book.open()), "took", time.Since(started).Round(time.Millisecond))
+}
+
+// envelope is an Outgoing whose addresses were read.
+type envelope struct {
+	Outgoing
+	from  string
+	paths []mailbox // by index of the recipient; zero where the address is none
+	utf8  bool      // an address or the header needs SMTPUTF8
+}
+
+// domain is where the mail goes: that of the first recipient with an address.
+func (m envelope) domain() string {
+	for _, path := range m.paths {
+		if path.domain != "" {
+			return path.domain
+		}
+	}
+	return ""
+}
+
+// prepare reads the addresses and the header. Recipients whose address is none are settled at once.
+func prepare(m Outgoing, book *ledger) (envelope, *answer) {
+	mail := envelope{Outgoing: m, paths: make([]mailbox, len(m.Recipients))}
+	if m.EnvelopeFrom != "" {
+		from, err := parseAddress(m.EnvelopeFrom)
+		if err != nil {
+			return mail, &answer{code: 550, text: "5.1.7 envelope sender: " + err.Error()}
+		}
+		mail.from, mail.utf8 = from.String(), from.utf8()
+	}
+	for i, recipient := range m.Recipients {
+		path, err := parseAddress(recipient)
+		if err != nil {
+			book.settle(i, place{}, answer{code: 550, text: "5.1.3 " + err.Error()})
+			continue
+		}
+		mail.paths[i] = path
+		mail.utf8 = mail.utf8 || path.utf8()
+	}
+	foreign, err := foreignHeader(m)
+	if err != nil {
+		return mail, &answer{code: 451, text: "4.3.0 reading the mail: " + err.Error()}
+	}
+	mail.utf8 = mail.utf8 || foreign
+	return mail, nil
+}
+
+// foreignHeader says whether the header holds anything but ASCII (RFC 6532): then only servers with SMTPUTF8 may get the mail.
+func foreignHeader(m Outgoing) (bool, error) {
+	r, err := m.Open()
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	lines := bufio.NewScanner(io.LimitReader(r, maxHeader))
+	for lines.Scan() && len(strings.TrimRight(lines.Text(), "\r")) > 0 {
+		if !isASCII(lines.Text()) {
+			return true, nil
+		}
+	}
+	return false, lines.Err()
+}
+
+func isASCII(text string) bool { return countForeign(text) == 0 }
+
+// answer is what a server said, or what we say in its place when it said nothing: the reply code, and the enhanced code with the words (RFC 3463).
+type answer struct {
+	code int
+	text string
+}
+
+func (a answer) String() string { return fmt.Sprintf("%d %s", a.code, a.text) }
+
+// state is what the first digit means (RFC 5321 §4.2.1). 4 is never treated as 5, nor the other way round.
+func (a answer) state() desk.DeliveryState {
+	switch a.code / 100 {
+	case 2:
+		return desk.DeliverySent
+	case 5:
+		return desk.DeliveryBounced
+	default:
+		return desk.DeliveryDeferred
+	}
+}
