@@ -1,0 +1,80 @@
+// Package config promises that what the operator wrote, as flags, in the environment or in a file, arrives as one checked struct, or as one line that says what is wrong.
+//
+// A flag wins over the environment, the environment over the file, the file over the default. The package reads nothing but what it is handed and the machine's name;
+// whether a server answers or a certificate is good is for `postern doctor` and the rooms that use it. No error of this package repeats a value that may hold a password.
+package config
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Settings is every setting of the program. The tags are for kong: they make the flags, the help, and, without the prefix POSTERN_, the keys of the file.
+type Settings struct {
+	Config kong.ConfigFlag `name:"config" env:"POSTERN_CONFIG" placeholder:"FILE" help:"TOML file of settings; its keys are the names of the variables in small letters without POSTERN_." group:"Settings"`
+
+	Data      string `name:"data" env:"POSTERN_DATA" default:"./data" placeholder:"DIR" help:"Keys, and in the embedded mode the database and the objects." group:"Settings"`
+	Hostname  string `name:"hostname" env:"POSTERN_HOSTNAME" placeholder:"NAME" help:"Name in the SMTP banner, HELO and Message-IDs; the machine's name unless given." group:"Settings"`
+	PublicURL string `name:"public-url" env:"POSTERN_PUBLIC_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The portal as people reach it; https turns on secure cookies and HSTS." group:"Settings"`
+
+	SMTPAddr  Listeners `name:"smtp-addr" env:"POSTERN_SMTP_ADDR" default:"127.0.0.1:2525" placeholder:"HOST:PORT,…" help:"SMTP listeners." group:"Listeners"`
+	SMTPProxy Networks  `name:"smtp-proxy" env:"POSTERN_SMTP_PROXY" placeholder:"CIDR,…" help:"Networks that may speak the PROXY protocol (v1, v2) to the SMTP listeners." group:"Listeners"`
+	HTTPAddr  Listener  `name:"http-addr" env:"POSTERN_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Portal and API." group:"Listeners"`
+	AdminAddr Listener  `name:"admin-addr" env:"POSTERN_ADMIN_ADDR" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"/metrics, /healthz, /readyz and /debug/pprof; keep it off public networks." group:"Listeners"`
+
+	TLSCert       string `name:"tls-cert" env:"POSTERN_TLS_CERT" placeholder:"FILE" help:"Certificate for STARTTLS and HTTPS, read again when it changes." group:"TLS"`
+	TLSKey        string `name:"tls-key" env:"POSTERN_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate." group:"TLS"`
+	ACME          Switch `name:"acme" env:"POSTERN_ACME" default:"off" placeholder:"on|off" help:"Obtain certificates by ACME for the host name and the public URL's host." group:"TLS"`
+	ACMEDirectory string `name:"acme-directory" env:"POSTERN_ACME_DIRECTORY" placeholder:"URL" help:"Directory of the ACME server; Let's Encrypt unless given." group:"TLS"`
+	ACMECA        string `name:"acme-ca" env:"POSTERN_ACME_CA" placeholder:"FILE" help:"Root certificate of a private ACME server." group:"TLS"`
+
+	DatabaseURL string `name:"database-url" env:"POSTERN_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, 15 or newer (postgres://…, several hosts allowed); embedded unless given." group:"Storage"`
+	AutoMigrate Switch `name:"auto-migrate" env:"POSTERN_AUTO_MIGRATE" default:"on" placeholder:"on|off" help:"Bring the schema up to date at start." group:"Storage"`
+	PGFetch     Switch `name:"pg-fetch" env:"POSTERN_PG_FETCH" default:"on" placeholder:"on|off" help:"Let the embedded mode fetch PostgreSQL when the machine has none." group:"Storage"`
+	S3Endpoint  string `name:"s3-endpoint" env:"POSTERN_S3_ENDPOINT" placeholder:"HOST:PORT" help:"Any S3-compatible store; embedded unless given." group:"Storage"`
+	S3Bucket    string `name:"s3-bucket" env:"POSTERN_S3_BUCKET" placeholder:"NAME" help:"Bucket for attachments and large originals." group:"Storage"`
+	S3Region    string `name:"s3-region" env:"POSTERN_S3_REGION" default:"us-east-1" placeholder:"NAME" help:"Region of the bucket." group:"Storage"`
+	S3AccessKey string `name:"s3-access-key" env:"POSTERN_S3_ACCESS_KEY" placeholder:"KEY" help:"Access key." group:"Storage"`
+	S3SecretKey string `name:"s3-secret-key" env:"POSTERN_S3_SECRET_KEY" placeholder:"KEY" help:"Secret key; better set by environment or file than by flag, which other users of the machine can see." group:"Storage"`
+	S3TLS       Switch `name:"s3-tls" env:"POSTERN_S3_TLS" default:"on" placeholder:"on|off" help:"Speak TLS to the store." group:"Storage"`
+	KeyFile     string `name:"key-file" env:"POSTERN_KEY_FILE" placeholder:"FILE" help:"Master keys that wrap every secret and attachment key; under the data folder unless given." group:"Storage"`
+
+	DNS        Servers `name:"dns" env:"POSTERN_DNS" placeholder:"HOST:PORT,…" help:"Resolvers to ask; the system's unless given." group:"Mail"`
+	Smarthost  string  `name:"smarthost" env:"POSTERN_SMARTHOST" placeholder:"URL" help:"Send through smtp://user:pass@host:587 or smtps://…; direct to MX unless given." group:"Mail"`
+	MXPort     uint16  `name:"mx-port" env:"POSTERN_MX_PORT" default:"25" placeholder:"PORT" help:"Port used for direct delivery." group:"Mail"`
+	MaxMessage Size    `name:"max-message" env:"POSTERN_MAX_MESSAGE" default:"50MiB" placeholder:"SIZE" help:"Largest message; more gets 552." group:"Mail"`
+	RspamdURL  string  `name:"rspamd-url" env:"POSTERN_RSPAMD_URL" placeholder:"URL" help:"Spam filter to ask." group:"Mail"`
+	Milters    Milters `name:"milters" env:"POSTERN_MILTERS" placeholder:"ADDR,…" help:"Mail filters to ask: unix:/path or inet:host:port." group:"Mail"`
+
+	Log      LogFormat `name:"log" env:"POSTERN_LOG" placeholder:"text|json" help:"Log format; text on a terminal, else json." group:"Logs"`
+	LogLevel LogLevel  `name:"log-level" env:"POSTERN_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error." group:"Logs"`
+}
+
+// Complete fills in what follows from the machine and from other settings, and checks the result.
+func (s Settings) Complete() (Settings, error) {
+	if s.Hostname == "" {
+		s.Hostname = machineName()
+	}
+	s.Hostname = clean(s.Hostname)
+	s.PublicURL = strings.TrimSuffix(s.PublicURL, "/")
+	s.KeyFile = cmp.Or(s.KeyFile, filepath.Join(s.Data, "keys", "master.keys"))
+	return s, s.Check()
+}
+
+// machineName is what the machine calls itself. Names that could not stand in the DNS, as containers sometimes have them, must not keep the program from starting: then it is localhost.
+func machineName() string {
+	name, err := os.Hostname()
+	if err != nil || !hostname(clean(name)) {
+		return "localhost"
+	}
+	return name
+}
+
+func clean(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
+
+// Secure says whether people reach the portal over TLS, so that cookies are marked secure and HSTS is sent.
+func (s Settings) Secure() bool { return strings.HasPrefix(s.PublicURL, "https://") }
