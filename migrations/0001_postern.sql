@@ -10,6 +10,7 @@ create table "user" (
     role          text not null check (role in ('owner', 'admin', 'agent', 'customer')),
     password_hash text,                                -- Argon2id in PHC form; null: signs in by link only
     created_at    timestamptz not null default now(),
+    last_seen_at  timestamptz,                         -- to the minute; null: has never signed in
     disabled_at   timestamptz
 );
 
@@ -30,6 +31,7 @@ create table login_link (
     expires_at timestamptz not null,
     used_at    timestamptz
 );
+create index login_link_user on login_link (user_id);
 
 create table login_failure (                           -- throttling: one row a wrong password, swept after an hour
     account text not null,                             -- canonical address as typed, known or not
@@ -50,6 +52,7 @@ create table api_token (
     last_used_at timestamptz,
     revoked_at   timestamptz
 );
+create index api_token_user on api_token (user_id);
 
 create table idempotency_key (
     user_id    bigint not null references "user" on delete cascade,
@@ -92,15 +95,17 @@ create table domain_key (
     public_key text not null,                          -- the p= of the DNS record
     private    bytea not null,                         -- PKCS #8, sealed
     created_at timestamptz not null default now(),
-    retired_at timestamptz,
+    seen_at    timestamptz,                            -- its record was found in the DNS for the first time: signs from then
+    retired_at timestamptz,                            -- signs no more; its record shall stay until then
     unique (domain_id, selector)
 );
 
 create table domain_record (                           -- what was found at the last look
     domain_id  bigint not null references domain on delete cascade,
     purpose    text not null,
+    name       text not null,
     record     jsonb not null,                         -- desk.Record
-    primary key (domain_id, purpose)
+    primary key (domain_id, purpose, name)             -- while keys are exchanged, one purpose has two names
 );
 
 create table mailbox (
