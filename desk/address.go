@@ -2,6 +2,7 @@ package desk
 
 import (
 	"strings"
+	"unicode"
 )
 
 // Address is a mailbox as it stands in a header: a display name, and an addr-spec (RFC 5322 §3.4). Addr is kept as written but for its domain, which is in lower case.
@@ -49,3 +50,24 @@ func (a Address) Label() string {
 
 // Is says whether two addresses name the same mailbox.
 func (a Address) Is(addr string) bool { return Canonical(a.Addr) == Canonical(addr) }
+
+// ValidAddress says whether text is a bare address that mail can be sent to: a dot-atom, which may hold letters of any script (RFC 6531 §3.3), and a domain, within the lengths of RFC 5321 §4.5.3.1.
+// Quoted local parts and address literals are left out on purpose: nobody gives them to people, and they are hard to tell from an attack.
+func ValidAddress(text string) bool {
+	local, domain := SplitAddress(text)
+	return dots(local, 64, ".!#$%&'*+/=?^_`{|}~-") && dots(domain, 253, ".-")
+}
+
+// dots says whether text is dot-separated parts of letters, digits and the given marks, at most so many bytes long.
+func dots(text string, most int, marks string) bool {
+	if text == "" || len(text) > most || text[0] == '.' || text[len(text)-1] == '.' || strings.Contains(text, "..") {
+		return false
+	}
+	for _, r := range text {
+		letter := unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
+		if !letter && !strings.ContainsRune(marks, r) {
+			return false
+		}
+	}
+	return true
+}
