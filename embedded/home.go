@@ -174,18 +174,18 @@ func placeElsewhere(o PostgresOptions, pg string, a account) error {
 	return nil
 }
 
-// lockHome takes the folder for this process. The kernel frees it when we end, however we end.
-func lockHome(h home) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(h.root, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+// lockFolder takes a folder for this process. The kernel frees it when we end, however we end.
+func lockFolder(dir string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock database folder: %w", err)
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another instance is using %s: stop it, or choose another data folder", h.root)
+			return nil, fmt.Errorf("another instance is using %s: stop it, or choose another data folder", dir)
 		}
-		return nil, fmt.Errorf("lock %s: %w", h.root, err)
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	return lock, nil
 }

@@ -79,7 +79,7 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockHome(home)
+	lock, err := lockFolder(home.root)
 	if err != nil {
 		return nil, err
 	}
