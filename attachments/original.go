@@ -1,12 +1,12 @@
 package attachments
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -40,22 +40,41 @@ var (
 	}}
 )
 
-// SealSmall packs and seals the bytes of a mail under a key of its own (AES-256-GCM), which it wraps with the keyset for the given context, for instance "original/12".
-// Deleting the wrapped key makes every copy of the sealed bytes unreadable.
-func SealSmall(keys *secret.Keyset, context string, plain []byte) (dek, sealed []byte, err error) {
+// Packed is a small original, packed and sealed, whose key is not wrapped yet: the row that it belongs to, and so the context of the wrapping, is known later.
+type Packed struct {
+	Sealed []byte
+	key    []byte
+}
+
+// PackSmall packs the bytes of a mail and seals them under a key of their own (AES-256-GCM).
+func PackSmall(plain []byte) (Packed, error) {
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
-		return nil, nil, fmt.Errorf("attachments: key of an original: %w", err)
+		return Packed{}, fmt.Errorf("attachments: key of an original: %w", err)
 	}
 	aead, err := onceKey(key)
 	if err != nil {
-		return nil, nil, err
+		return Packed{}, err
 	}
 	packer := packers.Get().(*zstd.Encoder)
 	defer packers.Put(packer)
 	packed := packer.EncodeAll(plain, make([]byte, 0, len(plain)/2+64))
-	dek, _ = keys.Seal(context, key)
-	return dek, aead.Seal(packed[:0], make([]byte, aead.NonceSize()), packed, nil), nil
+	return Packed{Sealed: aead.Seal(packed[:0], make([]byte, aead.NonceSize()), packed, nil), key: key}, nil
+}
+
+// SealKey wraps the key with the keyset for the given context, for instance "original/12". Deleting the wrapped key makes every copy of the sealed bytes unreadable.
+func (p Packed) SealKey(keys *secret.Keyset, context string) (dek []byte) {
+	dek, _ = keys.Seal(context, p.key)
+	return dek
+}
+
+// SealSmall does both steps for an original whose row is known.
+func SealSmall(keys *secret.Keyset, context string, plain []byte) (dek, sealed []byte, err error) {
+	packed, err := PackSmall(plain)
+	if err != nil {
+		return nil, nil, err
+	}
+	return packed.SealKey(keys, context), packed.Sealed, nil
 }
 
 // OpenSmall gives back what SealSmall took.
@@ -78,7 +97,7 @@ func OpenSmall(keys *secret.Keyset, context string, dek, sealed []byte) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return bytes.Clip(plain), nil
+	return slices.Clip(plain), nil
 }
 
 // onceKey makes the cipher of a key that seals exactly one value: only therefore may its nonce be constant.

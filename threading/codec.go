@@ -48,7 +48,7 @@ func (c *Codec) read(token string) (message int64, ok bool) {
 		return 0, false
 	}
 	raw, err := letters.DecodeString(tag)
-	if err != nil || len(raw) != tagBytes || !c.keys.CheckMAC(purpose, key, []byte(id), raw) {
+	if err != nil || len(tag) != letters.EncodedLen(tagBytes) || !c.keys.CheckMAC(purpose, key, []byte(id), raw) {
 		return 0, false
 	}
 	return decode(id)
@@ -119,3 +119,6 @@ func decode(s string) (int64, bool) {
 	n := int64(binary.BigEndian.Uint64(whole[:]))
 	return n, n > 0
 }
+
+// Hostname is the name in which our Message-IDs end.
+func (c *Codec) Hostname() string { return c.hostname }

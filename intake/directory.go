@@ -1,0 +1,139 @@
+package intake
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"postern/desk"
+	"postern/store"
+	"postern/threading"
+)
+
+// Directory knows in memory which addresses are ours, so that RCPT costs no query. It is read anew when mailboxes, domains or people change.
+type Directory struct {
+	store *store.Store
+	codec *threading.Codec
+	book  atomic.Pointer[book]
+}
+
+// book is one state of the directory; it never changes.
+type book struct {
+	mailboxes map[string]store.BookedMailbox // by canonical address
+	byDomain  map[string]int64               // the oldest mailbox of each domain
+	oldest    int64
+	staff     map[string]bool
+	domains   map[string]bool
+}
+
+// NewDirectory reads the directory once.
+func NewDirectory(ctx context.Context, st *store.Store, codec *threading.Codec) (*Directory, error) {
+	d := &Directory{store: st, codec: codec}
+	return d, d.Reload(ctx)
+}
+
+// Reload reads it again.
+func (d *Directory) Reload(ctx context.Context) error {
+	read, err := d.store.AddressBook(ctx)
+	if err != nil {
+		return err
+	}
+	b := &book{mailboxes: map[string]store.BookedMailbox{}, byDomain: map[string]int64{}, staff: map[string]bool{}, domains: map[string]bool{}}
+	for _, mailbox := range read.Mailboxes {
+		b.mailboxes[mailbox.Address] = mailbox
+		domain := desk.DomainOf(mailbox.Address)
+		if mailbox.Removed {
+			continue
+		}
+		b.domains[domain] = true
+		if b.byDomain[domain] == 0 {
+			b.byDomain[domain] = mailbox.ID
+		}
+		if b.oldest == 0 {
+			b.oldest = mailbox.ID
+		}
+	}
+	for _, address := range read.Staff {
+		b.staff[address] = true
+	}
+	for _, domain := range read.Domains {
+		b.domains[domain] = true
+	}
+	d.book.Store(b)
+	return nil
+}
+
+// Recipient says whether mail to the address is taken: a mailbox, with or without a subaddress; a reply address of ours, even of a mailbox that was removed since its
+// conversations go on; or the postmaster of a domain of ours (RFC 5321 §4.5.1).
+func (d *Directory) Recipient(_ context.Context, addr string) (bool, error) {
+	return d.mailbox(addr) != 0, nil
+}
+
+// mailbox resolves an address to the mailbox that takes its mail; 0 if it is not ours.
+func (d *Directory) mailbox(addr string) int64 {
+	b := d.book.Load()
+	addr = desk.Canonical(addr)
+	if mailbox, ok := b.mailboxes[addr]; ok && !mailbox.Removed {
+		return mailbox.ID
+	}
+	for base := addr; ; { // support+sales+token@ belongs to the longest name that is a mailbox
+		cut := strings.LastIndexByte(base, '+')
+		local, domain := desk.SplitAddress(base)
+		if cut <= 0 || cut >= len(local) {
+			break
+		}
+		base = local[:cut] + "@" + domain
+		mailbox, ok := b.mailboxes[base]
+		if !ok {
+			continue
+		}
+		if _, _, signed := d.codec.ParseAddress(addr); !mailbox.Removed || signed {
+			return mailbox.ID
+		}
+		return 0
+	}
+	if local, domain := desk.SplitAddress(addr); local == "postmaster" && (b.domains[domain] || domain == d.codec.Hostname()) {
+		if id := b.byDomain[domain]; id != 0 {
+			return id
+		}
+		return b.oldest
+	}
+	return 0
+}
+
+// mailboxes lists ours among the recipients, the primary first: the first of ours in To, then Cc, then in the order of RCPT (T-TWO-INBOX). asBcc says that no header
+// names any of them (T-BCC).
+func (d *Directory) mailboxes(recipients []string, named []desk.Address) (ids []int64, asBcc bool) {
+	taken := map[int64]bool{}
+	for _, addr := range recipients {
+		if id := d.mailbox(addr); id != 0 {
+			taken[id] = true
+		}
+	}
+	add := func(addr string) bool {
+		id := d.mailbox(addr)
+		if id == 0 || !taken[id] {
+			return false
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+		return true
+	}
+	asBcc = true
+	for _, person := range named {
+		if add(person.Addr) {
+			asBcc = false
+		}
+	}
+	for _, addr := range recipients {
+		add(addr)
+	}
+	return ids, asBcc
+}
+
+func (d *Directory) isStaff(addr string) bool { return d.book.Load().staff[addr] }
+
+// isMailbox says whether the address is a mailbox of ours or a reply address of one.
+func (d *Directory) isMailbox(addr string) bool { return d.mailbox(addr) != 0 }

@@ -1,0 +1,178 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"postern/desk"
+	"postern/store"
+)
+
+const (
+	largest    = 256              // mails in one transaction: bounds its memory and what a failure repeats
+	filingTime = 60 * time.Second // for one transaction; a database that takes longer is not there
+)
+
+// errStopped is what mails get that come after Run has ended.
+var errStopped = errors.New("intake: stopped")
+
+// groups commits mails together: while one group is being committed the next gathers. There is no timer and no size to tune; at one mail a minute a group is one mail.
+type groups struct {
+	store   *store.Store
+	waiting chan *ticketing
+	stopped chan struct{}
+	grouped func(mails int, took time.Duration)
+}
+
+// ticketing is a mail that waits for its place.
+type ticketing struct {
+	mail    *mail
+	outcome desk.Outcome
+	err     error
+	done    chan struct{}
+}
+
+func newGroups(st *store.Store, grouped func(int, time.Duration)) *groups {
+	if grouped == nil {
+		grouped = func(int, time.Duration) {}
+	}
+	return &groups{store: st, waiting: make(chan *ticketing, largest), stopped: make(chan struct{}), grouped: grouped}
+}
+
+// file puts the mail into the next group and waits for its commit. If ctx ends first the mail may still be filed: its sender will send it again, and it will be known again.
+func (g *groups) file(ctx context.Context, m *mail) (desk.Outcome, error) {
+	one := &ticketing{mail: m, done: make(chan struct{})}
+	select {
+	case g.waiting <- one:
+	case <-ctx.Done():
+		return desk.Outcome{}, fmt.Errorf("intake: wait for a place in a group: %w", ctx.Err())
+	case <-g.stopped:
+		return desk.Outcome{}, errStopped
+	}
+	select {
+	case <-one.done:
+		return one.outcome, one.err
+	case <-ctx.Done():
+		return desk.Outcome{}, fmt.Errorf("intake: wait for the commit: %w", ctx.Err())
+	case <-g.stopped:
+		return desk.Outcome{}, errStopped
+	}
+}
+
+// run commits group after group until ctx ends and nobody waits any more.
+func (g *groups) run(ctx context.Context) {
+	defer close(g.stopped)
+	for {
+		select {
+		case first := <-g.waiting:
+			g.commit(g.gather(first))
+		case <-ctx.Done():
+			for {
+				select {
+				case first := <-g.waiting:
+					g.commit(g.gather(first))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather takes everybody who waits at this moment.
+func (g *groups) gather(first *ticketing) []*ticketing {
+	group := []*ticketing{first}
+	for len(group) < largest {
+		select {
+		case next := <-g.waiting:
+			group = append(group, next)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit files a group. When that fails, each mail is tried by itself, so that one which cannot be stored does not take others along; when the database is gone
+// all of them fail, and their senders come back.
+func (g *groups) commit(group []*ticketing) {
+	start := time.Now()
+	err := g.attempt(group)
+	switch {
+	case err == nil:
+	case len(group) > 1 && store.IsData(err):
+		for _, one := range group {
+			one.err = g.attempt([]*ticketing{one})
+		}
+	default:
+		for _, one := range group {
+			one.err = err
+		}
+	}
+	g.grouped(len(group), time.Since(start))
+	for _, one := range group {
+		close(one.done)
+	}
+}
+
+func (g *groups) attempt(group []*ticketing) (err error) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = fmt.Errorf("intake: planning failed inside the program: %v", caught)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), filingTime) // not the sender's: a commit under way is finished
+	defer cancel()
+	mails := make([]*mail, len(group))
+	for i, one := range group {
+		mails[i] = one.mail
+	}
+	var outcomes []desk.Outcome
+	err = g.store.FileMails(ctx, ask(mails), func(found store.Found) (*store.Filing, error) {
+		plan := newPlan(found)
+		for _, m := range mails {
+			if err := plan.add(m); err != nil {
+				return nil, err
+			}
+		}
+		outcomes = plan.outcomes
+		return plan.finish(), nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, one := range group {
+		one.outcome = outcomes[i]
+	}
+	return nil
+}
+
+// ask collects what the whole group has to look up.
+func ask(mails []*mail) store.Lookup {
+	var ask store.Lookup
+	for _, m := range mails {
+		ask.Need.Originals++
+		ask.Need.Suspended++
+		if m.hold.cause != "" || m.automatic() != "" {
+			ask.Digests = append(ask.Digests, m.digest)
+		}
+		if m.hold.cause != "" {
+			continue
+		}
+		ask.Need.Tickets++
+		ask.Need.Messages += 2 // itself, and the line that says what it changed
+		ask.Keys = append(append(ask.Keys, m.key()), m.answers...)
+		for _, mark := range m.clues.Tokens {
+			ask.Messages = append(ask.Messages, mark.Message)
+		}
+		for _, mark := range m.clues.OurIDs {
+			ask.Messages = append(ask.Messages, mark.Message)
+		}
+		if m.clues.Number != 0 {
+			ask.Numbers = append(ask.Numbers, m.clues.Number)
+		}
+	}
+	return ask
+}

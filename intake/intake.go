@@ -1,0 +1,118 @@
+// Package intake is the one way in for a mail: from SMTP, from postern ingest, or from the suspended mail that somebody released.
+//
+// When Accept returns without an error, the mail is durable and has exactly one end state: on a ticket, a duplicate of one that is, or suspended for a person to look at.
+// No mail can hold up another: what cannot be read is suspended with its original, and what cannot be stored is an error for its own sender only.
+// The package knows neither SMTP nor HTTP, and holds no SQL.
+package intake
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"postern/attachments"
+	"postern/desk"
+	"postern/mailauth"
+	"postern/mailtext"
+	"postern/secret"
+	"postern/store"
+	"postern/threading"
+)
+
+// patience is how long one mail may take from its last byte to its end state; its sender is told to come back after that.
+const patience = 2 * time.Minute
+
+// uploads is how many files go to the bucket at the same time: each holds a buffer of some MiB.
+const uploads = 6
+
+// Config is what an Intake works with.
+type Config struct {
+	Store    *store.Store
+	Keys     *secret.Keyset
+	Bucket   *attachments.Bucket
+	Checker  *mailauth.Checker
+	Hostname string // of our Message-IDs
+	Log      *slog.Logger
+	Observe  func(desk.Outcome, error) // told of every mail; may be nil
+	Grouped  func(mails int, took time.Duration)
+}
+
+// Intake takes mail in. It is safe for concurrent use.
+type Intake struct {
+	cfg       Config
+	codec     *threading.Codec
+	directory *Directory
+	groups    *groups
+	uploads   chan struct{}
+}
+
+// New makes an Intake. Run must be running for Accept to return.
+func New(cfg Config, directory *Directory) *Intake {
+	codec := threading.NewCodec(cfg.Keys, cfg.Hostname)
+	in := &Intake{cfg: cfg, codec: codec, directory: directory, uploads: make(chan struct{}, uploads)}
+	in.groups = newGroups(cfg.Store, cfg.Grouped)
+	return in
+}
+
+// Run commits groups of mails until ctx ends; mails that wait then are still filed.
+func (in *Intake) Run(ctx context.Context) { in.groups.run(ctx) }
+
+// Accept takes a mail over: raw is the mail as received, trace fields first. An error means that it was not taken and that its sender shall try again.
+// raw may be closed as soon as Accept returns.
+func (in *Intake) Accept(ctx context.Context, env desk.Envelope, raw *io.SectionReader) (outcome desk.Outcome, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	defer func() {
+		if in.cfg.Observe != nil {
+			in.cfg.Observe(outcome, err)
+		}
+	}()
+	mail, err := in.prepare(ctx, env, raw)
+	if err != nil {
+		return desk.Outcome{}, err
+	}
+	outcome, err = in.groups.file(ctx, mail)
+	if store.IsData(err) { // something in it cannot be stored as it stands: that must not lose it (T-POISON)
+		in.cfg.Log.Error("a mail could not be filed and is suspended", "session", env.Session, "error", err)
+		outcome, err = in.groups.file(ctx, mail.unprocessable(fmt.Sprintf("The database refused it: %v", err)))
+	}
+	if err == nil && (outcome.Disposition == desk.Duplicate || outcome.Disposition == desk.Suspended) {
+		in.discard(mail) // after an error nobody knows whether the group was committed: the sweep finds objects that no row names
+	}
+	return outcome, err
+}
+
+// discard removes the uploaded files of a mail that did not become a message.
+func (in *Intake) discard(mail *mail) {
+	var keys []string
+	for _, file := range mail.files {
+		keys = append(keys, file.ObjectKey)
+	}
+	if mail.original.ObjectKey != nil && !mail.originalKept {
+		keys = append(keys, *mail.original.ObjectKey)
+	}
+	if len(keys) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := in.cfg.Bucket.Remove(ctx, keys...); err != nil {
+		in.cfg.Log.Warn("objects of a mail that was not filed stay until the next sweep", "objects", len(keys), "error", err)
+	}
+}
+
+// read is mailtext.Read under this package's promise: whatever it does, the mail lives on.
+func read(ctx context.Context, raw *io.SectionReader) (parsed *mailtext.Mail, problem string) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			parsed, problem = nil, fmt.Sprintf("Reading it failed inside the program: %v", caught)
+		}
+	}()
+	parsed, err := mailtext.Read(ctx, raw, mailtext.Limits{})
+	if err != nil {
+		return nil, err.Error()
+	}
+	return parsed, ""
+}

@@ -1,0 +1,242 @@
+package intake
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"postern/attachments"
+	"postern/desk"
+	"postern/mailtext"
+	"postern/store"
+	"postern/threading"
+)
+
+// mail is one mail on its way to its group: everything that needs bytes, keys or the bucket is done; only its place is open.
+type mail struct {
+	env       desk.Envelope
+	at        time.Time
+	verdict   desk.Verdict
+	parsed    *mailtext.Mail // nil: unreadable
+	from      desk.Address   // canonical
+	messageID string         // its own, or one made from its bytes
+	keyed     bool           // the id may tell the same mail from another (see identify)
+	digest    []byte
+	mailboxes []int64        // of ours, the primary first
+	others    []desk.Address // in To and Cc, without ours
+	asBcc     bool
+	evidence  threading.Mail
+	clues     threading.Clues
+	answers   [][16]byte // keys of the foreign ids that it names
+	hold      hold
+	words     []string
+
+	original     store.OriginalRow
+	originalKept bool // set once a row names the object
+	files        []store.FileRow
+	keepOriginal func(id int64) (store.OriginalRow, error)
+}
+
+// prepare does all work on a mail that does not need its group.
+func (in *Intake) prepare(ctx context.Context, env desk.Envelope, raw *io.SectionReader) (*mail, error) {
+	m := &mail{env: env, at: env.ReceivedAt}
+	m.verdict = in.cfg.Checker.Check(ctx, env, raw)
+	parsed, problem := read(ctx, raw)
+	m.parsed = parsed
+	print, err := fingerprint(raw)
+	if err != nil {
+		return nil, fmt.Errorf("intake: read the mail again: %w", err)
+	}
+	in.identify(m, print)
+	named := m.named()
+	m.mailboxes, m.asBcc = in.directory.mailboxes(env.Recipients, named)
+	for _, person := range named {
+		if !in.directory.isMailbox(person.Addr) {
+			m.others = append(m.others, person)
+		}
+	}
+	m.evidence = m.asEvidence()
+	m.clues = in.codec.Read(m.evidence)
+	for _, id := range m.clues.Foreign {
+		m.answers = append(m.answers, threading.Key(id))
+	}
+	m.hold = screen(view{
+		Unreadable: problem, From: m.from.Addr, FromAgent: in.directory.isStaff(m.from.Addr), FromUs: in.directory.isMailbox(m.from.Addr),
+		Loops: m.loops(), Hostname: in.cfg.Hostname, NoMailbox: len(m.mailboxes) == 0, Source: env.Source,
+	})
+	if err := in.keepOriginal(ctx, m, raw); err != nil {
+		return nil, err
+	}
+	if m.hold.cause == "" && len(parsed.Files) > 0 {
+		if err := in.keepFiles(ctx, m, raw); err != nil {
+			in.discard(m)
+			return nil, err
+		}
+	}
+	if parsed != nil {
+		text := parsed.Text
+		if len(m.clues.Foreign)+len(m.clues.OurIDs)+len(m.clues.Tokens) > 0 {
+			text = m.body().text // an answer: what it quotes is found where it was written
+		}
+		m.words = mailtext.Lexemes(strings.Join([]string{parsed.Subject, m.from.Name, m.from.Addr, text}, "\n"))
+	}
+	return m, nil
+}
+
+// identify finds who the mail says that it is from, and by which id it is known.
+func (in *Intake) identify(m *mail, print prints) {
+	m.digest = print.content
+	if m.parsed != nil {
+		m.messageID = m.parsed.MessageID
+		if len(m.parsed.From) > 0 {
+			m.from = m.parsed.From[0]
+		} else if m.parsed.Sender != nil {
+			m.from = *m.parsed.Sender
+		}
+	}
+	if m.from.Addr == "" {
+		m.from.Addr = m.env.MailFrom
+	}
+	if m.from.Addr == "" {
+		m.from.Addr = "unknown@invalid" // RFC 2606 §2: nobody's address, and nobody's identity
+	}
+	m.from.Addr = desk.Canonical(m.from.Addr)
+	m.keyed = true
+	if m.messageID == "" {
+		// A missing id is no key for anything. Bytes that carry a Date or a trace of their way are a mail of their own, and coming again they are the same one
+		// tried twice; without either, two equal mails may well be two (an alarm that always says the same), so each gets an id of its own.
+		m.messageID = hex.EncodeToString(print.whole[:16]) + "@synthetic." + in.cfg.Hostname
+		m.digest = print.whole
+		if m.keyed = print.dated; !m.keyed {
+			m.messageID = fmt.Sprintf("%x.%d@synthetic.%s", print.whole[:8], m.at.UnixNano(), in.cfg.Hostname)
+		}
+	}
+}
+
+// named is everybody in To and Cc.
+func (m *mail) named() []desk.Address {
+	if m.parsed == nil {
+		return nil
+	}
+	return slices.Concat(m.parsed.To, m.parsed.Cc)
+}
+
+func (m *mail) loops() []string {
+	if m.parsed == nil {
+		return nil
+	}
+	return m.parsed.Loop
+}
+
+// asEvidence shows the mail to threading.
+func (m *mail) asEvidence() threading.Mail {
+	mail := threading.Mail{
+		MessageID: m.messageID, From: m.from.Addr, Mailboxes: m.mailboxes, ReceivedAt: m.at,
+		Addresses: slices.Clone(m.env.Recipients), Automatic: m.automatic() != "",
+	}
+	for _, person := range m.others {
+		mail.People = append(mail.People, desk.Canonical(person.Addr))
+	}
+	if m.parsed != nil {
+		mail.InReplyTo, mail.References, mail.Subject = m.parsed.InReplyTo, m.parsed.References, m.parsed.Subject
+		for _, person := range m.named() {
+			mail.Addresses = append(mail.Addresses, person.Addr)
+		}
+		mail.Addresses = append(mail.Addresses, m.parsed.DeliveredTo...)
+		mail.Verified = m.verdict.Verified(m.parsed.OneFrom)
+	}
+	return mail
+}
+
+// automatic says why the mail counts as written by a machine; empty when a person wrote it (T-OOO).
+func (m *mail) automatic() string {
+	switch {
+	case m.parsed != nil && m.parsed.Automatic != "":
+		return m.parsed.Automatic
+	case m.env.MailFrom == "" && m.env.Source == desk.FromSMTP:
+		return "null return path"
+	default:
+		return ""
+	}
+}
+
+// keepOriginal seals the mail's bytes. Small ones travel with the rows; large ones go to the bucket now. The context of the key is the row's id, known only in the group.
+func (in *Intake) keepOriginal(ctx context.Context, m *mail, raw *io.SectionReader) error {
+	m.original.Size = raw.Size()
+	if raw.Size() > attachments.SmallOriginal {
+		object, err := in.upload(ctx, io.NewSectionReader(raw, 0, raw.Size()), raw.Size())
+		if err != nil {
+			return fmt.Errorf("intake: keep the original: %w", err)
+		}
+		m.original.ObjectKey, m.original.DEK = &object.Key, object.DEK
+		m.keepOriginal = func(int64) (store.OriginalRow, error) { m.originalKept = true; return m.original, nil }
+		return nil
+	}
+	plain := make([]byte, raw.Size())
+	if _, err := raw.ReadAt(plain, 0); err != nil && err != io.EOF {
+		return fmt.Errorf("intake: read the original: %w", err)
+	}
+	packed, err := attachments.PackSmall(plain)
+	if err != nil {
+		return err
+	}
+	m.keepOriginal = func(id int64) (store.OriginalRow, error) {
+		row := m.original
+		row.DEK, row.Sealed = packed.SealKey(in.cfg.Keys, fmt.Sprintf("original/%d", id)), packed.Sealed
+		return row, nil
+	}
+	return nil
+}
+
+// keepFiles streams the mail's files into the bucket.
+func (in *Intake) keepFiles(ctx context.Context, m *mail, raw *io.SectionReader) error {
+	return mailtext.EachFile(ctx, raw, m.parsed, func(file mailtext.File, content io.Reader) error {
+		object, err := in.upload(ctx, content, file.Size)
+		if err != nil {
+			return fmt.Errorf("intake: keep file %d of the mail: %w", file.Index, err)
+		}
+		m.files = append(m.files, store.FileRow{
+			Info: desk.FileInfo{
+				Name: file.Name, MediaType: file.MediaType, Size: object.Size, Inline: file.Inline,
+				ContentID: file.ContentID, Origin: file.Origin, Description: file.Description,
+			},
+			ObjectKey: object.Key, DEK: object.DEK, SHA256: object.SHA256,
+		})
+		return nil
+	})
+}
+
+func (in *Intake) upload(ctx context.Context, content io.Reader, size int64) (attachments.Object, error) {
+	select {
+	case in.uploads <- struct{}{}:
+		defer func() { <-in.uploads }()
+	case <-ctx.Done():
+		return attachments.Object{}, ctx.Err()
+	}
+	return in.cfg.Bucket.Put(ctx, content, size)
+}
+
+// unprocessable is the same mail, to be suspended.
+func (m *mail) unprocessable(evidence string) *mail {
+	held := *m
+	held.hold = hold{cause: desk.CauseUnprocessable, evidence: evidence}
+	if held.parsed != nil { // words that the database refused must not come back in the entry
+		held.parsed = &mailtext.Mail{Subject: clean(held.parsed.Subject)}
+	}
+	held.from.Addr = clean(held.from.Addr)
+	return &held
+}
+
+// clean keeps what any database takes.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0xFFFD {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}

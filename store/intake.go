@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"postern/desk"
+)
+
+// Intake is written for speed: a whole group of mails is one transaction of two round trips (three when a mail answers something), and every statement
+// takes arrays. Nothing here decides anything: the plan is made by a pure function between the look-up and the writing.
+
+// Lookup is what a group of mails asks before its plan can be made.
+type Lookup struct {
+	Keys     [][16]byte // Message-IDs that the mails bear or name
+	Messages []int64    // messages of ours that tokens and signed Message-IDs name
+	Numbers  []int64    // ticket numbers in subjects
+	Digests  [][]byte   // of mails that may be suspended, to know them again
+	Need     Numbers    // how many fresh numbers the plan may use
+}
+
+// Numbers is how many rows of each kind need an id before they are written, since other rows of the same plan refer to them.
+type Numbers struct{ Tickets, Messages, Originals, Suspended int }
+
+// Found is the answer to a Lookup.
+type Found struct {
+	Keys      []KeyRow
+	Messages  map[int64]int64 // message → ticket
+	Tickets   []TicketState
+	Suspended map[string]int64 // digest → entry
+
+	TicketIDs, MessageIDs, OriginalIDs, SuspendedIDs []int64
+}
+
+// KeyRow is one Message-ID that a message bears or names.
+type KeyRow struct {
+	Key       [16]byte `db:"key"`
+	Message   int64    `db:"message"`
+	TicketID  int64    `db:"ticket_id"`
+	MailboxID int64    `db:"mailbox_id"`
+	Named     bool     `db:"named"`
+	Digest    []byte   `db:"digest"`
+}
+
+// TicketState is what threading has to know of a ticket. The row stays locked until the plan is written.
+type TicketState struct {
+	ID        int64       `db:"id"`
+	Status    desk.Status `db:"status"`
+	ClosedAt  *time.Time  `db:"closed_at"`
+	MergedTo  *int64      `db:"merged_into"`
+	MailboxID int64       `db:"mailbox_id"`
+	Requester string      `db:"requester"`
+	Mailboxes []int64     `db:"mailboxes"`
+	People    []string    `db:"people"`
+}
+
+// FileMails looks up what a group of mails needs, has plan decide, and writes the result, in one transaction. When it returns nil everything is durable.
+func (s *Store) FileMails(ctx context.Context, ask Lookup, plan func(Found) (*Filing, error)) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("store: intake: %w", err)
+	}
+	defer conn.Release()
+	done := false
+	defer func() {
+		if !done {
+			abandon(conn.Conn())
+		}
+	}()
+	found, err := lookUp(ctx, conn.Conn(), ask)
+	if err != nil {
+		return err
+	}
+	filing, err := plan(found)
+	if err != nil {
+		return err
+	}
+	if err := filing.write(ctx, conn.Conn()); err != nil {
+		return err
+	}
+	done = true
+	return nil
+}
+
+// abandon ends a transaction that will not be written. The error of a connection that is gone needs no answer: its transaction is gone with it.
+func abandon(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, _ = conn.Exec(ctx, `rollback`)
+}
+
+const (
+	// One lock per Message-ID keeps two processes from filing a mail and its answer, or the same mail twice, past each other. Sorted, so that no two wait for each other.
+	sqlLocks = `
+		select count(pg_advisory_xact_lock(h))
+		from (select distinct ('x' || left(replace(k::text, '-', ''), 16))::bit(64)::bigint as h from unnest($1::uuid[]) as k order by h) as locks`
+
+	sqlKeys = `
+		select key, message, ticket_id, mailbox_id, named, digest
+		from message_key
+		where key = any($1)
+		limit 5000`
+
+	sqlMessages = `
+		select id, ticket_id
+		from message
+		where id = any($1)`
+
+	sqlSuspended = `
+		select id, digest
+		from suspended
+		where digest = any($1)`
+
+	sqlNumbers = `
+		select array(select nextval('ticket_id_seq') from generate_series(1, $1::int)) as ticket_ids,
+		       array(select nextval('message_id_seq') from generate_series(1, $2::int)) as message_ids,
+		       array(select nextval('original_id_seq') from generate_series(1, $3::int)) as original_ids,
+		       array(select nextval('suspended_id_seq') from generate_series(1, $4::int)) as suspended_ids`
+
+	// Everybody in To or Cc of the last mails of a ticket is known there (T-STRANGER), as are the further addresses of its people.
+	sqlTickets = `
+		with recursive asked as (
+		    select unnest($1::bigint[]) as id
+		    union
+		    select t.merged_into from ticket t join asked on asked.id = t.id where t.merged_into is not null
+		)
+		select t.id, t.status, t.closed_at, t.merged_into, t.mailbox_id, r.address as requester,
+		       array(select m.mailbox_id from ticket_mailbox m where m.ticket_id = t.id) as mailboxes,
+		       array(
+		           select c.address from participant p join contact c on c.id = p.contact_id
+		           where p.ticket_id = t.id and not p.pending
+		           union
+		           select a.address from contact_address a
+		           where a.contact_id = t.requester_id
+		              or a.contact_id in (select p.contact_id from participant p where p.ticket_id = t.id and not p.pending)
+		           union
+		           select lower(person ->> 'address')
+		           from (select m."to", m.cc from message m
+		                 where m.ticket_id = t.id and m.kind in ('inbound', 'reply') order by m.at desc limit 30) as recent,
+		                lateral (select json_array_elements(recent."to") union all select json_array_elements(recent.cc)) as people (person)
+		           limit 1000
+		       ) as people
+		from ticket t
+		join contact r on r.id = t.requester_id
+		where t.id in (select id from asked)
+		order by t.id
+		for no key update of t`
+)
+
+// lookUp opens the transaction and answers the questions in one round trip, and in a second one if there are tickets to look at.
+func lookUp(ctx context.Context, conn *pgx.Conn, ask Lookup) (Found, error) {
+	found := Found{Messages: map[int64]int64{}, Suspended: map[string]int64{}}
+	batch := &pgx.Batch{}
+	batch.Queue(`begin`)
+	if len(ask.Keys) > 0 {
+		batch.Queue(sqlLocks, ask.Keys)
+		batch.Queue(sqlKeys, ask.Keys).Query(into(&found.Keys))
+	}
+	if len(ask.Messages) > 0 {
+		batch.Queue(sqlMessages, ask.Messages).Query(func(rows pgx.Rows) error {
+			var message, ticket int64
+			_, err := pgx.ForEachRow(rows, []any{&message, &ticket}, func() error { found.Messages[message] = ticket; return nil })
+			return err
+		})
+	}
+	if len(ask.Digests) > 0 {
+		batch.Queue(sqlSuspended, ask.Digests).Query(func(rows pgx.Rows) error {
+			var id int64
+			var digest []byte
+			_, err := pgx.ForEachRow(rows, []any{&id, &digest}, func() error { found.Suspended[string(digest)] = id; return nil })
+			return err
+		})
+	}
+	if need := ask.Need; need != (Numbers{}) {
+		batch.Queue(sqlNumbers, need.Tickets, need.Messages, need.Originals, need.Suspended).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&found.TicketIDs, &found.MessageIDs, &found.OriginalIDs, &found.SuspendedIDs)
+		})
+	}
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return found, fmt.Errorf("store: intake: look up: %w", err)
+	}
+	tickets := found.ticketsToAsk(ask.Numbers)
+	if len(tickets) == 0 {
+		return found, nil
+	}
+	rows, err := conn.Query(ctx, sqlTickets, tickets)
+	if err == nil {
+		found.Tickets, err = pgx.CollectRows(rows, pgx.RowToStructByName[TicketState])
+	}
+	if err != nil {
+		return found, fmt.Errorf("store: intake: tickets: %w", err)
+	}
+	return found, nil
+}
+
+func (f Found) ticketsToAsk(numbers []int64) []int64 {
+	seen := map[int64]bool{}
+	for _, number := range numbers {
+		seen[number] = true
+	}
+	for _, row := range f.Keys {
+		seen[row.TicketID] = true
+	}
+	for _, ticket := range f.Messages {
+		seen[ticket] = true
+	}
+	ids := make([]int64, 0, len(seen))
+	for id := range seen {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// into collects rows by name into a slice.
+func into[T any](target *[]T) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*target, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+		return err
+	}
+}
+
+// IsData says whether PostgreSQL refused a value (as opposed to being unreachable, busy or full): trying the same again will fail again.
+func IsData(err error) bool {
+	var pg interface{ SQLState() string }
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch state := pg.SQLState(); state[:2] {
+	case "22", "23": // data exception, integrity constraint violation (PostgreSQL appendix A)
+		return true
+	case "54": // program limit exceeded: a row or an index entry too large
+		return true
+	default:
+		return false
+	}
+}
+
+// AddressBook is who and what lives here: what intake keeps in memory to answer RCPT without a query.
+type AddressBook struct {
+	Mailboxes []BookedMailbox
+	Staff     []string // addresses of enabled owners, admins and agents
+	Domains   []string
+}
+
+// BookedMailbox is a mailbox, and whether it still takes mail.
+type BookedMailbox struct {
+	ID      int64  `db:"id"`
+	Address string `db:"address"`
+	Removed bool   `db:"removed"`
+}
+
+// AddressBook reads all mailboxes, oldest first, the staff's addresses and the mail domains. The lists are an admin's work, thousands at most.
+func (r Reader) AddressBook(ctx context.Context) (AddressBook, error) {
+	var book AddressBook
+	rows, err := r.q.Query(ctx, `select id, address, removed_at is not null as removed from mailbox order by id limit 100000`)
+	if err == nil {
+		book.Mailboxes, err = pgx.CollectRows(rows, pgx.RowToStructByName[BookedMailbox])
+	}
+	if err != nil {
+		return book, fmt.Errorf("store: mailboxes: %w", err)
+	}
+	const sql = `
+		select array(select email from "user" where role <> 'customer' and disabled_at is null order by id limit 100000),
+		       array(select name from domain order by id limit 100000)`
+	if err := r.q.QueryRow(ctx, sql).Scan(&book.Staff, &book.Domains); err != nil {
+		return book, fmt.Errorf("store: address book: %w", err)
+	}
+	return book, nil
+}
