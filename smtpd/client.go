@@ -1,0 +1,58 @@
+package smtpd
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// client is one connection from its acceptance to its end, through a change to TLS.
+type client struct {
+	server  *Server
+	id      string
+	ip      netip.Addr
+	socket  net.Conn // below TLS
+	started time.Time
+
+	// The rest belongs to the goroutine that serves the connection.
+	helo     string
+	tls      string
+	commands int // since the last mail
+	mails    int
+	unknown  int // recipients that are not ours
+	errors   int // answers 4xx and 5xx
+	octets   int64
+	lastCode int
+
+	over sync.Once
+}
+
+// answered counts one line of the dialogue from our side. Lines of a reply before its last (code and hyphen, RFC 5321 §4.2.1) do not count.
+func (c *client) answered(line []byte) {
+	if len(line) < 4 || line[3] == '-' {
+		return
+	}
+	code := 0
+	for _, digit := range line[:3] {
+		code = code*10 + int(digit-'0')
+	}
+	c.lastCode = code
+	if code >= 400 {
+		c.errors++
+		c.server.cfg.Metrics.Replied(code)
+	}
+}
+
+// end closes the socket, gives the connection's place free, and writes the one line of the log.
+func (c *client) end() {
+	c.over.Do(func() {
+		// Whatever the close says, the connection is over.
+		_ = c.socket.Close()
+		c.server.leave(c)
+		c.server.cfg.Log.Info("smtp session", slog.String("session", c.id), slog.String("ip", c.ip.String()), slog.String("helo", oneLine(c.helo)), slog.String("tls", c.tls),
+			slog.Int("mails", c.mails), slog.Int("unknown", c.unknown), slog.Int("errors", c.errors), slog.Int64("octets", c.octets), slog.Int("last", c.lastCode),
+			slog.Duration("took", time.Since(c.started)))
+	})
+}
