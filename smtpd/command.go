@@ -110,7 +110,7 @@ func (s *session) mail(arg string) decision {
 	switch {
 	case s.client.helo == "":
 		return outOfSequence("EHLO comes first")
-	case s.open() != nil:
+	case s.txn != nil:
 		return outOfSequence("a mail is under way already: RSET gives it up")
 	}
 	arg, ok := cutKeyword(arg, "FROM:")
@@ -164,7 +164,7 @@ func (t *transaction) parameters(rest string, limit int64) *smtp.SMTPError {
 
 // recipient reads RCPT (RFC 5321 §4.1.1.3). Whether the address is ours is asked later.
 func (s *session) recipient(arg string) decision {
-	txn := s.open()
+	txn := s.txn
 	switch {
 	case txn == nil:
 		return outOfSequence("MAIL comes first")
@@ -208,12 +208,13 @@ func (s *session) data(arg string) decision {
 	if s.chunked {
 		return outOfSequence("the mail is being transferred with BDAT")
 	}
+	s.arrive()
 	return pass("DATA")
 }
 
 // notReady says why the octets of a mail cannot come now, or nil.
 func (s *session) notReady() *smtp.SMTPError {
-	txn := s.open()
+	txn := s.txn
 	switch {
 	case txn == nil:
 		return reply(503, [3]int{5, 5, 1}, "MAIL and RCPT come first")
@@ -239,7 +240,10 @@ func (s *session) bdat(arg string) decision {
 	if problem := s.notReady(); problem != nil {
 		return decision{do: answer, reply: problem, chunk: int64(size)}
 	}
-	s.chunked = true
+	if !s.chunked {
+		s.chunked = true
+		s.arrive()
+	}
 	line := "BDAT " + strconv.FormatUint(size, 10)
 	if hasLast {
 		line += " LAST"

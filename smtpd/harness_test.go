@@ -86,7 +86,7 @@ func start(t testing.TB, change func(*Config), quicken func(*Server)) *testServe
 	}
 	ts := &testServer{t: t, shelf: &shelf{}}
 	ts.Server = New(cfg, book{}, ts.shelf)
-	ts.pace.tarpit = time.Millisecond
+	ts.pace.tarpit, ts.pace.farewell = time.Millisecond, 50*time.Millisecond
 	if quicken != nil {
 		quicken(ts.Server)
 	}

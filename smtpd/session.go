@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -35,33 +35,33 @@ type session struct {
 	postmaster bool         // that RCPT had no domain
 	chunked    bool         // the mail comes in BDAT chunks, and the first was there
 
-	mu  sync.Mutex // go-smtp runs Data of a chunked mail beside the dialogue, and a RSET may come meanwhile
-	txn *transaction
+	txn *transaction // the present mail, or nil
+
+	// go-smtp runs Data of a chunked mail beside the dialogue, which may go on to anything meanwhile. So Data sees nothing of the above, only what was true when the mail began to arrive.
+	arriving atomic.Pointer[arrival]
 }
 
-// open is the present transaction, or nil.
-func (s *session) open() *transaction {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.txn
+// arrival is a mail whose octets begin to come. It does not change.
+type arrival struct {
+	env desk.Envelope
+	id  string // of the mail, for the trace
 }
 
-func (s *session) set(txn *transaction) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.txn = txn
+// arrive fixes what Data is to know.
+func (s *session) arrive() {
+	s.arriving.Store(&arrival{env: s.envelope(s.txn), id: fmt.Sprintf("%s.%d", s.client.id, s.client.mails+1)})
 }
 
 // Mail begins a mail. The address is the one that command read, for go-smtp's has lost its quotes.
 func (s *session) Mail(string, *smtp.MailOptions) error {
 	s.wire.cutoff = time.Now().Add(s.server.cfg.TransactionTimeout)
-	s.set(s.next)
+	s.txn = s.next
 	return nil
 }
 
 // Rcpt asks whether the recipient is ours (T-NORCPT).
 func (s *session) Rcpt(string, *smtp.RcptOptions) error {
-	txn, addr := s.open(), s.rcpt.String()
+	txn, addr := s.txn, s.rcpt.String()
 	if slices.ContainsFunc(txn.recipients, func(r string) bool { return desk.Canonical(r) == desk.Canonical(addr) }) {
 		return nil
 	}
@@ -100,15 +100,14 @@ func (s *session) tarpit() {
 func (s *session) Data(r io.Reader) error { return s.receive(r) }
 
 func (s *session) receive(r io.Reader) *smtp.SMTPError {
-	txn := s.open()
-	if txn == nil {
+	mail := s.arriving.Load()
+	if mail == nil {
+		// The mail was given up before go-smtp came to run Data. Nobody reads this answer.
 		return reply(503, [3]int{5, 5, 1}, "MAIL and RCPT come first")
 	}
-	env := s.envelope(txn)
 	t := &transfer{spool: s.server.spools.open(), limit: s.server.cfg.MaxMessage}
 	defer t.spool.close()
-	id := fmt.Sprintf("%s.%d", s.client.id, s.client.mails+1)
-	_, t.spoolErr = t.spool.Write(trace(env, id, s.server.cfg.Hostname))
+	_, t.spoolErr = t.spool.Write(trace(mail.env, mail.id, s.server.cfg.Hostname))
 
 	// go-smtp's reader of a DATA mail is never asked: it takes the end of some mails for a part of them. Chunks come through a pipe, and their end is counted.
 	var err error
@@ -127,7 +126,7 @@ func (s *session) receive(r io.Reader) *smtp.SMTPError {
 	case t.spoolErr != nil:
 		return s.failed("spool a mail", t.spoolErr)
 	}
-	return s.handOver(env, t)
+	return s.handOver(mail.env, t)
 }
 
 // readChunks reads a mail whose end is that of r.
@@ -193,8 +192,8 @@ func (s *session) failed(doing string, err error) *smtp.SMTPError {
 
 // Reset gives the present mail up: after RSET, EHLO, and at the end of each mail.
 func (s *session) Reset() {
-	s.set(nil)
-	s.chunked = false
+	s.txn, s.chunked = nil, false
+	s.arriving.Store(nil)
 	s.wire.cutoff, s.wire.moving = time.Time{}, time.Time{}
 }
 
