@@ -82,13 +82,12 @@ func textTokens(text string) []string {
 // phraseTokens writes a display name (RFC 5322 §3.2.5): atoms, else a quoted string, else encoded-words.
 func phraseTokens(name string) []string {
 	name = clean(name)
+	tokens := textTokens(name) // one token an atom, or already encoded-words
 	switch {
-	case name == "":
-		return nil
-	case !printable(name) || strings.Contains(name, "=?") || strings.Contains(name, "  ") || len(name) > wordSize:
+	case len(tokens) == 0 || strings.Trim(name, atext+" ") == "" || strings.Join(tokens, " ") != name:
+		return tokens
+	case len(name) > wordSize:
 		return encodedWords(name)
-	case strings.Trim(name, atext+" ") == "":
-		return strings.Split(name, " ")
 	}
 	return []string{quote(name)}
 }

@@ -161,7 +161,7 @@ func (c *session) login(as *Smarthost) error {
 
 // quit says goodbye and hangs up.
 func (c *session) quit() {
-	c.client.CommandTimeout = quitPatience
+	c.client.CommandTimeout = min(c.client.CommandTimeout, quitPatience)
 	_ = c.client.Quit()
 	_ = c.conn.Close()
 }

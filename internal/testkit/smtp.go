@@ -250,7 +250,7 @@ func Certificate(t testing.TB, host string) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, roots
 }
 
-// SMTPScript listens on loopback and says one reply when a client connects and one for every line that it sends, whatever the line; after the last it hangs up.
+// SMTPScript listens on loopback and says one reply when a client connects and one for every line that it sends, whatever the line; after the last it listens in silence until QUIT.
 // It is for servers that go-smtp would never be: refusing banners, broken answers. It returns its address and a function that gives the lines heard.
 func SMTPScript(t testing.TB, addr string, replies ...string) (address string, heard func() []string) {
 	t.Helper()
@@ -275,6 +275,9 @@ func SMTPScript(t testing.TB, addr string, replies ...string) (address string, h
 			mu.Lock()
 			lines = append(lines, input.Text())
 			mu.Unlock()
+		}
+		for input.Scan() && input.Text() != "QUIT" {
+			continue
 		}
 	}
 	go func() {
