@@ -49,3 +49,13 @@ type Why struct {
 	Suggested int64  `json:"suggested,omitempty"` // 'perhaps #123': evidence that was too weak to act on
 	Note      string `json:"note,omitempty"`      // a sentence for people
 }
+
+// Before is how a ticket stood before a reply changed it: what undoing the reply puts back.
+type Before struct {
+	Status       Status     `json:"status"`
+	WaitingSince *time.Time `json:"waiting_since,omitempty"`
+	SolvedAt     *time.Time `json:"solved_at,omitempty"`
+	ClosedAt     *time.Time `json:"closed_at,omitempty"`
+	Problem      bool       `json:"problem,omitempty"`
+	Preview      string     `json:"preview,omitempty"`
+}

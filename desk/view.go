@@ -69,7 +69,9 @@ type MessageFacts struct {
 	Problems   []string        `json:"problems,omitempty"` // what was odd about the mail
 	Remote     bool            `json:"remote_images,omitempty"`
 	References []string        `json:"references,omitempty"`
-	Event      *Event          `json:"event,omitempty"` // of a message of kind event
+	Event      *Event          `json:"event,omitempty"`   // of a message of kind event
+	Answers    int64           `json:"answers,omitempty"` // of a reply: the message that it answers
+	Before     *Before         `json:"before,omitempty"`  // of a reply: what undoing it puts back
 }
 
 // Message is one entry of a conversation.

@@ -134,7 +134,8 @@ create table ticket (
     new_participant  boolean not null default false,
     delivery_problem boolean not null default false,
     suggested        bigint,
-    merged_into      bigint references ticket,
+    merged_into      bigint references ticket,         -- always the last target: merging that one on moves this along
+    before_merge     text,                             -- the status to go back to when a merge is undone
     follows          bigint references ticket,
     created_at       timestamptz not null,
     updated_at       timestamptz not null,
@@ -143,7 +144,9 @@ create table ticket (
     check ((status = 'closed') = (closed_at is not null))
 );
 create index ticket_waiting on ticket (waiting_since, id) where waiting_since is not null;
+create index ticket_rest on ticket (updated_at desc, id desc) where waiting_since is null;
 create index ticket_updated on ticket (updated_at desc, id desc);
+create index ticket_view on ticket (status, assignee_id) where merged_into is null; -- the counts of the views, from the index alone
 create index ticket_requester on ticket (requester_id, id);
 create index ticket_assignee on ticket (assignee_id, updated_at) where assignee_id is not null;
 create index ticket_tags on ticket using gin (tags) where tags <> '{}';
@@ -153,6 +156,7 @@ create index ticket_follows on ticket (follows) where follows is not null;
 create table ticket_mailbox (                          -- further mailboxes that a ticket is seen in (T-TWO-INBOX)
     ticket_id  bigint not null references ticket on delete cascade,
     mailbox_id bigint not null references mailbox,
+    merged_from bigint references ticket,              -- came along with that ticket, and leaves with it
     primary key (ticket_id, mailbox_id)
 );
 
@@ -161,6 +165,8 @@ create table participant (                             -- people on a ticket bes
     contact_id bigint not null references contact,
     pending    boolean not null default false,         -- wrote with a token; an agent has not accepted them yet
     added_at   timestamptz not null default now(),
+    accepted_at timestamptz,                           -- when an agent accepted them: from then on they are among the recipients of replies
+    merged_from bigint references ticket,              -- came along with that ticket, and leaves with it
     primary key (ticket_id, contact_id)
 );
 create index participant_contact on participant (contact_id);
@@ -297,7 +303,7 @@ create table delivery (                                -- one row a recipient of
     updated_at timestamptz not null default now(),
     primary key (message_id, recipient)
 );
-create index delivery_updated on delivery (updated_at desc, message_id desc);
+create index delivery_updated on delivery (updated_at desc, message_id desc, recipient desc);
 
 -- Everything else ----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postern/desk"
+)
+
+// Awaited is a recipient whose delivery is not over.
+type Awaited struct {
+	Recipient string    `db:"recipient"`
+	Attempts  int       `db:"attempts"`
+	QueuedAt  time.Time `db:"queued_at"`
+	NextAt    time.Time `db:"next_at"`
+}
+
+// Awaited lists the recipients of a message that are not done with.
+func (r Reader) Awaited(ctx context.Context, message int64) ([]Awaited, error) {
+	const sql = `
+		select recipient, attempts, queued_at, coalesce(next_at, queued_at) as next_at
+		from delivery
+		where message_id = $1 and state in ('queued', 'deferred')
+		order by recipient
+		limit 10000`
+	list, err := rowsOf[Awaited](ctx, r.q, sql, message)
+	if err != nil {
+		return nil, fmt.Errorf("store: deliveries of message %d: %w", message, err)
+	}
+	return list, nil
+}
+
+// RecordDeliveries writes what became of recipients and returns those that changed. What is final stays: a job that runs twice changes nothing the second time.
+func (tx *Tx) RecordDeliveries(ctx context.Context, message int64, outcome []desk.Delivery) ([]string, error) {
+	const sql = `
+		update delivery d
+		set state = new.state, host = new.host, tls = new.tls, reply = new.reply, attempts = new.attempts, next_at = new.next_at, updated_at = new.updated_at
+		from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::timestamptz[])
+		     as new (recipient, state, host, tls, reply, attempts, next_at, updated_at)
+		where d.message_id = $1 and d.recipient = new.recipient and d.state in ('queued', 'deferred')
+		returning d.recipient`
+	rows, err := tx.tx.Query(ctx, sql, message,
+		column(outcome, func(d *desk.Delivery) string { return d.Recipient }),
+		column(outcome, func(d *desk.Delivery) string { return string(d.State) }),
+		column(outcome, func(d *desk.Delivery) string { return d.Host }),
+		column(outcome, func(d *desk.Delivery) string { return d.TLS }),
+		column(outcome, func(d *desk.Delivery) string { return d.Reply }),
+		column(outcome, func(d *desk.Delivery) int { return d.Attempts }),
+		column(outcome, func(d *desk.Delivery) *time.Time { return timeOrNull(d.NextAt) }),
+		column(outcome, func(d *desk.Delivery) time.Time { return d.UpdatedAt }))
+	if err != nil {
+		return nil, fmt.Errorf("store: deliveries of message %d: %w", message, err)
+	}
+	changed, err := collectTexts(rows)
+	if err != nil {
+		return nil, fmt.Errorf("store: deliveries of message %d: %w", message, err)
+	}
+	return changed, nil
+}
+
+// QueueAgain lets a delivery that failed or waits be tried anew, for another five days.
+func (tx *Tx) QueueAgain(ctx context.Context, message int64, recipient string, now time.Time) error {
+	const sql = `
+		update delivery
+		set state = 'queued', attempts = 0, next_at = null, queued_at = $3, updated_at = $3
+		where message_id = $1 and recipient = $2 and state in ('bounced', 'deferred')`
+	tag, err := tx.tx.Exec(ctx, sql, message, recipient, now)
+	if err != nil {
+		return fmt.Errorf("store: retry delivery of message %d: %w", message, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return desk.Faultf(desk.Conflict, "nothing failed for %s on this message", recipient)
+	}
+	return nil
+}
+
+// RecountProblems sets the badge 'delivery problem' of a ticket by what really bounced.
+func (tx *Tx) RecountProblems(ctx context.Context, number int64) error {
+	const sql = `
+		update ticket t
+		set delivery_problem = exists (
+		    select from message m join delivery d on d.message_id = m.id
+		    where m.ticket_id = t.id and m.kind = 'reply' and d.state = 'bounced')
+		where t.id = $1`
+	if _, err := tx.tx.Exec(ctx, sql, number); err != nil {
+		return fmt.Errorf("store: delivery problems of #%d: %w", number, err)
+	}
+	return nil
+}
+
+type outboundRow struct {
+	MessageID int64              `db:"message_id"`
+	TicketID  int64              `db:"ticket_id"`
+	Subject   string             `db:"subject"`
+	Recipient string             `db:"recipient"`
+	State     desk.DeliveryState `db:"state"`
+	Host      string             `db:"host"`
+	TLS       string             `db:"tls"`
+	Reply     string             `db:"reply"`
+	Attempts  int                `db:"attempts"`
+	NextAt    *time.Time         `db:"next_at"`
+	UpdatedAt time.Time          `db:"updated_at"`
+}
+
+func (r outboundRow) outbound() desk.Outbound {
+	one := desk.Outbound{MessageID: r.MessageID, TicketID: r.TicketID, Subject: r.Subject, Delivery: desk.Delivery{
+		Recipient: r.Recipient, State: r.State, Host: r.Host, TLS: r.TLS, Reply: r.Reply, Attempts: r.Attempts, UpdatedAt: r.UpdatedAt}}
+	if r.NextAt != nil {
+		one.NextAt = *r.NextAt
+	}
+	return one
+}
+
+// Deliveries is one page of all deliveries in a state (empty: in any), the last changed first.
+func (r Reader) Deliveries(ctx context.Context, state desk.DeliveryState, cursor string, limit int) (desk.Page[desk.Outbound], error) {
+	var none desk.Page[desk.Outbound]
+	limit = bounded(limit, largestPage)
+	from, err := parsePlace(cursor)
+	if err != nil {
+		return none, err
+	}
+	var c conditions
+	if state != "" {
+		c.and("d.state = " + c.arg(state))
+	}
+	if from != nil {
+		c.and("(d.updated_at, d.message_id, d.recipient) < (" + c.arg(from.At) + "::timestamptz, " + c.arg(from.ID) + "::bigint, " + c.arg(from.Name) + "::text)")
+	}
+	rows, err := rowsOf[outboundRow](ctx, r.q, `
+		select d.message_id, m.ticket_id, m.subject, d.recipient, d.state, d.host, d.tls, d.reply, d.attempts, d.next_at, d.updated_at
+		from delivery d
+		join message m on m.id = d.message_id
+		where `+c.where()+`
+		order by d.updated_at desc, d.message_id desc, d.recipient desc
+		limit `+c.arg(limit+1), c.args...)
+	if err != nil {
+		return none, fmt.Errorf("store: deliveries: %w", err)
+	}
+	list := make([]desk.Outbound, len(rows))
+	for i, row := range rows {
+		list[i] = row.outbound()
+	}
+	return pageOf(list, limit, func(o desk.Outbound) place { return place{At: o.UpdatedAt, ID: o.MessageID, Name: o.Recipient} }), nil
+}
+
+// SystemSender is the address in whose name mail leaves when the mailbox's own domain may not be used as From: the oldest mailbox on an active domain;
+// else postern@ the active domain of the given host, or the oldest active one. It is empty when no domain is active.
+func (r Reader) SystemSender(ctx context.Context, hostname string) (string, error) {
+	const sql = `
+		select coalesce(
+		    (select b.address
+		     from mailbox b
+		     join domain d on d.name = split_part(b.address, '@', 2)
+		     where d.state = 'active' and b.removed_at is null
+		     order by b.id
+		     limit 1),
+		    (select 'postern@' || d.name
+		     from domain d
+		     where d.state = 'active'
+		     order by $1 = d.name or $1 like '%.' || d.name desc, d.id
+		     limit 1),
+		    '')`
+	var address string
+	if err := r.q.QueryRow(ctx, sql, hostname).Scan(&address); err != nil {
+		return "", fmt.Errorf("store: system sender: %w", err)
+	}
+	return address, nil
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

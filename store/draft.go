@@ -1,0 +1,47 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"postern/desk"
+)
+
+// Draft is what a user is writing on a ticket; false when there is nothing.
+func (r Reader) Draft(ctx context.Context, user, number int64, kind desk.MessageKind) (desk.Draft, bool, error) {
+	const sql = `
+		select user_id, ticket_id, kind, text, "to", cc, bcc, uploads, answers, updated_at
+		from draft
+		where user_id = $1 and ticket_id = $2 and kind = $3`
+	draft, err := rowOf[desk.Draft](ctx, r.q, sql, user, number, kind)
+	if none(err) {
+		return draft, false, nil
+	}
+	if err != nil {
+		return draft, false, fmt.Errorf("store: draft on #%d: %w", number, err)
+	}
+	return draft, true, nil
+}
+
+// SaveDraft keeps a draft in place of the one before.
+func (tx *Tx) SaveDraft(ctx context.Context, d desk.Draft) error {
+	const sql = `
+		insert into draft (user_id, ticket_id, kind, text, "to", cc, bcc, uploads, answers, updated_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		on conflict (user_id, ticket_id, kind) do update
+		set text = excluded.text, "to" = excluded."to", cc = excluded.cc, bcc = excluded.bcc, uploads = excluded.uploads, answers = excluded.answers,
+		    updated_at = excluded.updated_at`
+	_, err := tx.tx.Exec(ctx, sql, d.UserID, d.TicketID, d.Kind, d.Text, orEmpty(d.To), orEmpty(d.Cc), orEmpty(d.Bcc), orEmpty(d.Uploads), d.Answers, d.UpdatedAt)
+	if err != nil {
+		return fmt.Errorf("store: save draft on #%d: %w", d.TicketID, err)
+	}
+	return nil
+}
+
+// DropDraft removes a draft; it is no error if there was none.
+func (tx *Tx) DropDraft(ctx context.Context, user, number int64, kind desk.MessageKind) error {
+	if _, err := tx.tx.Exec(ctx, `delete from draft where user_id = $1 and ticket_id = $2 and kind = $3`, user, number, kind); err != nil {
+		return fmt.Errorf("store: drop draft on #%d: %w", number, err)
+	}
+	return nil
+}

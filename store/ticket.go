@@ -1,0 +1,240 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"postern/desk"
+)
+
+const selectTicket = `
+		select t.id, t.subject, t.status, t.priority, t.mailbox_id, b.address as mailbox_address, b.name as mailbox_name,
+		       t.requester_id, c.name as requester_name, c.address as requester_address,
+		       t.assignee_id, coalesce(u.name, '') as assignee_name, t.tags, t.preview, t.waiting_since, t.has_attachment, t.unverified,
+		       t.new_participant, t.delivery_problem, t.suggested, t.merged_into, t.follows, t.created_at, t.updated_at, t.solved_at, t.closed_at
+		from ticket t
+		join mailbox b on b.id = t.mailbox_id
+		join contact c on c.id = t.requester_id
+		left join "user" u on u.id = t.assignee_id`
+
+// Ticket is the ticket of that number, if the viewer may see it; else the fault is the same as if there were none.
+func (r Reader) Ticket(ctx context.Context, viewer Viewer, number int64) (desk.Ticket, error) {
+	var c conditions
+	c.and("t.id = " + c.arg(number))
+	c.ticketsOf(viewer)
+	ticket, err := rowOf[desk.Ticket](ctx, r.q, selectTicket+"\n\t\twhere "+c.where(), c.args...)
+	if err != nil {
+		return ticket, missing(err, "ticket #%d", number)
+	}
+	return ticket, nil
+}
+
+// Tickets is one page of the tickets that the filter asks for.
+func (r Reader) Tickets(ctx context.Context, viewer Viewer, f TicketFilter) (desk.Page[desk.Ticket], error) {
+	none := desk.Page[desk.Ticket]{Items: []desk.Ticket{}}
+	limit := bounded(f.Limit, largestPage)
+	from, err := parsePlace(f.Cursor)
+	if err != nil {
+		return none, err
+	}
+	parts, ok := ticketOrders[f.Order]
+	if !ok {
+		return none, desk.Wrong("order", "there is no order %q", f.Order)
+	}
+	found := none.Items
+	for _, part := range parts {
+		if from != nil && from.Part != part.name {
+			continue // it ended on an earlier page
+		}
+		if part.name == partWaiting && len(f.Statuses) > 0 && !slices.ContainsFunc(f.Statuses, desk.Status.Waiting) {
+			from = nil
+			continue // nobody waits there: do not walk those who wait to find that out
+		}
+		tickets, err := r.ticketPart(ctx, viewer, f, part, from, limit+1-len(found))
+		if err != nil {
+			return none, err
+		}
+		if found = append(found, tickets...); len(found) > limit {
+			break
+		}
+		from = nil
+	}
+	return pageOf(found, limit, func(t desk.Ticket) place { return placeOfTicket(parts, t) }), nil
+}
+
+// ticketPart is a stretch of a list that one index gives in order.
+type ticketPart struct {
+	name  string
+	only  string // which tickets stand in it
+	by    string // what it is sorted by, after which comes the number
+	order string // asc or desc
+}
+
+const (
+	partWaiting = "waiting"
+	partRest    = "rest"
+	partUpdated = "updated"
+	partNewest  = "newest"
+)
+
+// ticketOrders: those who wait longest come first, then all others by their last change; one index for each part.
+var ticketOrders = map[desk.Order][]ticketPart{
+	"":                waitingOrder,
+	desk.OrderWaiting: waitingOrder,
+	desk.OrderUpdated: {{partUpdated, "true", "t.updated_at", "desc"}},
+	desk.OrderNewest:  {{partNewest, "true", "t.id", "desc"}},
+}
+
+var waitingOrder = []ticketPart{
+	{partWaiting, "t.waiting_since is not null", "t.waiting_since", "asc"},
+	{partRest, "t.waiting_since is null", "t.updated_at", "desc"},
+}
+
+// placeOfTicket is the cursor of a ticket in a list of these parts.
+func placeOfTicket(parts []ticketPart, t desk.Ticket) place {
+	switch {
+	case parts[0].name == partWaiting && t.WaitingSince != nil:
+		return place{Part: partWaiting, At: *t.WaitingSince, ID: t.ID}
+	case parts[0].name == partWaiting:
+		return place{Part: partRest, At: t.UpdatedAt, ID: t.ID}
+	case parts[0].name == partNewest:
+		return place{Part: partNewest, ID: t.ID}
+	default:
+		return place{Part: partUpdated, At: t.UpdatedAt, ID: t.ID}
+	}
+}
+
+func (r Reader) ticketPart(ctx context.Context, viewer Viewer, f TicketFilter, part ticketPart, from *place, limit int) ([]desk.Ticket, error) {
+	var c conditions
+	c.and(part.only)
+	c.filter(viewer, f)
+	if from != nil {
+		sign := map[string]string{"asc": ">", "desc": "<"}[part.order]
+		if part.name == partNewest {
+			c.and("t.id " + sign + " " + c.arg(from.ID))
+		} else {
+			c.and("(" + part.by + ", t.id) " + sign + " (" + c.arg(from.At) + "::timestamptz, " + c.arg(from.ID) + "::bigint)")
+		}
+	}
+	sql := selectTicket + "\n\t\twhere " + c.where() + "\n\t\torder by " + part.by + " " + part.order + ", t.id " + part.order + "\n\t\tlimit " + c.arg(limit)
+	tickets, err := rowsOf[desk.Ticket](ctx, r.q, sql, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: tickets: %w", err)
+	}
+	return tickets, nil
+}
+
+// countedTo is as far as a view is counted: beyond, nobody reads the number, and counting all would cost more with every mail.
+const countedTo = 10_000
+
+// ViewCounts counts the tickets of every view, each to 10,000 at most.
+func (r Reader) ViewCounts(ctx context.Context, viewer Viewer, user int64) (desk.ViewCounts, error) {
+	var c conditions
+	c.and("t.merged_into is null")
+	c.ticketsOf(viewer)
+	where, limit, me := c.where(), c.arg(countedTo), c.arg(user)
+	count := func(only string) string {
+		return "(select count(*) from (select from ticket t where " + where + " and " + only + " limit " + limit + ") as counted)"
+	}
+	sql := "select " + count("t.status in ('new', 'open') and t.assignee_id is null") + " as unassigned, " +
+		count("t.status in ('new', 'open', 'pending') and t.assignee_id = "+me) + " as mine, " +
+		count("t.status in ('new', 'open')") + " as open, " +
+		count("t.status = 'pending'") + " as pending, " +
+		count("t.status = 'hold'") + " as hold, " +
+		count("t.status = 'solved'") + " as solved, "
+	if viewer.Staff {
+		sql += "(select count(*) from (select from suspended limit " + limit + ") as counted) as suspended"
+	} else {
+		sql += "0::bigint as suspended"
+	}
+	counts, err := rowOf[desk.ViewCounts](ctx, r.q, sql, c.args...)
+	if err != nil {
+		return counts, fmt.Errorf("store: counts: %w", err)
+	}
+	return counts, nil
+}
+
+// LockTickets reads tickets and keeps others from changing them until the transaction ends. They are locked in the order of their numbers, so that no two transactions wait for each other.
+func (tx *Tx) LockTickets(ctx context.Context, numbers ...int64) (map[int64]desk.Ticket, error) {
+	tickets, err := rowsOf[desk.Ticket](ctx, tx.q, selectTicket+`
+		where t.id = any($1)
+		order by t.id
+		for no key update of t`, numbers)
+	if err != nil {
+		return nil, fmt.Errorf("store: lock tickets %d: %w", numbers, err)
+	}
+	found := make(map[int64]desk.Ticket, len(tickets))
+	for _, ticket := range tickets {
+		found[ticket.ID] = ticket
+	}
+	for _, number := range numbers {
+		if _, ok := found[number]; !ok {
+			return nil, desk.Faultf(desk.NotFound, "ticket #%d does not exist", number)
+		}
+	}
+	return found, nil
+}
+
+// AddTicket writes a new ticket and returns its number.
+func (tx *Tx) AddTicket(ctx context.Context, t desk.Ticket) (int64, error) {
+	const sql = `
+		insert into ticket (subject, status, priority, mailbox_id, requester_id, assignee_id, tags, preview, waiting_since, has_attachment, follows,
+		                    created_at, updated_at, solved_at, closed_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		returning id`
+	var number int64
+	err := tx.tx.QueryRow(ctx, sql, t.Subject, t.Status, t.Priority, t.MailboxID, t.RequesterID, t.AssigneeID, orEmpty(t.Tags), t.Preview, t.WaitingSince,
+		t.HasAttachment, t.Follows, t.CreatedAt, t.UpdatedAt, t.SolvedAt, t.ClosedAt).Scan(&number)
+	if err != nil {
+		return 0, fmt.Errorf("store: add ticket: %w", err)
+	}
+	return number, nil
+}
+
+// SaveTicket writes what may change of a locked ticket.
+func (tx *Tx) SaveTicket(ctx context.Context, t desk.Ticket) error {
+	const sql = `
+		update ticket
+		set subject = $2, status = $3, priority = $4, assignee_id = $5, tags = $6, preview = $7, waiting_since = $8, has_attachment = $9,
+		    unverified = $10, new_participant = $11, delivery_problem = $12, updated_at = $13, solved_at = $14, closed_at = $15
+		where id = $1`
+	_, err := tx.tx.Exec(ctx, sql, t.ID, t.Subject, t.Status, t.Priority, t.AssigneeID, orEmpty(t.Tags), t.Preview, t.WaitingSince, t.HasAttachment,
+		t.Unverified, t.NewParticipant, t.DeliveryProblem, t.UpdatedAt, t.SolvedAt, t.ClosedAt)
+	if violates(err, "ticket_assignee_id_fkey") {
+		return desk.Wrong("assignee", "there is no such person to assign it to")
+	}
+	if err != nil {
+		return fmt.Errorf("store: save ticket #%d: %w", t.ID, err)
+	}
+	return nil
+}
+
+// Newest is what a list shows of a ticket's conversation.
+type Newest struct {
+	Text          string `db:"text"` // of the newest mail: a note is nothing for a customer's list
+	HasAttachment bool   `db:"has_attachment"`
+}
+
+// Newest looks at a conversation after messages were moved.
+func (r Reader) Newest(ctx context.Context, number int64) (Newest, error) {
+	const sql = `
+		select coalesce((select m.text from message m where m.ticket_id = $1 and m.kind in ('inbound', 'reply') order by m.at desc, m.id desc limit 1), '') as text,
+		       exists (select from attachment a join message m on m.id = a.message where m.ticket_id = $1) as has_attachment`
+	newest, err := rowOf[Newest](ctx, r.q, sql, number)
+	if err != nil {
+		return newest, fmt.Errorf("store: newest of #%d: %w", number, err)
+	}
+	return newest, nil
+}
+
+// Assignable is the name of a person to whom tickets can be given: an enabled one who is no customer. It is empty for anybody else.
+func (r Reader) Assignable(ctx context.Context, user int64) (string, error) {
+	const sql = `
+		select coalesce((select name from "user" where id = $1 and role <> 'customer' and disabled_at is null), '')`
+	var name string
+	if err := r.q.QueryRow(ctx, sql, user).Scan(&name); err != nil {
+		return "", wrap(err, "assignee")
+	}
+	return name, nil
+}

@@ -1,0 +1,161 @@
+// Package tickets is the one door through which a ticket changes: each change is one transaction of right, change, audit entry, event in the conversation, jobs and news, or it did not happen.
+//
+// Reading goes through here as well, since what a person may see is decided here: staff see every ticket, customers their own and of those what is public.
+// It speaks neither HTTP nor mail formats; mail that comes in is filed by intake, and mail that goes out is composed and brought to its servers by jobs.
+package tickets
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"postern/attachments"
+	"postern/desk"
+	"postern/secret"
+	"postern/store"
+	"postern/threading"
+)
+
+// Releaser lets a suspended mail in as if it had just arrived, removes its entry and records who did so. It stands above this package: intake.
+type Releaser interface {
+	Release(ctx context.Context, actor desk.Actor, suspended int64) (desk.Outcome, error)
+}
+
+// Config is what a Service is made of.
+type Config struct {
+	Store     *store.Store
+	Keys      *secret.Keyset
+	Bucket    *attachments.Bucket
+	Releaser  Releaser      // nil: suspended mail cannot be released by this process
+	Hostname  string        // in which our Message-IDs end
+	PublicURL string        // where links to attachments begin, without a final slash
+	Undo      time.Duration // how long the first message of a new conversation waits
+	Now       func() time.Time
+}
+
+// Service is safe for concurrent use.
+type Service struct {
+	cfg   Config
+	store *store.Store
+	codec *threading.Codec
+}
+
+// New makes a service.
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
+	return &Service{cfg: cfg, store: cfg.Store, codec: threading.NewCodec(cfg.Keys, cfg.Hostname)}
+}
+
+// now is the time as PostgreSQL keeps it: a time that was written comes back the same.
+func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// need says whether the actor holds the right.
+func need(actor desk.Actor, right desk.Right) error {
+	switch {
+	case actor.Can(right):
+		return nil
+	case actor.User.ID == 0:
+		return desk.Faultf(desk.Unsigned, "sign in first")
+	default:
+		return desk.Faultf(desk.Forbidden, "you may not do this: it takes the right %q", right)
+	}
+}
+
+// viewer is the actor's eyes.
+func (s *Service) viewer(ctx context.Context, actor desk.Actor) (store.Viewer, error) {
+	if actor.Can(desk.MayRead) {
+		return store.Viewer{Staff: true}, nil
+	}
+	if err := need(actor, desk.MayOwnRead); err != nil {
+		return store.Viewer{}, err
+	}
+	contacts, err := s.store.ContactsOf(ctx, actor.User.Email)
+	return store.Viewer{Contacts: contacts}, err
+}
+
+// change is a transaction on one locked ticket. What there is to tell of it is gathered on the way and written at its end.
+type change struct {
+	*store.Tx
+	actor  desk.Actor
+	at     time.Time
+	ticket desk.Ticket
+	events []store.Happened
+	audits []audited
+	also   []int64 // other tickets that have changed
+}
+
+type audited struct {
+	action  string
+	subject string
+	detail  any
+}
+
+// values is the detail of an audit entry about a field that changed.
+type values struct {
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+}
+
+// change checks the right to write, locks the ticket, lets do work on it, and writes what has become of it.
+func (s *Service) change(ctx context.Context, actor desk.Actor, number int64, do func(*change) error) error {
+	if err := need(actor, desk.MayWrite); err != nil {
+		return err
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		locked, err := tx.LockTickets(ctx, number)
+		if err != nil {
+			return err
+		}
+		c := &change{Tx: tx, actor: actor, at: s.now(), ticket: locked[number]}
+		if into := c.ticket.MergedInto; into != nil {
+			return desk.Faultf(desk.Conflict, "ticket #%d was merged into #%d: work there, or undo the merge", number, *into)
+		}
+		if err := do(c); err != nil {
+			return err
+		}
+		return c.finish(ctx)
+	})
+}
+
+// finish writes the ticket, the events, the audit entries and the news.
+func (c *change) finish(ctx context.Context) error {
+	c.ticket.UpdatedAt = c.at
+	if err := c.SaveTicket(ctx, c.ticket); err != nil {
+		return err
+	}
+	return c.tell(ctx)
+}
+
+// tell writes what happened, for callers whose ticket is written already.
+func (c *change) tell(ctx context.Context) error {
+	if err := c.AddEvents(ctx, c.actor.User.ID, c.at, c.events...); err != nil {
+		return err
+	}
+	for _, one := range c.audits {
+		if err := c.Audit(ctx, c.actor, one.action, one.subject, one.detail); err != nil {
+			return err
+		}
+	}
+	return c.Announce(ctx, store.News{Tickets: append(c.also, c.ticket.ID)})
+}
+
+// event puts a line into the ticket's conversation and an entry of the same name into the audit log.
+func (c *change) event(verb, from, to string) {
+	c.events = append(c.events, store.Happened{Ticket: c.ticket.ID, Event: desk.Event{Verb: verb, From: from, To: to}})
+	c.audit("ticket."+verb, ticketName(c.ticket.ID), values{from, to})
+}
+
+// audit adds an entry to the audit log.
+func (c *change) audit(action, subject string, detail any) {
+	c.audits = append(c.audits, audited{action, subject, detail})
+}
+
+// The names of things in the audit log.
+func ticketName(number int64) string { return fmt.Sprintf("ticket/%d", number) }
+func messageName(id int64) string    { return fmt.Sprintf("message/%d", id) }
+func attachmentName(id int64) string { return fmt.Sprintf("attachment/%d", id) }
+func hash(number int64) string       { return fmt.Sprintf("#%d", number) }
