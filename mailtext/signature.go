@@ -1,0 +1,54 @@
+package mailtext
+
+import "strings"
+
+const (
+	maxSignature       = 25 // lines below -- that may still be a signature
+	maxMobileSignature = 4  // lines below 'Sent from my iPhone'
+)
+
+// signatureLine is the line at which the signature begins, or -1. lines are those above the history.
+func signatureLine(lines []textLine) int {
+	found, below := -1, 0 // below: lines with text under the one that is looked at
+	for i := len(lines) - 1; i >= 0 && below <= maxSignature; i-- {
+		line := lines[i].text
+		if line == "" {
+			continue
+		}
+		if below > 0 && (line == "--" || line == "__") || below <= maxMobileSignature && isMobileSignature(line) {
+			found = i
+		}
+		if below > 0 && isRule(line) && line[0] == '_' && below <= maxSignature/2 { // footers of mailing lists
+			found = i
+		}
+		below++
+	}
+	if found >= 0 && allBlank(lines[:found]) {
+		return -1
+	}
+	return found
+}
+
+// isMobileSignature is what telephones and programs write below a mail: 'Sent from my iPhone'. Sentences that only begin so are longer: 'Sent from my desk, is much easier then …'.
+func isMobileSignature(line string) bool {
+	line = strings.ToLower(strings.Trim(line, "*_[]() \u00A0"))
+	if address := strings.IndexAny(line, "<("); address > 0 { // Outlook puts a link behind
+		line = strings.TrimSpace(line[:address])
+	}
+	line = strings.TrimSuffix(line, ".")
+	if len(line) > 90 || strings.ContainsAny(line, ",;!?.") {
+		return false
+	}
+	for _, phrase := range mobilePhrases {
+		before, after, isSplit := strings.Cut(phrase, "…")
+		if !strings.HasPrefix(line, before) || !strings.HasSuffix(line, after) || len(line) < len(before)+len(after) {
+			continue
+		}
+		device := line[len(before) : len(line)-len(after)]
+		if !isSplit && device != "" && device[0] != ' ' {
+			continue
+		}
+		return len(strings.Fields(device)) <= 5
+	}
+	return false
+}
