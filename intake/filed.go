@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"postern/desk"
-	"postern/mailtext"
 	"postern/store"
 	"postern/threading"
 )

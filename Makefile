@@ -1,0 +1,53 @@
+# make run     start Postern with nothing configured, under ./data
+# make demo    fill the running system with believable mail
+# make test    every test, from a fresh clone
+# make check   format, vet, staticcheck, the house test, every test with -race
+# make bench   speed beside Postfix and a bare SMTP server, in one run
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+export GOTOOLCHAIN ?= local
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+.PHONY: build run demo test check bench fuzz fmt lint clean tools-run tools-test tools-bench
+
+build:
+	@scripts/need go git
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/postern ./cmd/postern
+
+# exec: a signal must reach the program itself, which stops its database and lets mail under way finish
+run: build
+	@scripts/need postgresql
+	@exec bin/postern serve
+
+demo: build
+	@go run ./cmd/demo
+
+test:
+	@scripts/need go git postgresql chromium dkim swaks
+	go test -timeout 9m ./...
+
+check: fmt lint
+	@scripts/need go git gcc postgresql chromium dkim swaks
+	go test -race -timeout 20m ./...
+
+fmt:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+lint:
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+bench:
+	@scripts/need go git postgresql postfix
+	go run ./cmd/bench
+
+# each fuzz target for FUZZTIME (default 10m); the short version is part of make test, which runs every kept case
+FUZZTIME ?= 10m
+fuzz:
+	@scripts/fuzz $(FUZZTIME)
+
+clean:
+	rm -rf bin
