@@ -1,6 +1,7 @@
 // Package domains makes the DKIM keys of a mail domain, says which DNS records the domain's owner has to publish, and tells truthfully which of them the DNS holds.
 //
-// It keeps nothing: keys come out as PKCS#8 for the caller to seal, records as values for the caller to store. It neither signs nor delivers mail, and its look at SPF only answers
+// Its rules keep nothing: keys come out as PKCS#8 to be sealed, records as values to be stored. Service is the door to what is kept: domains with their sealed keys and what was found
+// for them, and the mailboxes. The package neither signs nor delivers mail, and its look at SPF only answers
 // whether our own host is among the permitted senders; judging somebody else's mail is mailauth's work.
 package domains
 

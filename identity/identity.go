@@ -1,10 +1,13 @@
-// Package identity promises to know who somebody is: it keeps people, passwords, one-time links, sessions and API tokens, and says who may sign in.
+// Package identity promises to know who somebody is: it keeps people, passwords, one-time links, sessions and API tokens, and says who may come in.
 //
 // What a person may do follows from their role (desk.User.Can); this package asks that question about people and tokens only. It knows passwords and links,
 // not second factors or single sign-on. It draws no pages and sends no mail: whoever asks for a link hands it on.
+// Every token is kept as a hash only, and every change of who may come in is in the audit log with the change itself.
 package identity
 
 import (
+	"context"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -18,7 +21,6 @@ import (
 // Config is what a Service needs.
 type Config struct {
 	Store     *store.Store
-	Keys      *secret.Keyset
 	PublicURL string           // the portal as people reach it: one-time links begin with it
 	Now       func() time.Time // nil: time.Now
 	Rand      io.Reader        // nil: the system's
@@ -27,38 +29,10 @@ type Config struct {
 // Service is the door to people and their proofs. It is safe for concurrent use.
 type Service struct {
 	store  *store.Store
-	keys   *secret.Keyset
 	public string
 	now    func() time.Time
 	random io.Reader
-	staff  staffCache
-}
-
-// Client is where a request came from, as it is kept with a session and in the audit log.
-type Client struct {
-	IP        string
-	UserAgent string
-}
-
-// Person is a user as administration sees them.
-type Person = store.Person
-
-// NewUser is somebody to be added.
-type NewUser struct {
-	Email    string
-	Name     string
-	Role     desk.Role
-	Password string // empty: signs in by one-time link only
-}
-
-// UserChange is what shall be different about a person; nil fields stay.
-type UserChange struct {
-	Name     *string
-	Email    *string
-	Role     *desk.Role
-	Password *string
-	Current  string // the password so far: whoever changes their own password or address proves that they know it
-	Session  string // token of the session that asks: it stays, when a new password ends the others
+	staff  staff
 }
 
 // New makes the service.
@@ -67,11 +41,87 @@ func New(cfg Config) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand}
+	return &Service{store: cfg.Store, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand}
 }
 
-type staffCache struct {
+// Client is where a request came from, as it is kept with a session and in the audit log.
+type Client struct {
+	IP        string
+	UserAgent string
+}
+
+// longestAgent is how much of a User-Agent is kept: enough to recognise a browser, too little to fill a disk with.
+const longestAgent = 300
+
+// agent is the User-Agent as it is kept.
+func (c Client) agent() string {
+	return strings.ToValidUTF8(c.UserAgent[:min(len(c.UserAgent), longestAgent)], "")
+}
+
+// actor is a person who comes in through the portal.
+func (c Client) actor(user desk.User) desk.Actor {
+	return desk.Actor{User: user, Via: "portal", IP: c.IP}
+}
+
+// newToken makes a secret of 256 random bits, and the hash under which it is kept.
+func (s *Service) newToken() (token string, hash []byte) { return secret.NewToken(s.random) }
+
+// audited runs a change in one transaction with its entry in the audit log.
+func (s *Service) audited(ctx context.Context, change func(*store.Tx) (entry, error)) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		entry, err := change(tx)
+		if err != nil {
+			return err
+		}
+		return tx.Audit(ctx, entry.actor, entry.action, entry.subject, entry.detail)
+	})
+}
+
+// entry is a line of the audit log.
+type entry struct {
+	actor   desk.Actor
+	action  string
+	subject string
+	detail  map[string]any
+}
+
+// announce tells everybody, when the transaction commits, that people have changed.
+func announce(ctx context.Context, tx *store.Tx) error {
+	return tx.Announce(ctx, store.News{Settings: true})
+}
+
+// unsigned is the answer to a credential that opens nothing.
+func unsigned(reason string) error { return &desk.Fault{Kind: desk.Unsigned, Reason: reason} }
+
+// staff is the list of those who work on tickets, kept for a few seconds since every page asks for it.
+type staff struct {
 	mu    sync.Mutex
 	users []desk.User
 	until time.Time
+}
+
+// staffFor is how long the list is kept: a new colleague may be missing from a menu for so long.
+const staffFor = 5 * time.Second
+
+// Staff lists everybody who can work on tickets, by name. The caller must not change the list.
+func (s *Service) Staff(ctx context.Context) ([]desk.User, error) {
+	s.staff.mu.Lock()
+	defer s.staff.mu.Unlock()
+	if s.now().Before(s.staff.until) {
+		return s.staff.users, nil
+	}
+	users, err := s.store.Staff(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.staff.users, s.staff.until = users, s.now().Add(staffFor)
+	return users, nil
+}
+
+// Sweep removes sessions, links and failed sign-ins that can matter no more.
+func (s *Service) Sweep(ctx context.Context) error {
+	now := s.now()
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-sessionIdle)), tx.SweepLogins(ctx, now.Add(-failuresFor)))
+	})
 }

@@ -128,6 +128,14 @@ func missing(err error, what string, args ...any) error {
 	return fmt.Errorf("store: "+what+": %w", append(args, err)...)
 }
 
+// wrap says what was being done when err happened; nil stays nil.
+func wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store: %s: %w", doing, err)
+}
+
 // violates says whether err is the violation of the named constraint.
 func violates(err error, constraint string) bool {
 	var pg *pgconn.PgError

@@ -1,0 +1,72 @@
+package domains
+
+import (
+	"context"
+	"strings"
+
+	"postern/desk"
+	"postern/store"
+)
+
+// longestName is the longest display name of a mailbox in bytes: it stands in the From of every answer.
+const longestName = 200
+
+// AddMailbox adds an address that takes mail, or opens again one that was removed. Its domain need not be one of ours: then its mail is forwarded here,
+// and answers leave by the system's own domain. The address carries no +, since what follows one is ours (reply addresses).
+func (s *Service) AddMailbox(ctx context.Context, actor desk.Actor, address, name string) (desk.Mailbox, error) {
+	if err := administer(actor); err != nil {
+		return desk.Mailbox{}, err
+	}
+	address, err := mailboxAddress(address)
+	if err != nil {
+		return desk.Mailbox{}, err
+	}
+	name = strings.TrimSpace(name)
+	if len(name) > longestName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return desk.Mailbox{}, desk.Wrong("name", "a mailbox's name stands on one line of at most %d bytes", longestName)
+	}
+	var mailbox desk.Mailbox
+	err = s.change(ctx, func(tx *store.Tx) error {
+		if mailbox, err = tx.AddMailbox(ctx, address, name); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, actor, "mailbox.add", "mailbox/"+address, map[string]any{"name": name})
+	})
+	return mailbox, err
+}
+
+// mailboxAddress is the address as it is stored and compared: small letters, the domain as the DNS and SMTP carry it.
+func mailboxAddress(address string) (string, error) {
+	canonical := desk.Canonical(address)
+	local, domain := desk.SplitAddress(canonical)
+	ascii, err := ASCII(domain)
+	if err != nil || !desk.ValidAddress(canonical) {
+		return "", desk.Wrong("address", "%q is not an address like support@example.com", address)
+	}
+	if strings.Contains(local, "+") {
+		return "", desk.Wrong("address", "a mailbox's address has no + in it: what follows one carries the ticket in answers")
+	}
+	return local + "@" + ascii, nil
+}
+
+// Mailboxes lists the addresses that take mail, by address.
+func (s *Service) Mailboxes(ctx context.Context) ([]desk.Mailbox, error) {
+	return s.cfg.Store.Mailboxes(ctx)
+}
+
+// RemoveMailbox closes an address: it takes no mail from now on. Its tickets stay.
+func (s *Service) RemoveMailbox(ctx context.Context, actor desk.Actor, address string) error {
+	if err := administer(actor); err != nil {
+		return err
+	}
+	stored, err := mailboxAddress(address)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, func(tx *store.Tx) error {
+		if _, err := tx.RemoveMailbox(ctx, stored, s.cfg.Now()); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, actor, "mailbox.remove", "mailbox/"+stored, nil)
+	})
+}

@@ -1,0 +1,179 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"postern/desk"
+	"postern/secret"
+	"postern/store"
+)
+
+// Limits of a session: a stolen cookie is worth something for so long at most. A working day without a break is shorter than the first.
+const (
+	sessionIdle = 12 * time.Hour
+	sessionLife = 30 * 24 * time.Hour
+)
+
+// touchEvery is how often the use of a session or token is written down.
+const touchEvery = time.Minute
+
+// Throttling (ASVS 6.1.1, 6.3.1): guesses get slow, people do not get locked out.
+const (
+	failuresFor  = time.Hour        // for so long a failed attempt counts
+	freeAccount  = 5                // so many on one account cost nothing
+	freePlace    = 20               // so many from one place: an office behind one address mistypes more often
+	longestPause = 10 * time.Minute // between two attempts
+)
+
+// pause is how long to wait after the last of so many failures: nothing for the free ones, then 1 s, 2 s, 4 s … 10 min.
+func pause(failures, free int) time.Duration {
+	if failures < free {
+		return 0
+	}
+	return min(time.Second<<min(failures-free, 20), longestPause)
+}
+
+// wait is how long an attempt has to wait because of those that failed.
+func wait(f store.Failures, now time.Time) time.Duration {
+	account := f.AccountLast.Add(pause(f.Account, freeAccount)).Sub(now)
+	place := f.PlaceLast.Add(pause(f.Place, freePlace)).Sub(now)
+	return max(0, account, place)
+}
+
+// place is what an address is counted under: IPv6 customers get a /64 at least, and change within it at will (RFC 6177).
+func place(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Unmap().Is4() {
+		return ip
+	}
+	network, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return ip
+	}
+	return network.Masked().String()
+}
+
+// errWrong is the answer to every sign-in that fails, whatever was wrong.
+var errWrong = &desk.Fault{Kind: desk.Unsigned, Reason: "This address and password do not belong together."}
+
+// SignIn opens a session for whoever knows the password, and returns its token, which belongs into a cookie and nowhere else.
+// Whether the address is known, has no password or is disabled can be told neither from the answer nor from the time that it takes.
+// The error is a desk.Fault: Unsigned when the password is wrong, Unavailable when there were too many attempts.
+func (s *Service) SignIn(ctx context.Context, email, password string, from Client) (token string, user desk.User, err error) {
+	account := desk.Canonical(email)
+	if !desk.ValidAddress(account) {
+		return "", desk.User{}, errWrong // it cannot be an account, so there is nothing that this answer's speed could tell
+	}
+	if err := s.admit(ctx, account, from); err != nil {
+		return "", desk.User{}, err
+	}
+	known, err := s.store.Credentials(ctx, account)
+	if err != nil {
+		return "", desk.User{}, err
+	}
+	hash := known.PasswordHash
+	if known.DisabledAt != nil {
+		hash = ""
+	}
+	plain, err := prepare(password)
+	if err != nil {
+		plain, hash = "", "" // no password can be like this: costs as much as a wrong one
+	}
+	right, outdated, err := secret.CheckPassword(ctx, plain, hash)
+	if err != nil {
+		return "", desk.User{}, fmt.Errorf("check the password of %s: %w", account, err)
+	}
+	if !right {
+		if err := s.refuse(ctx, known, from); err != nil {
+			return "", desk.User{}, err
+		}
+		return "", desk.User{}, errWrong
+	}
+	token, err = s.open(ctx, opening{user: known.User, hash: hash, from: from, method: "password"})
+	if err == nil && outdated {
+		err = s.rehash(ctx, known, plain)
+	}
+	return token, known.User, err
+}
+
+// admit lets an attempt through unless others failed too recently, and counts it as failed until it is proved right.
+func (s *Service) admit(ctx context.Context, account string, from Client) error {
+	now, who := s.now(), store.Attempt{Account: account, IP: from.IP, Place: place(from.IP)}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		failures, err := tx.Failures(ctx, who, now.Add(-failuresFor))
+		if err != nil {
+			return err
+		}
+		if left := wait(failures, now); left > 0 {
+			return desk.Faultf(desk.Unavailable, "There were too many attempts. Try again in %s.", left.Round(time.Second)+time.Second)
+		}
+		return tx.AddFailure(ctx, who, now)
+	})
+}
+
+// refuse writes a failed attempt into the audit log. The address as typed is left out: people type passwords there.
+func (s *Service) refuse(ctx context.Context, known store.Credentials, from Client) error {
+	subject := "user"
+	if known.ID != 0 {
+		subject = subjectOf(known.ID)
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		return tx.Audit(ctx, from.actor(desk.User{}), "user.signin-failed", subject, map[string]any{"known": known.ID != 0, "disabled": known.DisabledAt != nil})
+	})
+}
+
+// rehash keeps the password under the cost of today.
+func (s *Service) rehash(ctx context.Context, known store.Credentials, plain string) error {
+	hash, err := secret.HashPassword(ctx, plain)
+	if err != nil {
+		return fmt.Errorf("hash the password of %s anew: %w", known.Email, err)
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.Rehash(ctx, known.ID, known.PasswordHash, hash) })
+}
+
+// opening is a session about to begin.
+type opening struct {
+	user   desk.User
+	hash   string // of the password that was checked
+	from   Client
+	method string // password or link
+}
+
+// open starts a session for whoever proved to be a person by password.
+func (s *Service) open(ctx context.Context, o opening) (token string, err error) {
+	err = s.store.Write(ctx, func(tx *store.Tx) error {
+		if token, err = s.openIn(ctx, tx, o); err != nil {
+			return err
+		}
+		// The session's insert has locked the person's row: if the password was changed, or the person disabled, while this one was being checked, that is seen now.
+		now, err := tx.CredentialsOf(ctx, o.user.ID)
+		if err != nil {
+			return err
+		}
+		if now.PasswordHash != o.hash || now.DisabledAt != nil {
+			return errWrong
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// openIn starts a session inside a transaction, forgives failed attempts, and writes both into the audit log.
+func (s *Service) openIn(ctx context.Context, tx *store.Tx, o opening) (token string, err error) {
+	token, hash := s.newToken()
+	now := s.now()
+	session := store.Session{Hash: hash, UserID: o.user.ID, At: now, ExpiresAt: now.Add(sessionLife), IP: o.from.IP, UserAgent: o.from.agent()}
+	if err := tx.AddSession(ctx, session); err != nil {
+		return "", err
+	}
+	if err := tx.Forgive(ctx, o.user.Email); err != nil {
+		return "", err
+	}
+	return token, tx.Audit(ctx, o.from.actor(o.user), "user.signin", subjectOf(o.user.ID), map[string]any{"method": o.method})
+}

@@ -1,0 +1,290 @@
+package identity
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"postern/desk"
+	"postern/secret"
+	"postern/store"
+)
+
+// Person is a user as administration sees them.
+type Person = store.Person
+
+// NewUser is somebody to be added.
+type NewUser struct {
+	Email    string
+	Name     string // empty: the address without its domain
+	Role     desk.Role
+	Password string // empty: signs in by one-time link until they choose one
+}
+
+// UserChange is what shall be different about a person; nil fields stay.
+type UserChange struct {
+	Name     *string
+	Email    *string
+	Role     *desk.Role
+	Password *string // only one's own; it ends all other sessions of the person
+	Current  string  // the password so far, which a change of one's own password or address needs, unless one came in by a one-time link just now
+	Session  string  // token of the session that asks: it goes on when the others end
+}
+
+// linkTrust is how long after a one-time link the person may choose a new password without the old one: that is what the link was for.
+const linkTrust = 30 * time.Minute
+
+// longestName is the longest display name in bytes that a list can show.
+const longestName = 200
+
+// AddUser adds a person. It needs the right to administer; an owner can only be added by an owner.
+func (s *Service) AddUser(ctx context.Context, actor desk.Actor, add NewUser) (desk.User, error) {
+	user := desk.User{Email: desk.Canonical(add.Email), Name: strings.TrimSpace(add.Name), Role: add.Role}
+	if local, _ := desk.SplitAddress(user.Email); user.Name == "" {
+		user.Name = local
+	}
+	if err := administer(actor); err != nil {
+		return desk.User{}, err
+	}
+	if err := check(user); err != nil {
+		return desk.User{}, err
+	}
+	if err := mayHandle(actor, user.Role); err != nil {
+		return desk.User{}, err
+	}
+	hash := ""
+	if add.Password != "" {
+		var err error
+		if hash, err = choose(ctx, add.Password, user); err != nil {
+			return desk.User{}, err
+		}
+	}
+	err := s.audited(ctx, func(tx *store.Tx) (entry, error) {
+		var err error
+		if user, err = tx.AddPerson(ctx, user, hash); err == nil {
+			err = announce(ctx, tx)
+		}
+		detail := map[string]any{"email": user.Email, "role": user.Role, "password": hash != ""}
+		return entry{actor: actor, action: "user.add", subject: subjectOf(user.ID), detail: detail}, err
+	})
+	if err != nil {
+		return desk.User{}, err
+	}
+	s.forgetStaff()
+	return user, nil
+}
+
+// Users lists people in the order in which they were added. It needs the right to administer.
+func (s *Service) Users(ctx context.Context, actor desk.Actor, cursor string, limit int) (desk.Page[Person], error) {
+	if err := administer(actor); err != nil {
+		return desk.Page[Person]{}, err
+	}
+	return s.store.People(ctx, cursor, limit)
+}
+
+// Find is the person with this address. It needs the right to administer.
+func (s *Service) Find(ctx context.Context, actor desk.Actor, email string) (Person, error) {
+	if err := administer(actor); err != nil {
+		return Person{}, err
+	}
+	return s.store.PersonByEmail(ctx, desk.Canonical(email))
+}
+
+// UpdateUser changes a person. Everybody may change their own name, address and password; the rest, and others, needs the right to administer, and owners are changed by owners only.
+// Nobody chooses a password for somebody else: send a sign-in link instead. The last owner stays one.
+func (s *Service) UpdateUser(ctx context.Context, actor desk.Actor, id int64, change UserChange) (desk.User, error) {
+	before, err := s.store.CredentialsOf(ctx, id)
+	if err == nil {
+		err = mayChange(actor, before, change)
+	}
+	if err == nil {
+		err = s.proved(ctx, actor, before, change)
+	}
+	if err != nil {
+		return desk.User{}, err
+	}
+	after, fields, err := changed(ctx, before, change)
+	if err != nil || len(fields) == 0 {
+		return after.User, err
+	}
+	err = s.audited(ctx, func(tx *store.Tx) (entry, error) {
+		entry := entry{actor: actor, action: "user.change", subject: subjectOf(id), detail: map[string]any{"fields": fields}}
+		return entry, s.update(ctx, tx, before, after, change.Session)
+	})
+	if err != nil {
+		return desk.User{}, err
+	}
+	s.forgetStaff()
+	return after.User, nil
+}
+
+// update writes a changed person, if nobody else changed them since before was read.
+func (s *Service) update(ctx context.Context, tx *store.Tx, before, after store.Credentials, session string) error {
+	owners, err := tx.LockOwners(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := tx.CredentialsOf(ctx, after.ID)
+	if err != nil {
+		return err
+	}
+	if now.User != before.User || now.PasswordHash != before.PasswordHash {
+		return desk.Faultf(desk.Conflict, "%s was changed by somebody else meanwhile: look again", before.Email)
+	}
+	if after.Role != desk.RoleOwner {
+		if err := keepsOwner(owners, after.ID); err != nil {
+			return err
+		}
+	}
+	if err := tx.UpdatePerson(ctx, after); err != nil {
+		return err
+	}
+	if err := announce(ctx, tx); err != nil {
+		return err
+	}
+	if after.PasswordHash == before.PasswordHash && after.Email == before.Email {
+		return nil
+	}
+	// A new password or address locks out whoever knew the old one: links on their way, and other browsers.
+	if err := tx.DropLinks(ctx, after.ID); err != nil {
+		return err
+	}
+	if after.PasswordHash == before.PasswordHash {
+		return nil
+	}
+	return tx.RemoveSessions(ctx, after.ID, secret.HashToken(session))
+}
+
+// changed is the person as they shall be, and the names of what is different.
+func changed(ctx context.Context, before store.Credentials, change UserChange) (after store.Credentials, fields []string, err error) {
+	after = before
+	if change.Name != nil {
+		after.Name = strings.TrimSpace(*change.Name)
+	}
+	if change.Email != nil {
+		after.Email = desk.Canonical(*change.Email)
+	}
+	if change.Role != nil {
+		after.Role = *change.Role
+	}
+	if err := check(after.User); err != nil {
+		return after, nil, err
+	}
+	for field, different := range map[string]bool{"name": after.Name != before.Name, "email": after.Email != before.Email, "role": after.Role != before.Role, "password": change.Password != nil} {
+		if different {
+			fields = append(fields, field)
+		}
+	}
+	slices.Sort(fields)
+	if change.Password != nil {
+		after.PasswordHash, err = choose(ctx, *change.Password, after.User)
+	}
+	return after, fields, err
+}
+
+// proved says whether somebody who changes their own password or address has shown that it is really them, and not just somebody at their unlocked screen.
+func (s *Service) proved(ctx context.Context, actor desk.Actor, before store.Credentials, change UserChange) error {
+	moved := change.Email != nil && desk.Canonical(*change.Email) != before.Email
+	if actor.User.ID != before.ID || before.PasswordHash == "" || (change.Password == nil && !moved) {
+		return nil
+	}
+	byLink, err := s.store.LinkUsedSince(ctx, before.ID, s.now().Add(-linkTrust))
+	if err != nil || byLink {
+		return err
+	}
+	// Counted like attempts to sign in: a stolen session must not become a place to guess passwords at.
+	from := Client{IP: actor.IP}
+	if err := s.admit(ctx, before.Email, from); err != nil {
+		return err
+	}
+	plain, err := prepare(change.Current)
+	if err != nil {
+		plain = ""
+	}
+	right, _, err := secret.CheckPassword(ctx, plain, before.PasswordHash)
+	if err != nil {
+		return err
+	}
+	if !right {
+		return desk.Wrong("current", "This is not your present password.")
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.Forgive(ctx, before.Email) })
+}
+
+// Disable keeps a person from coming in, at once and on every way: sessions and links end, tokens open nothing. What they wrote stays. The last owner cannot be disabled.
+func (s *Service) Disable(ctx context.Context, actor desk.Actor, id int64) error {
+	now := s.now()
+	return s.setDisabled(ctx, actor, id, &now)
+}
+
+// Enable lets a disabled person come in again. Their tokens work again; sessions do not come back.
+func (s *Service) Enable(ctx context.Context, actor desk.Actor, id int64) error {
+	return s.setDisabled(ctx, actor, id, nil)
+}
+
+func (s *Service) setDisabled(ctx context.Context, actor desk.Actor, id int64, at *time.Time) error {
+	if err := administer(actor); err != nil {
+		return err
+	}
+	action := "user.enable"
+	if at != nil {
+		action = "user.disable"
+	}
+	err := s.audited(ctx, func(tx *store.Tx) (entry, error) {
+		entry := entry{actor: actor, action: action, subject: subjectOf(id)}
+		owners, err := tx.LockOwners(ctx)
+		if err != nil {
+			return entry, err
+		}
+		person, err := tx.CredentialsOf(ctx, id)
+		if err == nil {
+			err = mayHandle(actor, person.Role)
+		}
+		if err == nil && at != nil {
+			err = keepsOwner(owners, id)
+		}
+		if err == nil {
+			err = tx.SetDisabled(ctx, id, at)
+		}
+		if err == nil {
+			err = announce(ctx, tx)
+		}
+		if err != nil || at == nil {
+			return entry, err
+		}
+		if err := tx.DropLinks(ctx, id); err != nil {
+			return entry, err
+		}
+		return entry, tx.RemoveSessions(ctx, id, nil)
+	})
+	s.forgetStaff()
+	return err
+}
+
+// check says what is wrong with a person.
+func check(user desk.User) error {
+	switch {
+	case !desk.ValidAddress(user.Email):
+		return desk.Wrong("email", "%q is not an address", user.Email)
+	case user.Name == "" || len(user.Name) > longestName:
+		return desk.Wrong("name", "a name has 1 to %d bytes", longestName)
+	case strings.ContainsFunc(user.Name, unprintable):
+		return desk.Wrong("name", "a name stands on one line")
+	case !user.Role.Valid():
+		return desk.Wrong("role", "a role is owner, admin, agent or customer, not %q", user.Role)
+	}
+	return nil
+}
+
+func unprintable(r rune) bool { return !strconv.IsPrint(r) }
+
+func subjectOf(id int64) string { return "user/" + strconv.FormatInt(id, 10) }
+
+// forgetStaff makes the next question for staff go to the database.
+func (s *Service) forgetStaff() {
+	s.staff.mu.Lock()
+	defer s.staff.mu.Unlock()
+	s.staff.until = time.Time{}
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"postern/desk"
+)
+
+// sessionsMost is how many sessions a person keeps at once; the oldest end. It bounds what a script that signs in again and again leaves behind.
+const sessionsMost = 20
+
+// Session is one signed-in browser.
+type Session struct {
+	Hash      []byte // of the token
+	UserID    int64
+	At        time.Time // of the sign-in
+	ExpiresAt time.Time
+	IP        string
+	UserAgent string
+}
+
+// LiveSession is whose session it is, and when it was last used.
+type LiveSession struct {
+	desk.User
+	SeenAt time.Time
+}
+
+// Session finds a session that has not expired, was used since idle, and belongs to somebody who may sign in. None is no error: found is false.
+func (r Reader) Session(ctx context.Context, hash []byte, now, idle time.Time) (live LiveSession, found bool, err error) {
+	live, found, err = perhapsOne[LiveSession](ctx, r.q, `
+		select u.id, u.email, u.name, u.role, s.last_seen_at as seen_at
+		from session s
+		join "user" u on u.id = s.user_id
+		where s.token_hash = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.disabled_at is null`, hash, now, idle)
+	return live, found, wrap(err, "session")
+}
+
+// AddSession keeps a session, marks its owner as seen, and ends the oldest of too many.
+func (tx *Tx) AddSession(ctx context.Context, session Session) error {
+	_, err := tx.tx.Exec(ctx, `
+		insert into session (token_hash, user_id, created_at, last_seen_at, expires_at, ip, user_agent)
+		values ($1, $2, $3, $3, $4, $5, $6)`, session.Hash, session.UserID, session.At, session.ExpiresAt, session.IP, session.UserAgent)
+	if err != nil {
+		return wrap(err, "add session")
+	}
+	_, err = tx.tx.Exec(ctx, `
+		delete from session
+		where token_hash in (
+			select token_hash
+			from session
+			where user_id = $1
+			order by created_at desc, token_hash
+			offset $2)`, session.UserID, sessionsMost)
+	if err != nil {
+		return wrap(err, "end oldest session")
+	}
+	return tx.seen(ctx, session.UserID, session.At)
+}
+
+// TouchSession notes that a session was used.
+func (tx *Tx) TouchSession(ctx context.Context, hash []byte, user int64, now time.Time) error {
+	if _, err := tx.tx.Exec(ctx, `update session set last_seen_at = greatest(last_seen_at, $2) where token_hash = $1`, hash, now); err != nil {
+		return wrap(err, "touch session")
+	}
+	return tx.seen(ctx, user, now)
+}
+
+func (tx *Tx) seen(ctx context.Context, user int64, now time.Time) error {
+	_, err := tx.tx.Exec(ctx, `update "user" set last_seen_at = greatest(last_seen_at, $2) where id = $1`, user, now)
+	return wrap(err, "mark user as seen")
+}
+
+// RemoveSession ends one session and says whose it was; 0: there was none.
+func (tx *Tx) RemoveSession(ctx context.Context, hash []byte) (user desk.User, err error) {
+	found, _, err := perhapsOne[desk.User](ctx, tx.tx, `
+		delete from session s
+		using "user" u
+		where s.token_hash = $1 and u.id = s.user_id
+		returning u.id, u.email, u.name, u.role`, hash)
+	return found, wrap(err, "end session")
+}
+
+// RemoveSessions ends all sessions of a person but the one with the hash to keep (nil: all).
+func (tx *Tx) RemoveSessions(ctx context.Context, user int64, keep []byte) error {
+	_, err := tx.tx.Exec(ctx, `delete from session where user_id = $1 and token_hash is distinct from $2`, user, keep)
+	return wrap(err, "end sessions")
+}
+
+// SweepSessions removes sessions that have expired or were not used since idle.
+func (tx *Tx) SweepSessions(ctx context.Context, now, idle time.Time) error {
+	_, err := tx.tx.Exec(ctx, `delete from session where expires_at <= $1 or last_seen_at <= $2`, now, idle)
+	return wrap(err, "sweep sessions")
+}

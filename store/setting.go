@@ -1,0 +1,33 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Setting reads the setting of that name into value, a pointer. One that was never set leaves value as it is, so that the caller's default stands.
+func (r Reader) Setting(ctx context.Context, key string, value any) error {
+	var text []byte
+	err := r.q.QueryRow(ctx, `select value from setting where key = $1`, key).Scan(&text)
+	if none(err) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, value)
+	}
+	return wrap(err, "setting "+key)
+}
+
+// SetSetting keeps a setting: any value that JSON can hold.
+func (tx *Tx) SetSetting(ctx context.Context, key string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return wrap(err, "setting "+key)
+	}
+	_, err = tx.tx.Exec(ctx, `
+		insert into setting (key, value)
+		values ($1, $2)
+		on conflict (key) do update
+		set value = excluded.value, updated_at = now()`, key, string(text))
+	return wrap(err, "setting "+key)
+}
