@@ -119,7 +119,11 @@ func removeAfterUs(dir string) error {
 	if _, err := watcher.StdinPipe(); err != nil {
 		return err
 	}
-	return watcher.Start()
+	if err := watcher.Start(); err != nil {
+		return err
+	}
+	go func() { _ = watcher.Wait() }() // it never ends while we live; without somebody who holds it, the garbage collector would close the pipe and have the files removed under a running test
+	return nil
 }
 
 // makeTemplate migrates the template if no other test program did. It appears under its name only when it is whole.
