@@ -21,6 +21,7 @@ import (
 // Config is what a Service needs.
 type Config struct {
 	Store     *store.Store
+	Keys      *secret.Keyset   // seals password hashes, so that the database alone is nothing to guess at
 	PublicURL string           // the portal as people reach it: one-time links begin with it
 	Now       func() time.Time // nil: time.Now
 	Rand      io.Reader        // nil: the system's
@@ -29,6 +30,7 @@ type Config struct {
 // Service is the door to people and their proofs. It is safe for concurrent use.
 type Service struct {
 	store  *store.Store
+	keys   *secret.Keyset
 	public string
 	now    func() time.Time
 	random io.Reader
@@ -41,7 +43,7 @@ func New(cfg Config) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{store: cfg.Store, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand}
+	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand}
 }
 
 // Client is where a request came from, as it is kept with a session and in the audit log.

@@ -108,7 +108,7 @@ func (s *Service) MakeFirstOwner(ctx context.Context, email string) (url string,
 		id, err := tx.UnseenOwner(ctx)
 		if err == nil && id == 0 {
 			var made desk.User
-			made, err = tx.AddPerson(ctx, desk.User{Email: email, Name: "Owner", Role: desk.RoleOwner}, "")
+			made, err = tx.AddPerson(ctx, desk.User{Email: email, Name: "Owner", Role: desk.RoleOwner})
 			id = made.ID
 		}
 		if err == nil {

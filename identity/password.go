@@ -3,7 +3,9 @@ package identity
 import (
 	"context"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,6 +14,7 @@ import (
 
 	"postern/desk"
 	"postern/secret"
+	"postern/store"
 )
 
 // The rule for passwords (NIST SP 800-63B-4 §3.1.1.2): long, known to nobody, and nothing about which letters. The longest is a bound on work, not on people.
@@ -51,6 +54,39 @@ func choose(ctx context.Context, password string, user desk.User) (hash string, 
 		return "", fmt.Errorf("hash the password of %s: %w", user.Email, err)
 	}
 	return hash, nil
+}
+
+// sealHash is a password's hash as it is kept: only for this person, and only for who holds the key file.
+func (s *Service) sealHash(person int64, phc string) string {
+	sealed, _ := s.keys.Seal(passwordContext(person), []byte(phc))
+	return base64.StdEncoding.EncodeToString(sealed)
+}
+
+func passwordContext(person int64) string { return "user/password/" + strconv.FormatInt(person, 10) }
+
+// checkPassword says whether it is the person's password, and whether its hash is outdated. It takes as long for somebody who is unknown (the zero value), disabled or has none.
+func (s *Service) checkPassword(ctx context.Context, known store.Credentials, password string) (right, outdated bool, err error) {
+	phc := ""
+	if known.PasswordHash != "" && known.DisabledAt == nil {
+		sealed, err := base64.StdEncoding.DecodeString(known.PasswordHash)
+		if err != nil {
+			return false, false, fmt.Errorf("decode the password hash of %s: %w", known.Email, err)
+		}
+		opened, err := s.keys.Open(passwordContext(known.ID), sealed)
+		if err != nil {
+			return false, false, fmt.Errorf("open the password hash of %s: %w", known.Email, err)
+		}
+		phc = string(opened)
+	}
+	plain, err := prepare(password)
+	if err != nil {
+		plain, phc = "", "" // no password can be like this; it costs as much as a wrong one
+	}
+	right, outdated, err = secret.CheckPassword(ctx, plain, phc)
+	if err != nil {
+		return false, false, fmt.Errorf("check the password of %s: %w", known.Email, err)
+	}
+	return right, outdated, nil
 }
 
 // weak says in a sentence why a password is easy to guess, or nothing.

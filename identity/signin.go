@@ -74,17 +74,9 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from Clien
 	if err != nil {
 		return "", desk.User{}, err
 	}
-	hash := known.PasswordHash
-	if known.DisabledAt != nil {
-		hash = ""
-	}
-	plain, err := prepare(password)
+	right, outdated, err := s.checkPassword(ctx, known, password)
 	if err != nil {
-		plain, hash = "", "" // no password can be like this: costs as much as a wrong one
-	}
-	right, outdated, err := secret.CheckPassword(ctx, plain, hash)
-	if err != nil {
-		return "", desk.User{}, fmt.Errorf("check the password of %s: %w", account, err)
+		return "", desk.User{}, err
 	}
 	if !right {
 		if err := s.refuse(ctx, known, from); err != nil {
@@ -92,9 +84,9 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from Clien
 		}
 		return "", desk.User{}, errWrong
 	}
-	token, err = s.open(ctx, opening{user: known.User, hash: hash, from: from, method: "password"})
+	token, err = s.open(ctx, opening{user: known.User, hash: known.PasswordHash, from: from, method: "password"})
 	if err == nil && outdated {
-		err = s.rehash(ctx, known, plain)
+		err = s.rehash(ctx, known, password)
 	}
 	return token, known.User, err
 }
@@ -126,12 +118,18 @@ func (s *Service) refuse(ctx context.Context, known store.Credentials, from Clie
 }
 
 // rehash keeps the password under the cost of today.
-func (s *Service) rehash(ctx context.Context, known store.Credentials, plain string) error {
-	hash, err := secret.HashPassword(ctx, plain)
+func (s *Service) rehash(ctx context.Context, known store.Credentials, password string) error {
+	plain, err := prepare(password)
+	if err != nil {
+		return err
+	}
+	phc, err := secret.HashPassword(ctx, plain)
 	if err != nil {
 		return fmt.Errorf("hash the password of %s anew: %w", known.Email, err)
 	}
-	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.Rehash(ctx, known.ID, known.PasswordHash, hash) })
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		return tx.Rehash(ctx, known.ID, known.PasswordHash, s.sealHash(known.ID, phc))
+	})
 }
 
 // opening is a session about to begin.

@@ -54,19 +54,22 @@ func (s *Service) AddUser(ctx context.Context, actor desk.Actor, add NewUser) (d
 	if err := mayHandle(actor, user.Role); err != nil {
 		return desk.User{}, err
 	}
-	hash := ""
+	phc := ""
 	if add.Password != "" {
 		var err error
-		if hash, err = choose(ctx, add.Password, user); err != nil {
+		if phc, err = choose(ctx, add.Password, user); err != nil {
 			return desk.User{}, err
 		}
 	}
 	err := s.audited(ctx, func(tx *store.Tx) (entry, error) {
 		var err error
-		if user, err = tx.AddPerson(ctx, user, hash); err == nil {
+		if user, err = tx.AddPerson(ctx, user); err == nil && phc != "" {
+			err = tx.SetPassword(ctx, user.ID, s.sealHash(user.ID, phc))
+		}
+		if err == nil {
 			err = announce(ctx, tx)
 		}
-		detail := map[string]any{"email": user.Email, "role": user.Role, "password": hash != ""}
+		detail := map[string]any{"email": user.Email, "role": user.Role, "password": phc != ""}
 		return entry{actor: actor, action: "user.add", subject: subjectOf(user.ID), detail: detail}, err
 	})
 	if err != nil {
@@ -105,7 +108,7 @@ func (s *Service) UpdateUser(ctx context.Context, actor desk.Actor, id int64, ch
 	if err != nil {
 		return desk.User{}, err
 	}
-	after, fields, err := changed(ctx, before, change)
+	after, fields, err := s.changed(ctx, before, change)
 	if err != nil || len(fields) == 0 {
 		return after.User, err
 	}
@@ -158,7 +161,7 @@ func (s *Service) update(ctx context.Context, tx *store.Tx, before, after store.
 }
 
 // changed is the person as they shall be, and the names of what is different.
-func changed(ctx context.Context, before store.Credentials, change UserChange) (after store.Credentials, fields []string, err error) {
+func (s *Service) changed(ctx context.Context, before store.Credentials, change UserChange) (after store.Credentials, fields []string, err error) {
 	after = before
 	if change.Name != nil {
 		after.Name = strings.TrimSpace(*change.Name)
@@ -178,8 +181,12 @@ func changed(ctx context.Context, before store.Credentials, change UserChange) (
 		}
 	}
 	slices.Sort(fields)
-	if change.Password != nil {
-		after.PasswordHash, err = choose(ctx, *change.Password, after.User)
+	if change.Password == nil {
+		return after, fields, nil
+	}
+	phc, err := choose(ctx, *change.Password, after.User)
+	if err == nil {
+		after.PasswordHash = s.sealHash(after.ID, phc)
 	}
 	return after, fields, err
 }
@@ -195,15 +202,10 @@ func (s *Service) proved(ctx context.Context, actor desk.Actor, before store.Cre
 		return err
 	}
 	// Counted like attempts to sign in: a stolen session must not become a place to guess passwords at.
-	from := Client{IP: actor.IP}
-	if err := s.admit(ctx, before.Email, from); err != nil {
+	if err := s.admit(ctx, before.Email, Client{IP: actor.IP}); err != nil {
 		return err
 	}
-	plain, err := prepare(change.Current)
-	if err != nil {
-		plain = ""
-	}
-	right, _, err := secret.CheckPassword(ctx, plain, before.PasswordHash)
+	right, _, err := s.checkPassword(ctx, before, change.Current)
 	if err != nil {
 		return err
 	}

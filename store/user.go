@@ -20,7 +20,7 @@ type Person struct {
 // Credentials is a person with the hash of their password, which goes no further than the room that checks it.
 type Credentials struct {
 	Person
-	PasswordHash string // PHC string; empty: no password
+	PasswordHash string // sealed; empty: no password
 }
 
 // perhapsOne is the one row of a query, by the names of its columns, where having none is no error.
@@ -110,12 +110,12 @@ func (r Reader) OwnerExists(ctx context.Context) (bool, error) {
 	return exists, wrap(err, "owner")
 }
 
-// AddPerson adds a user; an empty hash is no password. An address that is taken is a desk.Conflict.
-func (tx *Tx) AddPerson(ctx context.Context, user desk.User, passwordHash string) (desk.User, error) {
+// AddPerson adds a user without a password. An address that is taken is a desk.Conflict.
+func (tx *Tx) AddPerson(ctx context.Context, user desk.User) (desk.User, error) {
 	err := tx.tx.QueryRow(ctx, `
-		insert into "user" (email, name, role, password_hash)
-		values ($1, $2, $3, nullif($4, ''))
-		returning id`, user.Email, user.Name, user.Role, passwordHash).Scan(&user.ID)
+		insert into "user" (email, name, role)
+		values ($1, $2, $3)
+		returning id`, user.Email, user.Name, user.Role).Scan(&user.ID)
 	if violates(err, "user_email_key") {
 		return user, emailTaken(user.Email)
 	}
@@ -142,6 +142,12 @@ func emailTaken(email string) error {
 func (tx *Tx) SetDisabled(ctx context.Context, id int64, at *time.Time) error {
 	_, err := tx.tx.Exec(ctx, `update "user" set disabled_at = $2 where id = $1`, id, at)
 	return wrap(err, "disable user")
+}
+
+// SetPassword gives a person a password: its hash, sealed.
+func (tx *Tx) SetPassword(ctx context.Context, id int64, hash string) error {
+	_, err := tx.tx.Exec(ctx, `update "user" set password_hash = $2 where id = $1`, id, hash)
+	return wrap(err, "set password")
 }
 
 // Rehash replaces the hash of an unchanged password, unless the password was changed meanwhile.
