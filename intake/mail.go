@@ -33,7 +33,8 @@ type mail struct {
 	clues     threading.Clues
 	answers   [][16]byte // keys of the foreign ids that it names
 	hold      hold
-	words     []string
+	words     []string // for search
+	preview   string
 
 	original     store.OriginalRow
 	originalKept bool // set once a row names the object
@@ -78,6 +79,7 @@ func (in *Intake) prepare(ctx context.Context, env desk.Envelope, raw *io.Sectio
 		}
 	}
 	if parsed != nil {
+		m.preview = mailtext.Snippet(cut(m.body().text, 8*previewLen), previewLen)
 		text := parsed.Text
 		if len(m.clues.Foreign)+len(m.clues.OurIDs)+len(m.clues.Tokens) > 0 {
 			text = m.body().text // an answer: what it quotes is found where it was written

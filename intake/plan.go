@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"postern/desk"
-	"postern/mailtext"
 	"postern/store"
 	"postern/threading"
 )
@@ -180,7 +179,7 @@ func (p *plan) open(m *mail, match threading.Match) error {
 	id := take(&p.found.TicketIDs)
 	body := m.body()
 	row := store.NewTicketRow{
-		ID: id, Subject: m.subject(), MailboxID: m.mailboxes[0], Requester: m.from.Addr, Preview: mailtext.Snippet(body.text, previewLen),
+		ID: id, Subject: m.subject(), MailboxID: m.mailboxes[0], Requester: m.from.Addr, Preview: m.preview,
 		HasAttachment: m.attached(), Unverified: match.Powers.Unverified, At: m.at, WaitingSince: &m.at,
 	}
 	if suggested := match.Why.Suggested; suggested != 0 {
@@ -231,7 +230,7 @@ func (p *plan) append(m *mail, match threading.Match) error {
 	}
 	body := m.body()
 	if m.automatic() == "" {
-		p.touch(m, match, ticket, mailtext.Snippet(body.text, previewLen))
+		p.touch(m, match, ticket)
 	}
 	at := m.at
 	if match.Before && m.parsed.Date.Before(m.at) && m.parsed.Date.After(m.at.AddDate(0, -1, 0)) {
@@ -245,7 +244,7 @@ func (p *plan) append(m *mail, match threading.Match) error {
 }
 
 // touch changes the ticket as the mail's powers allow.
-func (p *plan) touch(m *mail, match threading.Match, ticket *ticketNow, preview string) {
+func (p *plan) touch(m *mail, match threading.Match, ticket *ticketNow) {
 	before := ticket.Status
 	if before.OnReply(ticket.ClosedAt, m.at, match.Powers.Reopens) == desk.ReplyReopens {
 		ticket.Status, ticket.ClosedAt = desk.StatusOpen, time.Time{}
@@ -259,7 +258,7 @@ func (p *plan) touch(m *mail, match threading.Match, ticket *ticketNow, preview 
 		row := &p.filing.Tickets[ticket.fresh]
 		row.HasAttachment = row.HasAttachment || m.attached()
 		if !match.Before {
-			row.Preview = preview
+			row.Preview = m.preview
 		}
 		if !match.Powers.Pending {
 			return
@@ -271,7 +270,7 @@ func (p *plan) touch(m *mail, match threading.Match, ticket *ticketNow, preview 
 	row.Unverified = match.Powers.Unverified
 	row.NewParticipant = row.NewParticipant || match.Powers.Pending
 	if !match.Before {
-		row.Preview = preview
+		row.Preview = m.preview
 	}
 }
 
