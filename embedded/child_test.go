@@ -61,10 +61,13 @@ func startCopy(t *testing.T, role, dir string) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(line)
 }
 
-// When our program is killed, PostgreSQL shuts down cleanly by itself: the next start needs no recovery.
+// When our program is killed, PostgreSQL shuts down cleanly by itself: the next start needs no recovery. The cluster is made over what a start that was interrupted left.
 func TestServerShutsDownWhenWeAreKilled(t *testing.T) {
 	t.Parallel()
 	dir := openDir(t)
+	if err := os.MkdirAll(filepath.Join(dir, "pg", "data.new", "base"), 0o711); err != nil {
+		t.Fatal(err)
+	}
 	copy, pid := startCopy(t, "postgres", dir)
 	began := time.Now()
 	copy.Process.Kill()

@@ -56,6 +56,7 @@ type Postgres struct {
 	url    string
 	lock   *os.File
 	child  *child
+	socket string // the socket's folder
 	exited chan error
 	asked  chan struct{} // closed when Stop was called, so that the end is no surprise
 	ask    func()        // closes asked, once
@@ -112,6 +113,7 @@ func (p *Postgres) Stop(ctx context.Context) error {
 // watch reports the end of the server and frees the folder.
 func (p *Postgres) watch() {
 	err := <-p.child.done
+	os.Remove(p.socket) // it may be in /tmp; if the server left something in it, it stays and is used again
 	p.lock.Close()
 	select {
 	case <-p.asked:
@@ -152,7 +154,7 @@ func startIn(ctx context.Context, o PostgresOptions, h home, account account) (*
 	address := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + role, RawQuery: query.Encode()}
 	asked := make(chan struct{})
 	return &Postgres{
-		url: address.String(), child: child, exited: make(chan error, 1),
+		url: address.String(), child: child, socket: socket, exited: make(chan error, 1),
 		asked: asked, ask: sync.OnceFunc(func() { close(asked) }),
 	}, nil
 }
