@@ -164,7 +164,7 @@ func (d *DNS) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error
 	case errFour != nil:
 		return nil, errFour
 	}
-	return nil, notFound(host, dns.TypeA, false)
+	return nil, noRecord(host, dns.TypeA)
 }
 
 // lookup returns the records of one type at a name, following aliases (RFC 1034 §3.6.2).
@@ -172,12 +172,12 @@ func (d *DNS) lookup(ctx context.Context, name string, kind uint16) ([]dns.RR, e
 	if !isASCII(name) {
 		ascii, err := ASCII(name)
 		if err != nil {
-			return nil, notFound(name, kind, true)
+			return nil, noSuchName(name)
 		}
 		name = ascii
 	}
 	if _, ok := dns.IsDomainName(name); !ok || name == "" {
-		return nil, notFound(name, kind, true) // it cannot be asked for, so nothing can be there
+		return nil, noSuchName(name) // it cannot be asked for, so nothing can be there
 	}
 	question := dns.Question{Name: dns.CanonicalName(name), Qtype: kind, Qclass: dns.ClassINET}
 	if records, ok := d.cached(question); ok {
@@ -194,8 +194,11 @@ func (d *DNS) lookup(ctx context.Context, name string, kind uint16) ([]dns.RR, e
 			d.keep(question, records)
 			return records, nil
 		}
-		if target == current.Name || reply.Rcode == dns.RcodeNameError {
-			return nil, notFound(name, kind, reply.Rcode == dns.RcodeNameError)
+		if reply.Rcode == dns.RcodeNameError {
+			return nil, noSuchName(name)
+		}
+		if target == current.Name {
+			return nil, noRecord(name, kind)
 		}
 		current.Name = target
 	}
@@ -284,12 +287,12 @@ func (d *DNS) keep(question dns.Question, records []dns.RR) {
 	d.cache[question] = answer{records: records, until: time.Now().Add(ttl)}
 }
 
-func notFound(name string, kind uint16, noName bool) error {
-	reason := "no " + dns.TypeToString[kind] + " record"
-	if noName {
-		reason = "no such name"
-	}
-	return &LookupError{DNSError: &net.DNSError{Err: reason, Name: strings.TrimSuffix(name, "."), IsNotFound: true}, NoSuchName: noName}
+func noRecord(name string, kind uint16) error {
+	return &LookupError{DNSError: &net.DNSError{Err: "no " + dns.TypeToString[kind] + " record", Name: strings.TrimSuffix(name, "."), IsNotFound: true}}
+}
+
+func noSuchName(name string) error {
+	return &LookupError{DNSError: &net.DNSError{Err: "no such name", Name: strings.TrimSuffix(name, "."), IsNotFound: true}, NoSuchName: true}
 }
 
 func temporary(name string, kind uint16, err error) error {

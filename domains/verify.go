@@ -21,7 +21,8 @@ func Verify(ctx context.Context, r Resolver, wanted []desk.Record, now time.Time
 			record.Problem = "could not be looked up: " + err.Error()
 			continue
 		}
-		record.Found, record.Problem, record.OK, record.CheckedAt = result.found, result.problem, result.problem == "", now
+		record.Found = append([]string{}, result.found...) // never nil: the API says [] where nothing was found
+		record.Problem, record.OK, record.CheckedAt = result.problem, result.problem == "", now
 	}
 	return checked
 }

@@ -251,8 +251,8 @@ func Certificate(t testing.TB, host string) (tls.Certificate, *x509.CertPool) {
 }
 
 // SMTPScript listens on loopback and says one reply when a client connects and one for every line that it sends, whatever the line; after the last it listens in silence until QUIT.
-// It is for servers that go-smtp would never be: refusing banners, broken answers. It returns its address and a function that gives the lines heard.
-func SMTPScript(t testing.TB, addr string, replies ...string) (address string, heard func() []string) {
+// It is for servers that go-smtp would never be: refusing banners, broken answers. It returns its address and the lines that were answered, as they come.
+func SMTPScript(t testing.TB, addr string, replies ...string) (address string, heard <-chan string) {
 	t.Helper()
 	if addr == "" {
 		addr = "127.0.0.1:0"
@@ -262,36 +262,31 @@ func SMTPScript(t testing.TB, addr string, replies ...string) (address string, h
 		t.Fatalf("listening for SMTP: %v", err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	var mu sync.Mutex
-	var lines []string
-	play := func(conn net.Conn) {
-		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(patience))
-		input := bufio.NewScanner(conn)
-		for _, reply := range replies {
-			if _, err := io.WriteString(conn, reply+"\r\n"); err != nil || !input.Scan() {
-				return
-			}
-			mu.Lock()
-			lines = append(lines, input.Text())
-			mu.Unlock()
-		}
-		for input.Scan() && input.Text() != "QUIT" {
-			continue
-		}
-	}
+	lines := make(chan string, 1024)
 	go func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go play(conn)
+			go play(conn, replies, lines)
 		}
 	}()
-	return listener.Addr().String(), func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Clone(lines)
+	return listener.Addr().String(), lines
+}
+
+// play is one conversation of SMTPScript.
+func play(conn net.Conn, replies []string, heard chan<- string) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	input := bufio.NewScanner(conn)
+	for _, reply := range replies {
+		if _, err := io.WriteString(conn, reply+"\r\n"); err != nil || !input.Scan() {
+			return
+		}
+		heard <- input.Text()
+	}
+	for input.Scan() && input.Text() != "QUIT" {
+		continue
 	}
 }
