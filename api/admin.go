@@ -1,0 +1,188 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"postern/desk"
+)
+
+// record is desk.Record as it is sent.
+type record struct {
+	Purpose   string     `json:"purpose" doc:"dkim-rsa, dkim-ed25519, spf, dmarc or mx"`
+	Type      string     `json:"type"`
+	Name      string     `json:"name"`
+	Wanted    string     `json:"wanted"`
+	Found     []string   `json:"found" nullable:"false"`
+	OK        bool       `json:"ok"`
+	Required  bool       `json:"required" doc:"Without it the domain is not used as From."`
+	Problem   string     `json:"problem,omitempty"`
+	CheckedAt *time.Time `json:"checked_at"`
+}
+
+func viewRecord(from desk.Record) record {
+	return record{
+		Purpose: from.Purpose, Type: from.Type, Name: from.Name, Wanted: from.Wanted, Found: some(from.Found),
+		OK: from.OK, Required: from.Required, Problem: from.Problem, CheckedAt: unlessZero(from.CheckedAt),
+	}
+}
+
+// unlessZero is the time as it is sent, or null for one that never was.
+func unlessZero(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return utc(&at)
+}
+
+// Domain is desk.Domain as it is sent.
+type Domain struct {
+	ID        int64            `json:"id"`
+	Name      string           `json:"name"`
+	State     desk.DomainState `json:"state" enum:"added,active,degraded"`
+	CheckedAt *time.Time       `json:"checked_at"`
+	CreatedAt time.Time        `json:"created_at"`
+}
+
+func viewDomain(from desk.Domain) Domain {
+	return Domain{ID: from.ID, Name: from.Name, State: from.State, CheckedAt: unlessZero(from.CheckedAt), CreatedAt: from.CreatedAt.UTC()}
+}
+
+// domainRecords is a domain with the DNS records that it wants.
+type domainRecords struct {
+	Domain
+	Records []record `json:"records" nullable:"false"`
+}
+
+func viewDomainRecords(from desk.Domain, records []desk.Record) domainRecords {
+	return domainRecords{viewDomain(from), whole(records, viewRecord).Items}
+}
+
+// domainNamed names a domain in the path.
+type domainNamed struct {
+	Name string `path:"name" maxLength:"253"`
+}
+
+func (a *API) listDomains(ctx context.Context, actor desk.Actor, _ *struct{}) (list[Domain], error) {
+	found, err := a.cfg.Domains.List(ctx, actor)
+	return whole(found, viewDomain), err
+}
+
+func (a *API) showDomain(ctx context.Context, actor desk.Actor, in *domainNamed) (domainRecords, error) {
+	found, records, err := a.cfg.Domains.Show(ctx, actor, in.Name)
+	return viewDomainRecords(found, records), err
+}
+
+// newDomain is a mail domain to be added.
+type newDomain struct {
+	Body struct {
+		Name string `json:"name" minLength:"1" maxLength:"253"`
+	}
+}
+
+func (a *API) addDomain(ctx context.Context, actor desk.Actor, in *newDomain) (domainRecords, error) {
+	made, records, err := a.cfg.Domains.Add(ctx, actor, in.Body.Name)
+	return viewDomainRecords(made, records), err
+}
+
+func (a *API) verifyDomain(ctx context.Context, actor desk.Actor, in *domainNamed) (domainRecords, error) {
+	found, records, err := a.cfg.Domains.Verify(ctx, actor, in.Name)
+	return viewDomainRecords(found, records), err
+}
+
+func (a *API) rotateDomain(ctx context.Context, actor desk.Actor, in *domainNamed) (domainRecords, error) {
+	if _, err := a.cfg.Domains.Rotate(ctx, actor, in.Name); err != nil {
+		return domainRecords{}, err
+	}
+	return a.showDomain(ctx, actor, in)
+}
+
+func (a *API) removeDomain(ctx context.Context, actor desk.Actor, in *domainNamed) error {
+	return a.cfg.Domains.Remove(ctx, actor, in.Name)
+}
+
+// mailbox is desk.Mailbox as it is sent.
+type mailbox struct {
+	MailboxRef
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func viewMailbox(from desk.Mailbox) mailbox {
+	return mailbox{MailboxRef{from.ID, from.Address, from.Name}, from.CreatedAt.UTC()}
+}
+
+func (a *API) listMailboxes(ctx context.Context, _ desk.Actor, _ *struct{}) (list[mailbox], error) {
+	found, err := a.cfg.Domains.Mailboxes(ctx)
+	return whole(found, viewMailbox), err
+}
+
+// newMailbox is an address that shall take mail.
+type newMailbox struct {
+	Body struct {
+		Address string `json:"address" minLength:"3" maxLength:"320"`
+		Name    string `json:"name,omitempty" maxLength:"200"`
+	}
+}
+
+func (a *API) addMailbox(ctx context.Context, actor desk.Actor, in *newMailbox) (mailbox, error) {
+	made, err := a.cfg.Domains.AddMailbox(ctx, actor, in.Body.Address, in.Body.Name)
+	return viewMailbox(made), err
+}
+
+// mailboxNamed names a mailbox in the path, by its address.
+type mailboxNamed struct {
+	Address string `path:"address" maxLength:"320"`
+}
+
+func (a *API) removeMailbox(ctx context.Context, actor desk.Actor, in *mailboxNamed) error {
+	return a.cfg.Domains.RemoveMailbox(ctx, actor, in.Address)
+}
+
+// auditEntry is desk.AuditEntry as it is sent.
+type auditEntry struct {
+	ID      int64           `json:"id"`
+	At      time.Time       `json:"at"`
+	Actor   string          `json:"actor" doc:"An address, system, or mail."`
+	ActorID *int64          `json:"actor_id"`
+	Via     string          `json:"via" doc:"portal, api, cli, mail or job"`
+	IP      string          `json:"ip"`
+	Action  string          `json:"action"`
+	Subject string          `json:"subject" doc:"What it was done to: ticket/12."`
+	Detail  json.RawMessage `json:"detail"`
+}
+
+func viewAuditEntry(from desk.AuditEntry) auditEntry {
+	return auditEntry{
+		ID: from.ID, At: from.At.UTC(), Actor: from.Actor, ActorID: from.ActorID, Via: from.Via, IP: from.IP,
+		Action: from.Action, Subject: from.Subject, Detail: from.Detail,
+	}
+}
+
+func (a *API) listAudit(ctx context.Context, actor desk.Actor, in *Page) (list[auditEntry], error) {
+	found, err := a.cfg.Tickets.Audit(ctx, actor, in.Cursor, in.Limit)
+	return listed(found, viewAuditEntry), err
+}
+
+// outbound is a delivery in the list of all deliveries.
+type outbound struct {
+	Message int64  `json:"message"`
+	Ticket  int64  `json:"ticket"`
+	Subject string `json:"subject"`
+	Delivery
+}
+
+func viewOutbound(from desk.Outbound) outbound {
+	return outbound{Message: from.MessageID, Ticket: from.TicketID, Subject: from.Subject, Delivery: viewDelivery(from.Delivery)}
+}
+
+// deliveriesAsked is the query of the list of deliveries.
+type deliveriesAsked struct {
+	Page
+	State string `query:"state" enum:"queued,sent,deferred,bounced,cancelled" doc:"Absent: all."`
+}
+
+func (a *API) listDeliveries(ctx context.Context, actor desk.Actor, in *deliveriesAsked) (list[outbound], error) {
+	found, err := a.cfg.Tickets.Deliveries(ctx, actor, desk.DeliveryState(in.State), in.Cursor, in.Limit)
+	return listed(found, viewOutbound), err
+}

@@ -1,0 +1,195 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"postern/desk"
+)
+
+// visit is what is known of a request while it runs.
+type visit struct {
+	id    string
+	actor desk.Actor
+	err   error // an internal error, for the log
+}
+
+type visitKey struct{}
+
+// visitOf is the request's visit. Every handler runs inside observed, which makes it.
+func visitOf(ctx context.Context) *visit { return ctx.Value(visitKey{}).(*visit) }
+
+// observed gives each request an id, catches a panic at the request, and writes one line to the log.
+func (a *API) observed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := a.now()
+		visit := &visit{id: rand.Text(), actor: desk.Actor{Via: "api", IP: remote(r)}}
+		r = r.WithContext(context.WithValue(r.Context(), visitKey{}, visit))
+		recorder := &recorder{ResponseWriter: w}
+		header := recorder.Header()
+		header.Set("X-Request-Id", visit.id)
+		header.Set("Cache-Control", "no-store")
+		header.Set("X-Content-Type-Options", "nosniff")
+		defer func() {
+			cut := a.recovered(recorder, visit, recover())
+			a.finished(r, recorder.code(), a.now().Sub(begun))
+			if cut != nil {
+				panic(cut) // the server closes the connection: the client sees that the answer is not whole
+			}
+		}()
+		next.ServeHTTP(recorder, r)
+	})
+}
+
+// recovered turns a panic into a 500, or returns what to panic with again when the answer has begun already.
+func (a *API) recovered(w *recorder, visit *visit, cause any) any {
+	if cause == nil {
+		return nil
+	}
+	if cause != http.ErrAbortHandler {
+		visit.err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+	}
+	if w.status != 0 {
+		return http.ErrAbortHandler
+	}
+	writeProblem(w, &huma.ErrorModel{Status: http.StatusInternalServerError, Detail: "something went wrong on our side; the log knows it by the request id " + visit.id})
+	return nil
+}
+
+// finished writes the line about a request: its route, never its path, which may hold a token.
+func (a *API) finished(r *http.Request, status int, took time.Duration) {
+	visit := visitOf(r.Context())
+	route := r.Pattern
+	if route == "" {
+		route = "none"
+	}
+	if a.cfg.Observe != nil {
+		a.cfg.Observe(route, status, took)
+	}
+	level, attrs := slog.LevelInfo, []slog.Attr{
+		slog.String("id", visit.id), slog.String("method", r.Method), slog.String("route", route),
+		slog.Int("status", status), slog.Int64("ms", took.Milliseconds()), slog.Int64("user", visit.actor.User.ID),
+	}
+	if visit.err != nil && !errors.Is(visit.err, context.Canceled) {
+		level, attrs = slog.LevelError, append(attrs, slog.Any("error", visit.err))
+	}
+	a.cfg.Log.LogAttrs(r.Context(), level, "api request", attrs...)
+}
+
+// guard stands before every route of the table: who asks, whether they may, how much they may send, and whether it was asked before.
+func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
+	route, known := a.rights[pattern]
+	if !known {
+		panic("api: no right is declared for " + pattern)
+	}
+	limit := int64(maxBody)
+	if route.uploads() {
+		limit = a.cfg.MaxUpload + multipartOverhead
+	}
+	if route.method == http.MethodPost {
+		next = a.once(next)
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		visit := visitOf(r.Context())
+		actor, err := a.signedIn(r)
+		if err != nil {
+			refuse(w, r, err)
+			return
+		}
+		visit.actor = actor
+		if !actor.Can(route.right) {
+			forbid(w, route, actor)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		next(w, r)
+	}
+}
+
+// signedIn finds out who asks, by the token in the Authorization header (RFC 6750 §2.1). Tokens in the URL or the body are not looked for: they end up in logs.
+func (a *API) signedIn(r *http.Request) (desk.Actor, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return desk.Actor{}, desk.Faultf(desk.Unsigned, "send an API token: Authorization: Bearer TOKEN")
+	}
+	actor, err := a.cfg.Identity.Bearer(r.Context(), strings.TrimSpace(token))
+	if err != nil {
+		return desk.Actor{}, err
+	}
+	actor.Via, actor.IP = "api", remote(r)
+	return actor, nil
+}
+
+// refuse answers a request whose sender is not known.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	model := problem(r.Context(), err)
+	if model.Status == http.StatusUnauthorized {
+		challenge := `Bearer realm="postern"`
+		if r.Header.Get("Authorization") != "" {
+			challenge += `, error="invalid_token"` // RFC 6750 §3.1; without any credentials there is no error code
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	writeProblem(w, model)
+}
+
+// forbid answers a request whose sender may not do this, and says whether it is for their role or for the token's scopes.
+func forbid(w http.ResponseWriter, route route, actor desk.Actor) {
+	detail := fmt.Sprintf("a person with the role %q may not do this", actor.User.Role)
+	if actor.User.Can(route.right) {
+		detail = fmt.Sprintf("this token lacks the scope %q", route.scope())
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="postern", error="insufficient_scope", scope=%q`, route.scope()))
+	}
+	writeProblem(w, &huma.ErrorModel{Status: http.StatusForbidden, Detail: detail})
+}
+
+// remote is the address of the other end of the connection, without its port.
+func remote(r *http.Request) string {
+	if address, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return address.Addr().Unmap().String()
+	}
+	return r.RemoteAddr
+}
+
+// recorder remembers the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader remembers the first status that is not informational.
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write is a 200 unless a status was set.
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection's deadlines.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// code is the status of the answer.
+func (w *recorder) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"net/http"
+
+	"postern/desk"
+)
+
+const (
+	get    = http.MethodGet
+	post   = http.MethodPost
+	patch  = http.MethodPatch
+	remove = http.MethodDelete
+
+	ok      = http.StatusOK
+	created = http.StatusCreated
+)
+
+// routes is the map of the API. The right is the least that the call needs: staff hold every right of a customer, and the services narrow a customer to their own tickets.
+func (a *API) routes() []route {
+	return []route{
+		{get, "/tickets", desk.MayOwnRead, "listTickets", "List and search tickets", returns(ok, a.listTickets)},
+		{post, "/tickets", desk.MayWrite, "startTicket", "Start a conversation from our side", returns(created, a.startTicket)},
+		{get, "/tickets/{number}", desk.MayOwnRead, "showTicket", "One ticket", returns(ok, a.showTicket)},
+		{patch, "/tickets/{number}", desk.MayOwnWrite, "patchTicket", "Change a ticket", returns(ok, a.patchTicket)},
+		{get, "/tickets/{number}/messages", desk.MayOwnRead, "listMessages", "A ticket's conversation, oldest first", returns(ok, a.listMessages)},
+		{post, "/tickets/{number}/replies", desk.MayOwnWrite, "postReply", "Answer by mail", returns(created, a.postReply)},
+		{post, "/tickets/{number}/notes", desk.MayWrite, "postNote", "Add a private note", returns(created, a.postNote)},
+		{post, "/tickets/{number}/merge", desk.MayWrite, "mergeTicket", "Merge a ticket into another", returns(ok, a.mergeTicket)},
+		{post, "/tickets/{number}/unmerge", desk.MayWrite, "unmergeTicket", "Undo a merge", returns(ok, a.unmergeTicket)},
+		{post, "/tickets/{number}/participants/{contact}/accept", desk.MayWrite, "acceptParticipant", "Accept a new participant", returns(ok, a.acceptParticipant)},
+		{remove, "/tickets/{number}/participants/{contact}", desk.MayWrite, "removeParticipant", "Take a person off a ticket", does(a.removeParticipant)},
+
+		{get, "/messages/{id}", desk.MayOwnRead, "showMessage", "One message", returns(ok, a.showMessage)},
+		{get, "/messages/{id}/original", desk.MayRead, "showOriginal", "The mail as it was received or sent", streams("message/rfc822", a.showOriginal)},
+		{post, "/messages/{id}/undo", desk.MayWrite, "undoReply", "Take a reply back before it leaves", returns(ok, a.undoReply)},
+		{post, "/messages/{id}/retry", desk.MayWrite, "retryDelivery", "Try a failed recipient again", returns(ok, a.retryDelivery)},
+		{post, "/messages/{id}/move", desk.MayWrite, "moveMessage", "Move a message to another ticket", returns(ok, a.moveMessage)},
+		{post, "/messages/{id}/split", desk.MayWrite, "splitMessage", "Split a message off to a new ticket", returns(created, a.splitMessage)},
+
+		{get, "/attachments/{id}", desk.MayOwnRead, "showAttachment", "The bytes of an attachment", streams("application/octet-stream", a.showAttachment)},
+		{post, "/attachments/{id}/links", desk.MayWrite, "makeLink", "Make a link that needs no sign-in", returns(created, a.makeLink)},
+		{remove, "/attachments/{id}/links", desk.MayWrite, "revokeLinks", "Revoke every link to an attachment", does(a.revokeLinks)},
+		{post, "/uploads", desk.MayOwnWrite, "postUpload", "Upload a file for a later message", binary(returns(created, a.postUpload))},
+
+		{get, "/suspended", desk.MayRead, "listSuspended", "Mail that is held back", returns(ok, a.listSuspended)},
+		{get, "/suspended/{id}/original", desk.MayRead, "showSuspendedOriginal", "A held mail as it was received", streams("message/rfc822", a.showSuspendedOriginal)},
+		{post, "/suspended/{id}/release", desk.MayWrite, "releaseSuspended", "Let a held mail through", returns(ok, a.releaseSuspended)},
+		{remove, "/suspended/{id}", desk.MayWrite, "deleteSuspended", "Delete a held mail", does(a.deleteSuspended)},
+
+		{get, "/domains", desk.MayAdminister, "listDomains", "Mail domains", returns(ok, a.listDomains)},
+		{post, "/domains", desk.MayAdminister, "addDomain", "Add a mail domain and make its keys", returns(created, a.addDomain)},
+		{get, "/domains/{name}", desk.MayAdminister, "showDomain", "A domain and the records it wants", returns(ok, a.showDomain)},
+		{post, "/domains/{name}/verify", desk.MayAdminister, "verifyDomain", "Look a domain's records up now", returns(ok, a.verifyDomain)},
+		{post, "/domains/{name}/rotate", desk.MayAdminister, "rotateDomain", "Make new keys for a domain", returns(ok, a.rotateDomain)},
+		{remove, "/domains/{name}", desk.MayAdminister, "removeDomain", "Forget a domain and its keys", does(a.removeDomain)},
+		{get, "/mailboxes", desk.MayRead, "listMailboxes", "Addresses that take mail", returns(ok, a.listMailboxes)},
+		{post, "/mailboxes", desk.MayAdminister, "addMailbox", "Add an address that takes mail", returns(created, a.addMailbox)},
+		{remove, "/mailboxes/{address}", desk.MayAdminister, "removeMailbox", "Close an address; its tickets stay", does(a.removeMailbox)},
+		{get, "/users", desk.MayAdminister, "listUsers", "People who can sign in", returns(ok, a.listUsers)},
+		{post, "/users", desk.MayAdminister, "addUser", "Add a person", returns(created, a.addUser)},
+		{patch, "/users/{id}", desk.MayAdminister, "patchUser", "Change or disable a person", returns(ok, a.patchUser)},
+		{get, "/tokens", desk.MayAdminister, "listTokens", "API tokens", returns(ok, a.listTokens)},
+		{post, "/tokens", desk.MayAdminister, "addToken", "Make an API token", returns(created, a.addToken)},
+		{remove, "/tokens/{token}", desk.MayAdminister, "revokeToken", "End an API token", does(a.revokeToken)},
+		{get, "/audit", desk.MayAdminister, "listAudit", "What was done, by whom", returns(ok, a.listAudit)},
+		{get, "/deliveries", desk.MayAdminister, "listDeliveries", "Outgoing mail, per recipient", returns(ok, a.listDeliveries)},
+	}
+}
