@@ -52,7 +52,8 @@ func Postgres(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("start the test database: %v", err)
 	}
-	return clone(t, base, "template "+template)
+	// With syncing off, copying the files is several times faster than PostgreSQL's default, which writes every page to the log as well.
+	return clone(t, base, "template "+template+" strategy file_copy")
 }
 
 // EmptyPostgres returns the URL of a database without any schema.
@@ -83,7 +84,7 @@ func clone(t testing.TB, base, from string) string {
 // StartPostgres starts a throw-away server and returns the URL of a role that may create databases. Server and files are gone soon after this process, however it ends.
 func StartPostgres() (string, error) {
 	// Not t.TempDir: its parent is 0700, and as root the server runs as another account.
-	dir, err := os.MkdirTemp("", "postern-test-pg-")
+	dir, err := os.MkdirTemp(memoryDir(), "postern-test-pg-")
 	if err != nil {
 		return "", err
 	}
@@ -108,6 +109,16 @@ func StartPostgres() (string, error) {
 	super.User, super.Path = url.UserPassword("postgres", password), "/postgres"
 	return pg.URL(), admin(super.String(), `alter system set fsync = off`, `alter system set full_page_writes = off`, `alter system set synchronous_commit = off`,
 		`select pg_reload_conf()`, fmt.Sprintf(`alter role %q createdb`, role))
+}
+
+// memoryDir is a folder in memory if the machine has a roomy one: copying a database there took 28 ms where a busy disk took 400. Empty means the usual place for temporary files.
+func memoryDir() string {
+	const dir, room = "/dev/shm", 2 << 30 // bytes; a container often has 64 MB
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(dir, &stat); err != nil || uint64(stat.Bavail)*uint64(stat.Bsize) < room {
+		return ""
+	}
+	return dir
 }
 
 // removeAfterUs leaves a watcher behind that removes dir when this process has ended and the server in it has stopped. Go has no hook for the end of a test program,
