@@ -475,3 +475,25 @@ func TestTwoProcessesFileOneMailOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestReleaseLetsASuspendedMailInAsIfItHadJustArrived(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	mail := "From: Agent <agent@example.com>\nSubject: From my phone\nMessage-ID: <held@x>\n\nHello.\n"
+	at := h.now
+	held := h.support(mail)
+	actor := desk.Actor{User: desk.User{Email: "boss@example.com", Role: desk.RoleAdmin}, Via: "test"}
+	got, err := h.in.Release(t.Context(), actor, held.Suspended)
+	check(t, err)
+	h.want(got, desk.Ticketed, 0)
+	if received := value[time.Time](h, `select at from message where id = $1`, got.Message); !received.Equal(at) {
+		t.Errorf("received at %v, want %v", received, at)
+	}
+	if left := value[int](h, `select count(*) from suspended`) + value[int](h, `select count(*) from original where suspended is not null`); left != 0 {
+		t.Errorf("%d rows of the entry are left", left)
+	}
+	if audited := value[int](h, `select count(*) from audit where action = 'suspended.release'`); audited != 1 {
+		t.Errorf("%d audit entries", audited)
+	}
+	h.want(h.support(mail), desk.Suspended, 0) // the next one is held again: one release is not a rule
+}

@@ -188,7 +188,7 @@ func (in *Intake) keepOriginal(ctx context.Context, m *mail, raw *io.SectionRead
 	}
 	m.keepOriginal = func(id int64) (store.OriginalRow, error) {
 		row := m.original
-		row.DEK, row.Sealed = packed.SealKey(in.cfg.Keys, fmt.Sprintf("original/%d", id)), packed.Sealed
+		row.DEK, row.Sealed = packed.SealKey(in.cfg.Keys, originalContext(id)), packed.Sealed
 		return row, nil
 	}
 	return nil
