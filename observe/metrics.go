@@ -1,0 +1,136 @@
+package observe
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"postern/desk"
+)
+
+// Metrics are the figures of one process. Its methods are handed to the rooms that know when something happens; all may be called from many goroutines at once.
+//
+// Two sums must agree, and an alert should say so when they do not: every mail that SMTP answered 250 (postern_smtp_accepted_total) was counted by intake as
+// ticketed, appended, duplicate or suspended (postern_intake_mails_total), which also counts ingested and released mail.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	connections prometheus.Gauge
+	replied     *prometheus.CounterVec
+	accepted    *prometheus.CounterVec
+	octets      prometheus.Histogram
+	took        prometheus.Histogram
+
+	mails      *prometheus.CounterVec
+	suspended  *prometheus.CounterVec
+	failed     prometheus.Counter
+	groupMails prometheus.Histogram
+	groupTook  prometheus.Histogram
+
+	deliveries *prometheus.CounterVec
+	requests   *prometheus.CounterVec
+	answers    *prometheus.HistogramVec
+}
+
+// seconds are the bounds of the histograms of time: from a millisecond, which a page takes, to a minute, after which senders give up.
+var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+
+// NewMetrics makes the figures of a process, all at zero: a disposition that has not happened yet is visible as 0, so that an alert on it can be written.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry:    prometheus.NewRegistry(),
+		connections: gauge("postern_smtp_connections", "SMTP connections that are open now."),
+		replied:     counters("postern_smtp_refusals_total", "SMTP answers that refused something, by reply code.", "code"),
+		accepted:    counters("postern_smtp_accepted_total", "Mails that SMTP answered 250, by what became of them.", "disposition"),
+		octets:      histogram("postern_smtp_mail_octets", "Size of mails that SMTP took.", prometheus.ExponentialBuckets(1<<10, 4, 9)),
+		took:        histogram("postern_smtp_intake_seconds", "Time from the end of a mail's data to its answer.", seconds),
+		mails:       counters("postern_intake_mails_total", "Mails by what became of them, from every source.", "disposition"),
+		suspended:   counters("postern_intake_suspended_total", "Mails held back, by cause.", "cause"),
+		failed:      counter("postern_intake_failures_total", "Mails that could not be taken for now: their senders try again."),
+		groupMails:  histogram("postern_intake_group_mails", "Mails committed in one transaction.", prometheus.ExponentialBuckets(1, 2, 9)),
+		groupTook:   histogram("postern_intake_group_seconds", "Time of one such transaction.", seconds),
+		deliveries:  counters("postern_delivery_attempts_total", "Attempts to deliver to a recipient, by the state after it.", "state"),
+		requests:    counters("postern_http_requests_total", "HTTP requests, by room, route and status.", "room", "route", "status"),
+		answers:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "postern_http_seconds", Help: "Time to answer an HTTP request.", Buckets: seconds}, []string{"room"}),
+	}
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postern_build_info", Help: "Version of the program, always 1.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
+	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.connections, m.replied, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook, m.deliveries, m.requests, m.answers)
+	for _, disposition := range []desk.Disposition{desk.Ticketed, desk.Appended, desk.Duplicate, desk.Suspended} {
+		m.accepted.WithLabelValues(string(disposition))
+		m.mails.WithLabelValues(string(disposition))
+	}
+	m.mails.WithLabelValues(string(desk.Refused))
+	for cause := range desk.Causes {
+		m.suspended.WithLabelValues(string(cause))
+	}
+	for _, state := range []desk.DeliveryState{desk.DeliverySent, desk.DeliveryDeferred, desk.DeliveryBounced} {
+		m.deliveries.WithLabelValues(string(state))
+	}
+	return m
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, buckets []float64) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+}
+
+// Connections is told that an SMTP connection was taken (1) or has ended (-1).
+func (m *Metrics) Connections(delta int) { m.connections.Add(float64(delta)) }
+
+// Replied is told of an SMTP answer that refused something: 4xx or 5xx.
+func (m *Metrics) Replied(code int) { m.replied.WithLabelValues(strconv.Itoa(code)).Inc() }
+
+// Received is told of a mail that intake has judged, its size, and how long that took. One that was refused counts only as intake's.
+func (m *Metrics) Received(disposition desk.Disposition, octets int64, took time.Duration) {
+	if disposition != desk.Refused {
+		m.accepted.WithLabelValues(string(disposition)).Inc()
+	}
+	m.octets.Observe(float64(octets))
+	m.took.Observe(took.Seconds())
+}
+
+// Intake is told what became of a mail, from whatever source.
+func (m *Metrics) Intake(outcome desk.Outcome, err error) {
+	if err != nil {
+		m.failed.Inc()
+		return
+	}
+	m.mails.WithLabelValues(string(outcome.Disposition)).Inc()
+	if outcome.Disposition == desk.Suspended {
+		m.suspended.WithLabelValues(string(outcome.Cause)).Inc()
+	}
+}
+
+// Group is told of one transaction of intake: how many mails, and how long.
+func (m *Metrics) Group(mails int, took time.Duration) {
+	m.groupMails.Observe(float64(mails))
+	m.groupTook.Observe(took.Seconds())
+}
+
+// Delivery is told of the state of a recipient after an attempt.
+func (m *Metrics) Delivery(state desk.DeliveryState) {
+	m.deliveries.WithLabelValues(string(state)).Inc()
+}
+
+// Requests is what a room (portal, api) calls after every request: the route's pattern, never the path, which may hold a token.
+func (m *Metrics) Requests(room string) func(route string, status int, took time.Duration) {
+	answers := m.answers.WithLabelValues(room)
+	return func(route string, status int, took time.Duration) {
+		m.requests.WithLabelValues(room, route, strconv.Itoa(status)).Inc()
+		answers.Observe(took.Seconds())
+	}
+}
