@@ -45,14 +45,14 @@ func (c *client) answered(line []byte) {
 	}
 }
 
-// end closes the socket, gives the connection's place free, and writes the one line of the log.
+// end writes the one line of the log, gives the connection's place free and closes the socket, so that who sees the end can come again at once.
 func (c *client) end() {
 	c.over.Do(func() {
-		// Whatever the close says, the connection is over.
-		_ = c.socket.Close()
-		c.server.leave(c)
 		c.server.cfg.Log.Info("smtp session", slog.String("session", c.id), slog.String("ip", c.ip.String()), slog.String("helo", oneLine(c.helo)), slog.String("tls", c.tls),
 			slog.Int("mails", c.mails), slog.Int("unknown", c.unknown), slog.Int("errors", c.errors), slog.Int64("octets", c.octets), slog.Int("last", c.lastCode),
 			slog.Duration("took", time.Since(c.started)))
+		c.server.leave(c)
+		// Whatever the close says, the connection is over.
+		_ = c.socket.Close()
 	})
 }

@@ -16,6 +16,7 @@ type action int
 const (
 	answer  action = iota // answer it here; go-smtp does not see it
 	handOn                // give it to go-smtp
+	accept                // read the chunk that follows as a part of the mail
 	upgrade               // change to TLS
 	hangUp                // answer, and end the connection
 )
@@ -25,7 +26,8 @@ type decision struct {
 	do    action
 	reply *smtp.SMTPError // for answer and hangUp
 	line  string          // for handOn: the line without CR LF, as go-smtp is to see it
-	chunk int64           // octets that belong to the line: go-smtp reads them (handOn), or they are read over (answer)
+	chunk int64           // octets that follow the line: a part of the mail (accept), or to be read over (answer)
+	last  bool            // for accept: the mail ends with them
 }
 
 func refuse(code int, enhanced [3]int, text string) decision {
@@ -102,10 +104,10 @@ func (s *session) hello(verb, arg string) decision {
 		return badArgument("that cannot be a client's name")
 	}
 	s.client.helo, s.extended = name, verb == "EHLO"
-	return pass(verb + " " + name)
+	return pass(verb + " " + oneLine(name))
 }
 
-// mail reads MAIL (RFC 5321 §4.1.1.2). go-smtp gets the address without the parameters, which are all dealt with here.
+// mail reads MAIL (RFC 5321 §4.1.1.2). go-smtp gets the address in ASCII, to repeat it in its reply, and none of the parameters, which are all dealt with here.
 func (s *session) mail(arg string) decision {
 	switch {
 	case s.client.helo == "":
@@ -130,7 +132,7 @@ func (s *session) mail(arg string) decision {
 		return refuse(553, [3]int{5, 6, 7}, "an address beyond ASCII needs SMTPUTF8")
 	}
 	s.next = next
-	return pass("MAIL FROM:<" + next.from + ">")
+	return pass("MAIL FROM:<" + oneLine(next.from) + ">")
 }
 
 // parameters reads the parameters of MAIL: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531). It returns the answer if one of them is wrong.
@@ -168,7 +170,7 @@ func (s *session) recipient(arg string) decision {
 	switch {
 	case txn == nil:
 		return outOfSequence("MAIL comes first")
-	case s.chunked:
+	case txn.chunks != nil:
 		return outOfSequence("the mail is being transferred")
 	}
 	arg, ok := cutKeyword(arg, "TO:")
@@ -179,7 +181,7 @@ func (s *session) recipient(arg string) decision {
 	if errors.Is(err, errPathNoAt) && strings.EqualFold(to.local, "postmaster") {
 		// RFC 5321 §4.5.1: postmaster is known without a domain. cutPath stops at the missing domain, so nothing is left to read.
 		s.rcpt, s.postmaster = path{local: "postmaster", domain: strings.ToLower(s.server.cfg.Hostname)}, true
-		return pass("RCPT TO:<" + s.rcpt.String() + ">")
+		return pass("RCPT TO:<" + oneLine(s.rcpt.String()) + ">")
 	}
 	switch {
 	case err != nil:
@@ -194,7 +196,7 @@ func (s *session) recipient(arg string) decision {
 		return refuse(553, [3]int{5, 6, 7}, "an address beyond ASCII needs SMTPUTF8")
 	}
 	s.rcpt, s.postmaster = to, false
-	return pass("RCPT TO:<" + to.String() + ">")
+	return pass("RCPT TO:<" + oneLine(to.String()) + ">")
 }
 
 // data checks that a mail can come now (RFC 5321 §4.1.1.4).
@@ -205,10 +207,9 @@ func (s *session) data(arg string) decision {
 	if problem := s.notReady(); problem != nil {
 		return decision{do: answer, reply: problem}
 	}
-	if s.chunked {
+	if s.txn.chunks != nil {
 		return outOfSequence("the mail is being transferred with BDAT")
 	}
-	s.arrive()
 	return pass("DATA")
 }
 
@@ -240,15 +241,7 @@ func (s *session) bdat(arg string) decision {
 	if problem := s.notReady(); problem != nil {
 		return decision{do: answer, reply: problem, chunk: int64(size)}
 	}
-	if !s.chunked {
-		s.chunked = true
-		s.arrive()
-	}
-	line := "BDAT " + strconv.FormatUint(size, 10)
-	if hasLast {
-		line += " LAST"
-	}
-	return decision{do: handOn, line: line, chunk: int64(size)}
+	return decision{do: accept, chunk: int64(size), last: hasLast}
 }
 
 // startTLS checks whether TLS can begin (RFC 3207 §4).

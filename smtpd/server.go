@@ -265,7 +265,7 @@ func (s *Server) newDialogues(offer *tls.Config) *dialogues {
 	d.smtp.MaxMessageBytes = s.cfg.MaxMessage
 	d.smtp.MaxRecipients = s.cfg.MaxRecipients
 	d.smtp.EnableSMTPUTF8 = true
-	d.smtp.MaxLineLength = 0 // the wire limits commands; the chunk of a mail that go-smtp reads over has no lines
+	d.smtp.MaxLineLength = 0 // the wire limits the lines
 	d.smtp.TLSConfig = offer
 	d.smtp.ErrorLog = quiet{s.cfg.Log}
 	// Its timeouts stay zero: after one of its read timeouts it would run what follows, the rest of a mail, as commands. The wire has deadlines that end the connection.

@@ -257,9 +257,9 @@ func TestEnvelopeAndTrace(t *testing.T) {
 
 func TestTraceNamesNobodyOfSeveral(t *testing.T) {
 	t.Parallel()
-	env := desk.Envelope{RemoteIP: netip.MustParseAddr("2001:db8::1"), Helo: "", Recipients: []string{"a@example.com", "b@example.com"}, Protocol: "ESMTP"}
+	env := desk.Envelope{RemoteIP: netip.MustParseAddr("2001:db8::1"), Helo: "[192.0.2.1]", Recipients: []string{"a@example.com", "b@example.com"}, Protocol: "ESMTP"}
 	got := string(trace(env, "id1", "mx.example.com"))
-	if strings.Contains(got, "for <") || !strings.HasPrefix(got, "Return-Path: <>\r\nReceived: from [IPv6:2001:db8::1] ([IPv6:2001:db8::1])\r\n") {
+	if strings.Contains(got, "for <") || !strings.HasPrefix(got, "Return-Path: <>\r\nReceived: from [192.0.2.1] ([IPv6:2001:db8::1])\r\n") {
 		t.Errorf("trace %q", got)
 	}
 }

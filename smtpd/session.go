@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -15,12 +14,14 @@ import (
 	"postern/desk"
 )
 
-// transaction is one mail before its octets: what MAIL and RCPT said (RFC 5321 §3.3).
+// transaction is one mail, from MAIL to its end (RFC 5321 §3.3).
 type transaction struct {
 	from       string
 	recipients []string
 	utf8       bool
-	turnedDown bool // a recipient was refused
+	turnedDown bool          // a recipient was refused
+	env        desk.Envelope // of a mail whose octets have begun to come
+	chunks     *transfer     // of a mail that comes in BDAT chunks; nil before the first
 }
 
 // session is the state of a dialogue and go-smtp's smtp.Session. Each command is decided in command before go-smtp sees it, and takes effect here, when go-smtp calls.
@@ -30,31 +31,15 @@ type session struct {
 	wire   *wire
 
 	extended   bool         // EHLO, not HELO
+	txn        *transaction // the present mail, or nil
 	next       *transaction // of a MAIL that go-smtp has still to call
 	rcpt       path         // of such an RCPT
 	postmaster bool         // that RCPT had no domain
-	chunked    bool         // the mail comes in BDAT chunks, and the first was there
-
-	txn *transaction // the present mail, or nil
-
-	// go-smtp runs Data of a chunked mail beside the dialogue, which may go on to anything meanwhile. So Data sees nothing of the above, only what was true when the mail began to arrive.
-	arriving atomic.Pointer[arrival]
-}
-
-// arrival is a mail whose octets begin to come. It does not change.
-type arrival struct {
-	env desk.Envelope
-	id  string // of the mail, for the trace
-}
-
-// arrive fixes what Data is to know.
-func (s *session) arrive() {
-	s.arriving.Store(&arrival{env: s.envelope(s.txn), id: fmt.Sprintf("%s.%d", s.client.id, s.client.mails+1)})
 }
 
 // Mail begins a mail. The address is the one that command read, for go-smtp's has lost its quotes.
 func (s *session) Mail(string, *smtp.MailOptions) error {
-	s.wire.cutoff = time.Now().Add(s.server.cfg.TransactionTimeout)
+	s.wire.cutoff, s.wire.moving = time.Now().Add(s.server.cfg.TransactionTimeout), time.Time{}
 	s.txn = s.next
 	return nil
 }
@@ -96,60 +81,56 @@ func (s *session) tarpit() {
 	}
 }
 
-// Data takes the mail. go-smtp looks at the type of the error and nothing else: what is not an *smtp.SMTPError becomes a permanent 554 with its text told to the client. Therefore every way out of receive is one, success too.
-func (s *session) Data(r io.Reader) error { return s.receive(r) }
-
-func (s *session) receive(r io.Reader) *smtp.SMTPError {
-	mail := s.arriving.Load()
-	if mail == nil {
-		// The mail was given up before go-smtp came to run Data. Nobody reads this answer.
-		return reply(503, [3]int{5, 5, 1}, "MAIL and RCPT come first")
-	}
-	t := &transfer{spool: s.server.spools.open(), limit: s.server.cfg.MaxMessage}
-	defer t.spool.close()
-	_, t.spoolErr = t.spool.Write(trace(mail.env, mail.id, s.server.cfg.Hostname))
-
-	// go-smtp's reader of a DATA mail is never asked: it takes the end of some mails for a part of them. Chunks come through a pipe, and their end is counted.
-	var err error
-	if chunks, ok := r.(*io.PipeReader); ok {
-		t.framing = counted
-		err = readChunks(chunks, t)
-	} else if err = s.wire.readMail(t); err != nil {
+// Data takes a mail that comes with DATA. go-smtp looks at the type of the error and nothing else: what is not an *smtp.SMTPError becomes a permanent 554 with its text told to the client.
+// Therefore every way out is one, success too. The reader that go-smtp offers is never asked: it takes the end of some mails for a part of them.
+func (s *session) Data(io.Reader) error {
+	t := s.begin(dotted)
+	defer t.close()
+	if err := s.wire.readMail(t); err != nil {
 		s.wire.fail(err)
-	}
-	switch {
-	case err != nil:
-		// Nobody reads this answer: the connection is over, or RSET has been answered.
+		// Nobody hears this any more.
 		return reply(451, [3]int{4, 3, 0}, "the mail did not arrive as a whole")
-	case t.refusal() != nil:
-		return t.refusal()
-	case t.spoolErr != nil:
-		return s.failed("spool a mail", t.spoolErr)
 	}
-	return s.handOver(mail.env, t)
+	return s.finish(t)
 }
 
-// readChunks reads a mail whose end is that of r.
-func readChunks(r io.Reader, t *transfer) error {
-	buffer := wideBuffers.Get().(*[]byte)
-	defer wideBuffers.Put(buffer)
-	b, n := *buffer, 0
-	for {
-		more, err := r.Read(b[n:])
-		n += more
-		taken, _ := t.feed(b[:n])
-		if n-taken == len(b) {
-			taken += t.part(b[taken:n])
-		}
-		n = copy(b, b[taken:n])
-		if err == io.EOF {
-			t.finish(b[:n])
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+// chunk takes a chunk of a mail that comes with BDAT (RFC 3030 §2) and returns the answer, or nil if the connection is over. go-smtp does not see BDAT: it would run Data beside the dialogue,
+// and the result of a mail that was given up could become that of the next.
+func (s *session) chunk(d decision) *smtp.SMTPError {
+	if s.txn.chunks == nil {
+		s.txn.chunks = s.begin(counted)
 	}
+	t := s.txn.chunks
+	if err := s.wire.readChunk(t, d.chunk); err != nil {
+		s.wire.fail(err)
+		return nil
+	}
+	if !d.last && t.refusal() == nil {
+		return reply(250, [3]int{2, 0, 0}, fmt.Sprintf("%d octets taken", d.chunk))
+	}
+	t.end()
+	answer := s.finish(t)
+	s.wire.reset()
+	return answer
+}
+
+// begin makes room for a mail, and puts the trace in front.
+func (s *session) begin(f framing) *transfer {
+	s.txn.env = s.envelope(s.txn)
+	t := newTransfer(f, s.server.spools.open(), s.server.cfg.MaxMessage)
+	_, t.spoolErr = t.spool.Write(trace(s.txn.env, fmt.Sprintf("%s.%d", s.client.id, s.client.mails+1), s.server.cfg.Hostname))
+	return t
+}
+
+// finish decides about a mail that is here as a whole.
+func (s *session) finish(t *transfer) *smtp.SMTPError {
+	if refusal := t.refusal(); refusal != nil {
+		return refusal
+	}
+	if t.spoolErr != nil {
+		return s.failed("spool a mail", t.spoolErr)
+	}
+	return s.handOver(s.txn.env, t)
 }
 
 // envelope is what the dialogue said of the mail.
@@ -192,13 +173,18 @@ func (s *session) failed(doing string, err error) *smtp.SMTPError {
 
 // Reset gives the present mail up: after RSET, EHLO, and at the end of each mail.
 func (s *session) Reset() {
-	s.txn, s.chunked = nil, false
-	s.arriving.Store(nil)
+	if s.txn != nil && s.txn.chunks != nil {
+		s.txn.chunks.close()
+	}
+	s.txn = nil
 	s.wire.cutoff, s.wire.moving = time.Time{}, time.Time{}
 }
 
 // Logout is the end of the dialogue, not of the connection, which may go on under TLS.
-func (s *session) Logout() error { return nil }
+func (s *session) Logout() error {
+	s.Reset()
+	return nil
+}
 
 // quiet is go-smtp's logger: what it has to say stands in the session's line already, but for panics.
 type quiet struct{ log *slog.Logger }

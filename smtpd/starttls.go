@@ -27,7 +27,7 @@ func (w *wire) upgrade() {
 	}
 	state := conn.ConnectionState()
 	next := newWire(conn, w.client)
-	next.greeted = false // RFC 3207 §4.2: the client speaks next
+	next.muted = true // no second greeting: the client speaks next (RFC 3207 §4.2)
 	next.tls = strings.ReplaceAll(tls.VersionName(state.Version), " ", "") + " " + tls.CipherSuiteName(state.CipherSuite)
 	w.client.tls, w.client.helo = next.tls, ""
 	w.passedOn = w.client.server.bare.put(next)

@@ -13,7 +13,7 @@ func trace(env desk.Envelope, id, hostname string) []byte {
 	var b strings.Builder
 	b.Grow(512)
 	b.WriteString("Return-Path: <" + env.MailFrom + ">\r\n")
-	b.WriteString("Received: from " + heloWord(env.Helo, env.RemoteIP) + " (" + literal(env.RemoteIP) + ")\r\n")
+	b.WriteString("Received: from " + heloWord(env.Helo) + " (" + literal(env.RemoteIP) + ")\r\n")
 	b.WriteString("\tby " + hostname + " with " + env.Protocol)
 	if env.TLS != "" {
 		b.WriteString(" (" + env.TLS + ")")
@@ -29,17 +29,17 @@ func trace(env desk.Envelope, id, hostname string) []byte {
 
 // literal is an address as RFC 5321 §4.1.3 writes it.
 func literal(ip netip.Addr) string {
-	if ip.Is6() {
-		return "[IPv6:" + ip.WithZone("").String() + "]"
+	switch {
+	case !ip.IsValid():
+		return "unknown" // not TCP
+	case ip.Is6():
+		return "[IPv6:" + ip.String() + "]"
 	}
 	return "[" + ip.String() + "]"
 }
 
 // heloWord is the client's name for itself, if it can stand in the field; every octet that could not is a question mark. RFC 5321 §4.4 wants a domain or a literal, and many clients have neither.
-func heloWord(helo string, ip netip.Addr) string {
-	if helo == "" {
-		return literal(ip)
-	}
+func heloWord(helo string) string {
 	if isLiteral(helo) {
 		return helo
 	}

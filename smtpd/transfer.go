@@ -23,7 +23,8 @@ const (
 type transfer struct {
 	framing framing
 	spool   *spool
-	limit   int64 // octets the mail may have
+	limit   int64   // octets the mail may have
+	tail    *[]byte // of a counted mail: the line whose end has not come yet
 
 	size     int64 // octets of the mail so far, stored or not
 	hops     int
@@ -32,6 +33,26 @@ type transfer struct {
 	bare     bool // a CR or LF stood alone
 	nul      bool
 	spoolErr error
+}
+
+// newTransfer makes the transfer of a mail into sp. It must be closed.
+func newTransfer(f framing, sp *spool, limit int64) *transfer {
+	t := &transfer{framing: f, spool: sp, limit: limit}
+	if f == counted {
+		t.tail = wideBuffers.Get().(*[]byte)
+		*t.tail = (*t.tail)[:0]
+	}
+	return t
+}
+
+// close gives back what the mail held. Further calls do nothing.
+func (t *transfer) close() {
+	t.spool.close()
+	if t.tail != nil {
+		*t.tail = (*t.tail)[:wide]
+		wideBuffers.Put(t.tail)
+		t.tail = nil
+	}
 }
 
 // feed takes all complete lines at the beginning of b. It returns how many octets it took, and whether the end of the data was among them.
@@ -93,9 +114,24 @@ func (t *transfer) part(b []byte) (taken int) {
 	return taken
 }
 
-// finish takes what is left when the counted octets are over: a line without an end. A CR in it stands alone.
-func (t *transfer) finish(rest []byte) {
-	if t.part(rest) < len(rest) {
+// add takes all of p, which is a piece of a counted mail.
+func (t *transfer) add(p []byte) {
+	tail := *t.tail
+	for len(p) > 0 {
+		n := copy(tail[len(tail):wide], p)
+		tail, p = tail[:len(tail)+n], p[n:]
+		taken, _ := t.feed(tail)
+		if taken == 0 && len(tail) == wide {
+			taken = t.part(tail)
+		}
+		tail = tail[:copy(tail, tail[taken:])]
+	}
+	*t.tail = tail
+}
+
+// end takes what is left when the counted octets are over: a line without an end. A CR in it stands alone.
+func (t *transfer) end() {
+	if tail := *t.tail; t.part(tail) < len(tail) {
 		t.bare = true
 	}
 }

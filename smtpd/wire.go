@@ -40,8 +40,8 @@ var errLongLine = errors.New("the line is too long")
 // wide buffers are shared by all connections: only those in a transfer hold one.
 var wideBuffers = sync.Pool{New: func() any { b := make([]byte, wide); return &b }}
 
-// wire is the connection as go-smtp sees it: a net.Conn whose Read yields nothing but whole command lines, one at a time, each checked and in one canonical form, and the octets of BDAT chunks.
-// So go-smtp never has an octet in its buffers that was not meant for it, and there is one place that knows where a mail ends: readMail.
+// wire is the connection as go-smtp sees it: a net.Conn whose Read yields nothing but whole command lines, one at a time, each checked and in one canonical form.
+// So go-smtp never has an octet in its buffers that was not meant for it, and there is one place that knows where a mail ends: readMail, or readChunk.
 // Replies are gathered and leave when more input is needed (RFC 2920 §3.2), or at the end.
 //
 // Once a wire has ended it yields EOF for ever, and what is written to it is lost: after a timeout, no octet that arrives late becomes a command.
@@ -59,7 +59,6 @@ type wire struct {
 	out      []byte  // replies that have not left
 	line     []byte  // what go-smtp is to read next
 	spare    []byte  // memory of line
-	chunk    int64   // octets of a BDAT chunk that go-smtp is to read after line
 
 	deadline time.Time // as the socket has it
 	cutoff   time.Time // when the transaction must be over; zero outside one
@@ -68,12 +67,12 @@ type wire struct {
 	inMail   bool      // octets of a mail are awaited, not a command
 	ended    bool
 	passedOn bool // the socket has gone to a new wire
-	greeted  bool // false while a greeting is to be swallowed
+	muted    bool // the next line of go-smtp is not for the client
 }
 
 // newWire makes the wire of a connection that will greet its client.
 func newWire(conn net.Conn, c *client) *wire {
-	w := &wire{Conn: conn, client: c, buf: make([]byte, narrow), greeted: true}
+	w := &wire{Conn: conn, client: c, buf: make([]byte, narrow)}
 	w.session = &session{server: c.server, client: c, wire: w}
 	return w
 }
@@ -87,13 +86,6 @@ func (w *wire) Read(p []byte) (int, error) {
 		case len(w.line) > 0:
 			n := copy(p, w.line)
 			w.line = w.line[n:]
-			return n, nil
-		case w.chunk > 0:
-			n, err := w.readChunk(p)
-			if err != nil {
-				w.fail(err)
-				continue
-			}
 			return n, nil
 		}
 		line, err := w.readLine()
@@ -113,13 +105,17 @@ func (w *wire) obey(d decision) {
 	switch d.do {
 	case handOn:
 		w.spare = append(append(w.spare[:0], d.line...), '\r', '\n')
-		w.line, w.chunk = w.spare, d.chunk
+		w.line = w.spare
 	case answer:
 		if err := w.discard(d.chunk); err != nil {
 			w.fail(err)
 			return
 		}
 		w.say(d.reply)
+	case accept:
+		if r := w.session.chunk(d); r != nil {
+			w.say(r)
+		}
 	case upgrade:
 		w.upgrade()
 	case hangUp:
@@ -153,32 +149,36 @@ func (w *wire) readLine() ([]byte, error) {
 	}
 }
 
-// readChunk passes octets of a BDAT chunk through.
-func (w *wire) readChunk(p []byte) (int, error) {
-	if w.from == w.to {
-		w.startMail()
-		err := w.fill()
-		w.inMail = false
-		if err != nil {
-			return 0, err
-		}
-	}
-	n := min(int64(len(p)), w.chunk)
-	read := copy(p[:n], w.buf[w.from:w.to])
-	w.from += read
-	w.chunk -= int64(read)
-	return read, nil
+// readChunk reads n octets of a mail.
+func (w *wire) readChunk(t *transfer, n int64) error {
+	return w.readOctets(n, t.add)
 }
 
 // discard reads over n octets.
 func (w *wire) discard(n int64) error {
-	var sink [narrow]byte
-	for w.chunk = n; w.chunk > 0; {
-		if _, err := w.readChunk(sink[:]); err != nil {
-			return err
+	return w.readOctets(n, func([]byte) {})
+}
+
+func (w *wire) readOctets(n int64, use func([]byte)) error {
+	w.startMail()
+	defer func() { w.inMail = false }()
+	for n > 0 {
+		if w.from == w.to {
+			if err := w.fill(); err != nil {
+				return err
+			}
 		}
+		piece := w.buf[w.from:min(w.to, w.from+int(min(n, wide)))]
+		use(piece)
+		w.from += len(piece)
+		n -= int64(len(piece))
 	}
 	return nil
+}
+
+// reset lets go-smtp forget the mail that has ended without it.
+func (w *wire) reset() {
+	w.line, w.muted = []byte("RSET\r\n"), true
 }
 
 // readMail reads a mail up to and with the line that ends it, and leaves everything after that line in the buffer.
@@ -291,33 +291,33 @@ func (w *wire) arm() {
 	_ = w.Conn.SetDeadline(want)
 }
 
-// Write takes a line of a reply from go-smtp.
+// Write takes a line of a reply from go-smtp. It keeps errors to itself: they show at the next read.
 func (w *wire) Write(p []byte) (int, error) {
-	if w.ended {
+	if w.muted {
+		w.muted = false
 		return len(p), nil
 	}
-	if !w.greeted {
-		w.greeted = true
-		return len(p), nil
-	}
-	w.out = append(w.out, p...)
-	w.client.answered(p)
-	if w.client.errors >= w.client.server.cfg.MaxErrors {
-		w.hangUp(reply(421, [3]int{4, 7, 0}, "too many errors, goodbye"))
-		return len(p), nil
-	}
-	if len(w.out) >= narrow {
-		if err := w.flush(); err != nil {
-			w.ended = true
-		}
-	}
+	w.put(p)
 	return len(p), nil
 }
 
 // say answers a command that go-smtp does not get to see.
-func (w *wire) say(r *smtp.SMTPError) {
-	// Write keeps its errors to itself: they show at the next read.
-	_, _ = w.Write([]byte(render(r)))
+func (w *wire) say(r *smtp.SMTPError) { w.put([]byte(render(r))) }
+
+// put adds a line to the replies that will leave together, and counts it.
+func (w *wire) put(line []byte) {
+	if w.ended {
+		return
+	}
+	w.out = append(w.out, line...)
+	w.client.answered(line)
+	if w.client.errors >= w.client.server.cfg.MaxErrors {
+		w.hangUp(reply(421, [3]int{4, 7, 0}, "too many errors, goodbye"))
+		return
+	}
+	if len(w.out) >= narrow && w.flush() != nil {
+		w.ended = true
+	}
 }
 
 // flush sends the replies that have gathered.
@@ -386,8 +386,8 @@ func (w *wire) Close() error {
 		w.ended = true
 		// The client may be gone; its connection is over in any case.
 		_ = w.flush()
-		if w.tls != "" {
-			_ = w.Conn.Close() // close_notify, RFC 8446 §6.1
+		if secure, ok := w.Conn.(*tls.Conn); ok {
+			_ = secure.CloseWrite() // close_notify, RFC 8446 §6.1
 		}
 	}
 	w.client.end()
