@@ -118,6 +118,9 @@ func TestListAndSearch(t *testing.T) {
 	}
 	o.do(t, ask{as: "agent", method: "PATCH", path: at("/tickets/%d", numbers[0]), json: map[string]any{"status": "open", "tags": []string{"engine"}, "assignee": "me"}}).want(http.StatusOK)
 	o.do(t, ask{as: "agent", method: "PATCH", path: at("/tickets/%d", numbers[1]), json: map[string]any{"status": "hold"}}).want(http.StatusOK)
+	for _, number := range numbers[1:] { // who starts a conversation has it
+		o.do(t, ask{as: "agent", method: "PATCH", path: at("/tickets/%d", number), json: map[string]any{"assignee": nil}}).want(http.StatusOK)
+	}
 	all := slices.Clone(numbers)
 	slices.Reverse(all)
 	for query, want := range map[string][]int64{

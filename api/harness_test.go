@@ -36,16 +36,18 @@ const (
 
 // office is a whole Postern behind a real HTTP server, with one person of each role, each with a token.
 type office struct {
-	url      string
-	store    *store.Store
-	tickets  *tickets.Service
-	identity *identity.Service
-	domains  *domains.Service
-	mailbox  desk.Mailbox
-	users    map[string]desk.User // by role
-	tokens   map[string]string    // by role; and 'reader': an admin's token with the scope read
-	log      *journal
-	mails    *intake.Intake
+	url       string
+	store     *store.Store
+	tickets   *tickets.Service
+	identity  *identity.Service
+	domains   *domains.Service
+	mailbox   desk.Mailbox
+	users     map[string]desk.User // by role
+	tokens    map[string]string    // by role; and 'reader': an admin's token with the scope read
+	log       *journal
+	mails     *intake.Intake
+	names     *testkit.DNSServer
+	directory *intake.Directory
 }
 
 // journal is a log that may be read while it is written.
@@ -78,10 +80,11 @@ func open(t *testing.T) *office {
 	must(t, err)
 	t.Cleanup(db.Close)
 	o := &office{store: db, users: map[string]desk.User{}, tokens: map[string]string{}, log: &journal{}}
-	names := testkit.DNS(t, "")
+	o.takeMail(t, keys, bucket)
+	o.names = testkit.DNS(t, "")
 	o.identity = identity.New(identity.Config{Store: db, Keys: keys, PublicURL: "http://desk.test"})
-	o.domains = domains.NewService(domains.ServiceConfig{Store: db, Keys: keys, Resolver: domains.NewResolver([]string{names.Addr}, time.Second), Hostname: "desk.test"})
-	o.tickets = tickets.New(tickets.Config{Store: db, Keys: keys, Bucket: bucket, Hostname: "desk.test", PublicURL: "http://desk.test"})
+	o.domains = domains.NewService(domains.ServiceConfig{Store: db, Keys: keys, Resolver: domains.NewResolver([]string{o.names.Addr}, time.Second), Hostname: "desk.test"})
+	o.tickets = tickets.New(tickets.Config{Store: db, Keys: keys, Bucket: bucket, Releaser: o.mails, Hostname: "desk.test", PublicURL: "http://desk.test"})
 	o.mailbox, err = o.domains.AddMailbox(ctx, cli, supportAddress, "Support")
 	must(t, err)
 	for role, email := range map[desk.Role]string{
@@ -93,7 +96,7 @@ func open(t *testing.T) *office {
 		o.tokens[string(role)] = o.token(t, email)
 	}
 	o.tokens["reader"] = o.token(t, "adam@example.com", desk.ScopeRead)
-	o.takeMail(t, keys, bucket)
+	must(t, o.directory.Reload(ctx)) // with the mailbox and the people
 	handler := api.New(api.Config{
 		Tickets: o.tickets, Identity: o.identity, Domains: o.domains, Bucket: bucket, Store: db, Keys: keys,
 		Version: "test", MaxUpload: 12 << 20, Log: slog.New(slog.NewJSONHandler(o.log, nil)),
@@ -109,6 +112,7 @@ func (o *office) takeMail(t *testing.T, keys *secret.Keyset, bucket *attachments
 	t.Helper()
 	directory, err := intake.NewDirectory(t.Context(), o.store, threading.NewCodec(keys, "desk.test"))
 	must(t, err)
+	o.directory = directory
 	o.mails = intake.New(intake.Config{
 		Store: o.store, Keys: keys, Bucket: bucket, Checker: &mailauth.Checker{}, Hostname: "desk.test", Log: slog.New(slog.DiscardHandler),
 	}, directory)

@@ -28,7 +28,7 @@ type kept struct {
 }
 
 // once makes a POST with an Idempotency-Key happen once. The answer is stored before it is sent; an answer that is no success changed nothing, so that the key stays free.
-// A request that was cut down together with its server keeps the key for ten minutes (409); whether it happened, only the ticket can tell.
+// A request that was cut down together with its server keeps the key for a day (409): whether it happened, only the ticket can tell.
 func (a *API) once(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key := r.Header.Get(idempotencyHeader)
@@ -75,8 +75,8 @@ func (c claim) run(w http.ResponseWriter, r *http.Request, next http.HandlerFunc
 	r.Body = body
 	held := &held{recorder: recorder{ResponseWriter: w}}
 	settled := false
-	defer func() { // a panic, too, frees the key
-		if !settled {
+	defer func() {
+		if !settled { // a panic: what was changed, was rolled back
 			c.free(r)
 		}
 	}()
@@ -89,8 +89,10 @@ func (c claim) run(w http.ResponseWriter, r *http.Request, next http.HandlerFunc
 		if err != nil {
 			visitOf(r.Context()).err = err // the change is made and the caller must hear of it: the key alone stays taken
 		}
-		settled = true
+	} else {
+		c.free(r) // before the answer leaves: the next attempt may come at once
 	}
+	settled = true
 	held.send()
 }
 
@@ -106,7 +108,7 @@ func (c claim) keep(r *http.Request, status int, answer kept) error {
 
 // free gives the key back after a request that changed nothing.
 func (c claim) free(r *http.Request) {
-	if err := c.api.cfg.Store.FinishIdempotent(context.WithoutCancel(r.Context()), c.user, c.key, 0, nil); err != nil {
+	if err := c.api.cfg.Store.DropIdempotent(context.WithoutCancel(r.Context()), c.user, c.key); err != nil {
 		visit := visitOf(r.Context())
 		visit.err = errors.Join(visit.err, err)
 	}

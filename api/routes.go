@@ -16,15 +16,15 @@ const (
 	created = http.StatusCreated
 )
 
-// routes is the map of the API. The right is the least that the call needs: staff hold every right of a customer, and the services narrow a customer to their own tickets.
+// routes is the map of the API. The right is the least that the call needs: staff hold every right of a customer, and the services narrow a customer to their own tickets, which they may read.
 func (a *API) routes() []route {
 	return []route{
 		{get, "/tickets", desk.MayOwnRead, "listTickets", "List and search tickets", returns(ok, a.listTickets)},
 		{post, "/tickets", desk.MayWrite, "startTicket", "Start a conversation from our side", returns(created, a.startTicket)},
 		{get, "/tickets/{number}", desk.MayOwnRead, "showTicket", "One ticket", returns(ok, a.showTicket)},
-		{patch, "/tickets/{number}", desk.MayOwnWrite, "patchTicket", "Change a ticket", returns(ok, a.patchTicket)},
+		{patch, "/tickets/{number}", desk.MayWrite, "patchTicket", "Change a ticket", returns(ok, a.patchTicket)},
 		{get, "/tickets/{number}/messages", desk.MayOwnRead, "listMessages", "A ticket's conversation, oldest first", returns(ok, a.listMessages)},
-		{post, "/tickets/{number}/replies", desk.MayOwnWrite, "postReply", "Answer by mail", returns(created, a.postReply)},
+		{post, "/tickets/{number}/replies", desk.MayWrite, "postReply", "Answer by mail", returns(created, a.postReply)},
 		{post, "/tickets/{number}/notes", desk.MayWrite, "postNote", "Add a private note", returns(created, a.postNote)},
 		{post, "/tickets/{number}/merge", desk.MayWrite, "mergeTicket", "Merge a ticket into another", returns(ok, a.mergeTicket)},
 		{post, "/tickets/{number}/unmerge", desk.MayWrite, "unmergeTicket", "Undo a merge", returns(ok, a.unmergeTicket)},
@@ -41,7 +41,7 @@ func (a *API) routes() []route {
 		{get, "/attachments/{id}", desk.MayOwnRead, "showAttachment", "The bytes of an attachment", streams("application/octet-stream", a.showAttachment)},
 		{post, "/attachments/{id}/links", desk.MayWrite, "makeLink", "Make a link that needs no sign-in", returns(created, a.makeLink)},
 		{remove, "/attachments/{id}/links", desk.MayWrite, "revokeLinks", "Revoke every link to an attachment", does(a.revokeLinks)},
-		{post, "/uploads", desk.MayOwnWrite, "postUpload", "Upload a file for a later message", binary(returns(created, a.postUpload))},
+		{post, "/uploads", desk.MayWrite, "postUpload", "Upload a file for a later message", binary(returns(created, a.postUpload))},
 
 		{get, "/suspended", desk.MayRead, "listSuspended", "Mail that is held back", returns(ok, a.listSuspended)},
 		{get, "/suspended/{id}/original", desk.MayRead, "showSuspendedOriginal", "A held mail as it was received", streams("message/rfc822", a.showSuspendedOriginal)},

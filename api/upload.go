@@ -20,7 +20,7 @@ import (
 const (
 	multipartOverhead = 64 << 10         // what boundaries and part headers may add to an upload
 	uploadPause       = 30 * time.Second // longest silence while an upload arrives
-	uploadTime        = 10 * time.Minute // longest upload: 50 MiB at 90 kB/s, and no longer than an unfinished Idempotency-Key is held
+	uploadTime        = 10 * time.Minute // longest upload: 50 MiB at 90 kB/s
 )
 
 // upload is a file as the body of a request: plain, with its name in the query or in Content-Disposition, or as the first file of a multipart/form-data body.
