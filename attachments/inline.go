@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// MaxPixels is the largest picture that is shown inline: 40 million pixels, 160 MB while it is decoded.
+	// MaxPixels is the largest picture that is shown inline: 40 million pixels, 160 to 320 MB while it is decoded.
 	MaxPixels = 40_000_000
 	// mostPicture bounds the file of such a picture, in bytes.
 	mostPicture = 32 << 20

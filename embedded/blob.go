@@ -79,18 +79,21 @@ const (
 	mostName  = 255 // bytes, on every file system in use
 )
 
-// pathOf is the file of an object below its bucket's folder.
-func pathOf(bucket, key string) (string, error) {
-	parts := strings.Split(key, "/")
+// objectName is how clients call an object.
+type objectName struct{ bucket, key string }
+
+// path is the object's file.
+func (n objectName) path() (string, error) {
+	parts := strings.Split(n.key, "/")
 	var path strings.Builder
-	path.WriteString("objects/" + escape(bucket))
+	path.WriteString(bucketFolder(n.bucket))
 	for i, part := range parts {
 		name := escape(part) + folderEnd
 		if i == len(parts)-1 {
 			name = escape(part) + objectEnd
 		}
 		if len(name) > mostName {
-			return "", gofakes3.ResourceError(gofakes3.ErrKeyTooLong, key)
+			return "", gofakes3.ResourceError(gofakes3.ErrKeyTooLong, n.key)
 		}
 		path.WriteString("/" + name)
 	}

@@ -22,23 +22,23 @@ log_checkpoints = off        # every five minutes, of no interest to anybody
 `
 
 // makeCluster runs initdb and makes the role and the database, all in data.new, which then becomes data: an interrupted start never leaves what looks like a cluster.
-func makeCluster(ctx context.Context, h home, p programs, a account, password string) error {
-	fresh := h.data() + ".new"
+func (s site) makeCluster(ctx context.Context, password string) error {
+	fresh := s.home.data() + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return fmt.Errorf("clear away an unfinished database: %w", err)
 	}
 	if err := os.Mkdir(fresh, 0o700); err != nil {
 		return fmt.Errorf("make database folder: %w", err)
 	}
-	if err := a.own(fresh); err != nil {
+	if err := s.account.own(fresh); err != nil {
 		return fmt.Errorf("make database folder: %w", err)
 	}
-	secret, err := h.lendPassword(a, password)
+	secret, err := s.home.lendPassword(s.account, password)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(secret)
-	if err := run(ctx, a, "", filepath.Join(p.dir, "initdb"), initdbArgs(p.major, fresh, secret)...); err != nil {
+	if err := s.run(ctx, "", "initdb", initdbArgs(s.programs.major, fresh, secret)...); err != nil {
 		return err
 	}
 	conf, err := os.OpenFile(filepath.Join(fresh, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
@@ -54,13 +54,13 @@ func makeCluster(ctx context.Context, h home, p programs, a account, password st
 	}
 	// In single-user mode a server needs neither socket nor client, and each line is a statement. The password is base64url: it needs no quoting.
 	sql := fmt.Sprintf("create role %s login password '%s';\ncreate database %s owner %s;\n", role, password, role, role)
-	if err := run(ctx, a, sql, filepath.Join(p.dir, "postgres"), "--single", "-D", fresh, "-c", "exit_on_error=true", "postgres"); err != nil {
+	if err := s.run(ctx, sql, "postgres", "--single", "-D", fresh, "-c", "exit_on_error=true", "postgres"); err != nil {
 		return err
 	}
-	if err := os.Rename(fresh, h.data()); err != nil {
+	if err := os.Rename(fresh, s.home.data()); err != nil {
 		return fmt.Errorf("finish database: %w", err)
 	}
-	return syncDir(h.root)
+	return syncDir(s.home.root)
 }
 
 // initdbArgs choose UTF-8 and a locale that knows letters beyond ASCII but orders by code point, so that the operating system's updates never change an index.
@@ -76,15 +76,15 @@ func initdbArgs(major int, dir, passwordFile string) []string {
 }
 
 // run runs one of PostgreSQL's programs as the account; its last lines become the error.
-func run(ctx context.Context, a account, stdin, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env, cmd.Dir, cmd.SysProcAttr = childEnv(), "/", a.attributes()
+func (s site) run(ctx context.Context, stdin, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.programs.dir, program), args...)
+	cmd.Env, cmd.Dir, cmd.SysProcAttr = childEnv(), "/", s.account.attributes()
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		return fmt.Errorf("run %s: %w: %s", program, err, strings.Join(lines[max(0, len(lines)-5):], "\n"))
+		return fmt.Errorf("run %s: %w: %s", cmd.Path, err, strings.Join(lines[max(0, len(lines)-5):], "\n"))
 	}
 	return nil
 }

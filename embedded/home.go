@@ -94,6 +94,18 @@ func (a account) blocked(path string) string {
 	return ""
 }
 
+// letThrough opens a folder of ours to the account, for passing through only, if nothing above it is closed. What is in it has permissions of its own.
+func (a account) letThrough(dir string) error {
+	if a.blocked(dir) != dir {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, info.Mode().Perm()|0o011)
+}
+
 // home is the folder of one cluster. The folder itself stays ours, so that the server's account cannot plant links where we write; data and run are the account's.
 type home struct{ root string }
 
@@ -129,6 +141,9 @@ func placeHome(o PostgresOptions, a account) (home, error) {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return home{}, fmt.Errorf("find data folder: %w", err)
 	}
+	if err := a.letThrough(dir); err != nil {
+		return home{}, fmt.Errorf("let %s pass through the data folder: %w", a.name, err)
+	}
 	pg := filepath.Join(dir, "pg")
 	_, err = os.Lstat(pg)
 	if errors.Is(err, fs.ErrNotExist) && a.blocked(dir) != "" {
@@ -157,6 +172,9 @@ func placeElsewhere(o PostgresOptions, pg string, a account) error {
 		elsewhere = "/var/lib/postern"
 	}
 	if err := os.MkdirAll(elsewhere, 0o711); err != nil {
+		return err
+	}
+	if err := a.letThrough(elsewhere); err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(pg))

@@ -114,7 +114,7 @@ func (s *store) CompleteMultipartUpload(ctx context.Context, bucket, key string,
 		t.Parts = append(t.Parts, p.size)
 	}
 	t.Hash = hash.Sum(nil)
-	if err := s.commit(ctx, d, bucket, key, t); err != nil {
+	if err := s.commit(ctx, d, objectName{bucket, key}, t); err != nil {
 		return "", "", err
 	}
 	return "", `"` + hex.EncodeToString(t.Hash) + `"`, s.AbortMultipartUpload(ctx, bucket, key, id)

@@ -62,7 +62,7 @@ type Postgres struct {
 	ask    func()        // closes asked, once
 }
 
-// StartPostgres starts the cluster under o.Dir, making it first if it is not there, and returns when it answers.
+// StartPostgres starts the cluster under o.Dir, making it first if it is not there, and returns when it answers. ctx bounds the start only; the server runs until Stop, or until we end.
 // A cluster that needs another major version of PostgreSQL, a folder in use by another instance, or one that cannot be reached is refused with a sentence; nothing is changed then.
 func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	if o.Log == nil {
@@ -84,7 +84,7 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := startIn(ctx, o, home, account)
+	p, err := startIn(ctx, o, site{home: home, account: account, notice: o.Notice})
 	if err != nil {
 		lock.Close()
 		return nil, err
@@ -123,61 +123,71 @@ func (p *Postgres) watch() {
 	close(p.exited)
 }
 
+// site is all that a cluster needs to be made and run.
+type site struct {
+	home     home
+	account  account
+	programs programs
+	socket   string // the folder of the unix socket
+	notice   func(string)
+}
+
 // startIn does what StartPostgres does once the folder is ours.
-func startIn(ctx context.Context, o PostgresOptions, h home, account account) (*Postgres, error) {
-	programs, err := choosePrograms(ctx, o, h, account)
+func startIn(ctx context.Context, o PostgresOptions, s site) (*Postgres, error) {
+	var err error
+	if s.programs, err = choosePrograms(ctx, o, s); err != nil {
+		return nil, err
+	}
+	password, err := s.home.password()
 	if err != nil {
 		return nil, err
 	}
-	password, err := h.password()
-	if err != nil {
-		return nil, err
-	}
-	if !h.hasCluster() {
-		o.Notice("making a database cluster in " + h.data())
-		if err := makeCluster(ctx, h, programs, account, password); err != nil {
+	if !s.home.hasCluster() {
+		o.Notice("making a database cluster in " + s.home.data())
+		if err := s.makeCluster(ctx, password); err != nil {
 			return nil, err
 		}
 	}
-	if err := clearStale(ctx, h, o.Log); err != nil {
+	if err := clearStale(ctx, s.home, o.Log); err != nil {
 		return nil, err
 	}
-	socket, err := h.socketDir(account)
+	if s.socket, err = s.home.socketDir(s.account); err != nil {
+		return nil, err
+	}
+	child, err := s.runServer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	child, err := runServer(ctx, h, programs, account, socket, o.Notice)
-	if err != nil {
-		return nil, err
-	}
-	query := url.Values{"host": {socket}, "port": {socketPort}, "sslmode": {"disable"}}
+	query := url.Values{"host": {s.socket}, "port": {socketPort}, "sslmode": {"disable"}}
 	address := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + role, RawQuery: query.Encode()}
 	asked := make(chan struct{})
 	return &Postgres{
-		url: address.String(), child: child, socket: socket, exited: make(chan error, 1),
+		url: address.String(), child: child, socket: s.socket, exited: make(chan error, 1),
 		asked: asked, ask: sync.OnceFunc(func() { close(asked) }),
 	}, nil
 }
 
 // runServer starts the server and waits until it takes connections. Processes of a server that was killed can hold its shared memory for a moment; until lingerTime it is tried again.
-func runServer(ctx context.Context, h home, p programs, a account, socket string, notice func(string)) (*child, error) {
+func (s site) runServer(ctx context.Context) (*child, error) {
 	deadline := time.Now().Add(lingerTime)
 	for {
-		c, err := startChild(h, p, a, socket)
+		c, err := s.startChild()
 		if err != nil {
 			return nil, err
 		}
-		err = c.awaitReady(ctx, h, notice)
+		err = c.awaitReady(ctx, s)
 		if err == nil {
 			return c, nil
 		}
-		c.stop(ctx)
 		words := c.lastWords()
+		if stopErr := c.stop(ctx); stopErr != nil {
+			return nil, errors.Join(err, stopErr)
+		}
 		if ctx.Err() == nil && time.Now().Before(deadline) && strings.Contains(words, "pre-existing shared memory block") {
 			time.Sleep(lingerRetry)
 			continue
 		}
-		return nil, fmt.Errorf("start PostgreSQL in %s: %w; its last words: %s", h.data(), err, words)
+		return nil, fmt.Errorf("start PostgreSQL in %s: %w; its last words: %s", s.home.data(), err, words)
 	}
 }
 
@@ -190,8 +200,8 @@ type child struct {
 }
 
 // startChild starts the server program itself, not pg_ctl, so that it is our child and dies with us.
-func startChild(h home, p programs, a account, socket string) (*child, error) {
-	log, err := h.openLog()
+func (s site) startChild() (*child, error) {
+	log, err := s.home.openLog()
 	if err != nil {
 		return nil, err
 	}
@@ -201,16 +211,16 @@ func startChild(h home, p programs, a account, socket string) (*child, error) {
 		return nil, fmt.Errorf("open database log: %w", err)
 	}
 	// Only what must hold stands on the command line, which wins over postgresql.conf; the rest is the operator's to change there.
-	cmd := exec.Command(filepath.Join(p.dir, "postgres"), "-D", h.data(),
-		"-c", "listen_addresses=", "-c", "port="+socketPort, "-c", "unix_socket_directories="+socket, "-c", "unix_socket_permissions=0700",
+	cmd := exec.Command(filepath.Join(s.programs.dir, "postgres"), "-D", s.home.data(),
+		"-c", "listen_addresses=", "-c", "port="+socketPort, "-c", "unix_socket_directories="+s.socket, "-c", "unix_socket_permissions=0700",
 		"-c", "logging_collector=off", "-c", "log_destination=stderr")
 	cmd.Env, cmd.Dir = childEnv(), "/"
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = diesWithParent(a.attributes())
+	cmd.SysProcAttr = diesWithParent(s.account.attributes())
 	// In a group of its own: Ctrl-C in the terminal must not stop the database while we still drain.
 	cmd.SysProcAttr.Setpgid = true
 
-	c := &child{done: make(chan error, 1), log: h.log(), logFrom: from}
+	c := &child{done: make(chan error, 1), log: s.home.log(), logFrom: from}
 	started := make(chan error)
 	go func() {
 		// The death signal comes when the *thread* that forked ends (golang/go#27505), so this goroutine keeps its thread until the server has ended.
@@ -236,13 +246,13 @@ func childEnv() []string {
 }
 
 // awaitReady waits until postmaster.pid says "ready" (its eighth line, which pg_ctl reads too), the server ends, or ctx does.
-func (c *child) awaitReady(ctx context.Context, h home, notice func(string)) error {
+func (c *child) awaitReady(ctx context.Context, s site) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	slow := time.NewTimer(slowStart)
 	defer slow.Stop()
 	for {
-		if pid, state := h.postmaster(); pid == c.process.Pid && state == "ready" {
+		if pid, state := s.home.postmaster(); pid == c.process.Pid && state == "ready" {
 			return nil
 		}
 		select {
@@ -254,7 +264,7 @@ func (c *child) awaitReady(ctx context.Context, h home, notice func(string)) err
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-slow.C:
-			notice("PostgreSQL is still starting: it repairs itself after a crash, see " + h.log())
+			s.notice("PostgreSQL is still starting: it repairs itself after a crash, see " + s.home.log())
 		case <-tick.C:
 		}
 	}

@@ -186,13 +186,24 @@ func TestLongAndUnreachableFolder(t *testing.T) {
 func TestUnreachableClusterIsNamed(t *testing.T) {
 	t.Parallel()
 	closed := filepath.Join(openDir(t), "closed")
-	if err := os.MkdirAll(filepath.Join(closed, "pg"), 0o700); err != nil {
+	data := filepath.Join(closed, "data")
+	if err := os.MkdirAll(filepath.Join(data, "pg"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	a := account{name: "postgres", uid: 101, gid: 104, drop: true}
-	_, err := placeHome(PostgresOptions{Dir: closed, Notice: func(string) {}}, a)
+	_, err := placeHome(PostgresOptions{Dir: data, Notice: func(string) {}}, a)
 	if err == nil || !strings.Contains(err.Error(), "postgres") || !strings.Contains(err.Error(), closed) {
 		t.Errorf("%v: want the account and the folder named", err)
+	}
+	if err := os.Chmod(closed, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	// The data folder itself is ours to open for passing: key file and objects in it are closed by themselves.
+	if h, err := placeHome(PostgresOptions{Dir: data, Notice: func(string) {}}, a); err == nil || h.root != "" {
+		t.Errorf("pg itself is closed, and was taken: %v", h)
+	}
+	if info, err := os.Stat(data); err != nil || info.Mode().Perm() != 0o711 {
+		t.Errorf("the data folder has mode %v, %v", info.Mode(), err)
 	}
 }
 

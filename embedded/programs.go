@@ -27,10 +27,10 @@ type programs struct {
 var versionLine = regexp.MustCompile(`^postgres \(PostgreSQL\) (\d+)`)
 
 // choosePrograms picks the installation to run: the cluster's own major version if there is a cluster, else the newest there is; and fetches one if there is none.
-func choosePrograms(ctx context.Context, o PostgresOptions, h home, a account) (programs, error) {
-	found := findPrograms(ctx, programDirs(o, h), a)
-	if h.hasCluster() {
-		return matching(found, h)
+func choosePrograms(ctx context.Context, o PostgresOptions, s site) (programs, error) {
+	found := findPrograms(ctx, programDirs(o, s.home), s.account)
+	if s.home.hasCluster() {
+		return matching(found, s.home)
 	}
 	if best, ok := newest(found); ok {
 		return best, nil
@@ -38,13 +38,13 @@ func choosePrograms(ctx context.Context, o PostgresOptions, h home, a account) (
 	if o.Fetch == FetchNever {
 		return programs{}, noPrograms(errors.New("it is forbidden"))
 	}
-	if err := fetch(ctx, h, o.Notice); err != nil {
+	if err := fetch(ctx, s.home, s.notice); err != nil {
 		return programs{}, noPrograms(err)
 	}
-	if best, ok := newest(findPrograms(ctx, programDirs(o, h), a)); ok {
+	if best, ok := newest(findPrograms(ctx, programDirs(o, s.home), s.account)); ok {
 		return best, nil
 	}
-	return programs{}, noPrograms(fmt.Errorf("what was fetched does not run here as %s", a.name))
+	return programs{}, noPrograms(fmt.Errorf("what was fetched does not run here as %s", s.account.name))
 }
 
 // noPrograms is the sentence for a machine without PostgreSQL.

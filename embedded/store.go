@@ -99,8 +99,8 @@ func (s *store) drop(d draft) {
 }
 
 // commit gives a draft its trailer and its name. In this order: bytes synced, name changed, name synced; so at every moment there is either the old object or the whole new one.
-func (s *store) commit(ctx context.Context, d draft, bucket, key string, t trailer) error {
-	file, err := pathOf(bucket, key)
+func (s *store) commit(ctx context.Context, d draft, name objectName, t trailer) error {
+	file, err := name.path()
 	if err != nil {
 		return err
 	}
@@ -110,17 +110,17 @@ func (s *store) commit(ctx context.Context, d draft, bucket, key string, t trail
 	if err := d.Sync(); err != nil {
 		return err
 	}
-	if err := s.rename(ctx, d, bucket, key, file); err != nil {
+	if err := s.rename(ctx, d, name, file); err != nil {
 		return err
 	}
 	return s.sync(path.Dir(file))
 }
 
-func (s *store) rename(ctx context.Context, d draft, bucket, key, file string) error {
+func (s *store) rename(ctx context.Context, d draft, name objectName, file string) error {
 	s.names.Lock()
 	defer s.names.Unlock()
 	if gofakes3.HasWriteConditions(ctx) {
-		old, err := s.HeadObject(ctx, bucket, key)
+		old, err := s.HeadObject(ctx, name.bucket, name.key)
 		if err != nil && !gofakes3.HasErrorCode(err, gofakes3.ErrNoSuchKey) {
 			return err
 		}
@@ -153,12 +153,12 @@ func (s *store) PutObject(ctx context.Context, bucket, key string, meta map[stri
 	if size >= 0 && n != size {
 		return gofakes3.PutObjectResult{}, gofakes3.ErrIncompleteBody
 	}
-	return gofakes3.PutObjectResult{}, s.commit(ctx, d, bucket, key, trailer{Size: n, Hash: hash.Sum(nil), Modified: time.Now().UTC(), Meta: meta})
+	return gofakes3.PutObjectResult{}, s.commit(ctx, d, objectName{bucket, key}, trailer{Size: n, Hash: hash.Sum(nil), Modified: time.Now().UTC(), Meta: meta})
 }
 
 // open finds an object's file and reads its trailer. The caller closes the file.
 func (s *store) open(bucket, key string) (*os.File, trailer, error) {
-	name, err := pathOf(bucket, key)
+	name, err := objectName{bucket, key}.path()
 	if err != nil {
 		return nil, trailer{}, err
 	}
@@ -219,7 +219,7 @@ func (s *store) GetObject(_ context.Context, bucket, key string, wanted *gofakes
 
 // DeleteObject implements gofakes3.Backend. Folders stay: there is one for each day, and removing it would race with an upload into it.
 func (s *store) DeleteObject(_ context.Context, bucket, key string) (gofakes3.ObjectDeleteResult, error) {
-	name, err := pathOf(bucket, key)
+	name, err := objectName{bucket, key}.path()
 	if err != nil {
 		return gofakes3.ObjectDeleteResult{}, err
 	}
