@@ -308,6 +308,7 @@ create table delivery (                                -- one row a recipient of
     updated_at timestamptz not null default now(),
     primary key (message_id, recipient)
 );
+create index delivery_awaited on delivery (message_id) where state in ('queued', 'deferred');
 create index delivery_updated on delivery (updated_at desc, message_id desc, recipient desc);
 
 -- Everything else ----------------------------------------------------------------------------------------------------------

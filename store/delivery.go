@@ -31,6 +31,20 @@ func (r Reader) Awaited(ctx context.Context, message int64) ([]Awaited, error) {
 	return list, nil
 }
 
+// Stranded lists messages whose delivery was due before the given time and has not happened: their job was lost. At most 1,000.
+func (r Reader) Stranded(ctx context.Context, before time.Time) ([]int64, error) {
+	const sql = `
+		select array(
+		    select distinct d.message_id
+		    from delivery d
+		    join message m on m.id = d.message_id
+		    where d.state in ('queued', 'deferred') and greatest(d.next_at, d.queued_at, m.send_at) < $1
+		    limit 1000)`
+	var messages []int64
+	err := r.q.QueryRow(ctx, sql, before).Scan(&messages)
+	return messages, wrap(err, "stranded deliveries")
+}
+
 // RecordDeliveries writes what became of recipients and returns those that changed. What is final stays: a job that runs twice changes nothing the second time.
 func (tx *Tx) RecordDeliveries(ctx context.Context, message int64, outcome []desk.Delivery) ([]string, error) {
 	const sql = `

@@ -219,3 +219,12 @@ func (tx *Tx) DropJob(ctx context.Context, job Job) error {
 	}
 	return nil
 }
+
+// SetFacts replaces what a locked message carries besides its text.
+func (tx *Tx) SetFacts(ctx context.Context, id int64, facts desk.MessageFacts) error {
+	text, err := document(facts)
+	if err == nil {
+		_, err = tx.tx.Exec(ctx, `update message set facts = $2 where id = $1`, id, text)
+	}
+	return wrap(err, "facts of a message")
+}

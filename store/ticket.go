@@ -186,10 +186,10 @@ func (tx *Tx) AddTicket(ctx context.Context, t desk.Ticket) (int64, error) {
 	var number int64
 	err := tx.tx.QueryRow(ctx, sql, t.Subject, t.Status, t.Priority, t.MailboxID, t.RequesterID, t.AssigneeID, orEmpty(t.Tags), t.Preview, t.WaitingSince,
 		t.HasAttachment, t.Follows, t.CreatedAt, t.UpdatedAt, t.SolvedAt, t.ClosedAt).Scan(&number)
-	if err != nil {
-		return 0, fmt.Errorf("store: add ticket: %w", err)
+	if violates(err, "ticket_mailbox_id_fkey") {
+		return 0, desk.Wrong("mailbox", "there is no such mailbox")
 	}
-	return number, nil
+	return number, wrap(err, "add ticket")
 }
 
 // SaveTicket writes what may change of a locked ticket.

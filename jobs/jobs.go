@@ -1,0 +1,130 @@
+// Package jobs does what happens after a commit: it brings replies to the servers of their recipients, looks after the domains' records, and sweeps away what nobody will ask for again.
+//
+// A job runs at least once; what it does is written so that a second run changes nothing, or repeats as little as possible. A mail may so be sent twice with the same Message-ID, and never not at all.
+// Rules live elsewhere: who may write in tickets, what a mail looks like and how it travels in mailout.
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"postern/desk"
+	"postern/domains"
+	"postern/identity"
+	"postern/mailout"
+	"postern/store"
+	"postern/tickets"
+)
+
+const (
+	// upkeep is a queue of its own, so that no reply waits behind a sweep.
+	upkeep = "upkeep"
+	// fetchCooldown: at River's default of 100 ms one process begins 10 jobs a worker and second at most.
+	fetchCooldown = 20 * time.Millisecond
+	// sendTimeout is enough for several slow servers, each of which may take ten minutes to answer the final dot (RFC 5321 §4.5.3.2.6).
+	sendTimeout   = 30 * time.Minute
+	upkeepTimeout = 15 * time.Minute
+	// rescueAfter is when a job counts as lost whose process died: longer than any job may take.
+	rescueAfter = sendTimeout + time.Minute
+	// stopGrace is what a job gets to write down what it has done after it was told to stop.
+	stopGrace = 10 * time.Second
+)
+
+// Config is what a Runner is made of.
+type Config struct {
+	Store    *store.Store
+	Tickets  *tickets.Service
+	Identity *identity.Service
+	Domains  *domains.Service
+	Sender   *mailout.Sender
+	Workers  int            // replies that are sent at the same time; 0: 20
+	Random   func() float64 // for the jitter of retries; nil: the system's
+	Now      func() time.Time
+	Log      *slog.Logger // nil: the default
+}
+
+// Runner works on the queue. Any number of them, in any number of processes, share it.
+type Runner struct{ client client }
+
+// client is river.Client without the type of its transactions: the database's driver has no door here.
+type client interface {
+	Start(context.Context) error
+	Stop(context.Context) error
+	StopAndCancel(context.Context) error
+}
+
+// New makes a runner; Start begins the work.
+func New(cfg Config) (*Runner, error) {
+	if cfg.Workers == 0 {
+		cfg.Workers = 20
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Float64
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &sendReply{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, random: cfg.Random, now: cfg.Now})
+	river.AddWorker(workers, &verifyDomains{domains: cfg.Domains})
+	river.AddWorker(workers, &sweep{tickets: cfg.Tickets, identity: cfg.Identity})
+	queue, err := river.NewClient(riverpgxv5.New(cfg.Store.Pool()), &river.Config{
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: cfg.Workers},
+			upkeep:             {MaxWorkers: 1},
+		},
+		Workers:              workers,
+		FetchCooldown:        fetchCooldown,
+		JobTimeout:           upkeepTimeout,
+		RescueStuckJobsAfter: rescueAfter,
+		PeriodicJobs: []*river.PeriodicJob{
+			every(24*time.Hour, desk.VerifyDomains{}),
+			every(time.Hour, desk.Sweep{}),
+		},
+		Logger: cfg.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	return &Runner{client: queue}, nil
+}
+
+// every is a job that one of all processes puts into the queue again and again, first when it begins.
+func every(interval time.Duration, job river.JobArgs) *river.PeriodicJob {
+	options := &river.InsertOpts{Queue: upkeep, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}}}
+	construct := func() (river.JobArgs, *river.InsertOpts) { return job, options }
+	return river.NewPeriodicJob(river.PeriodicInterval(interval), construct, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
+// Start begins to work on the queue, until Stop. The context is that of every job.
+func (r *Runner) Start(ctx context.Context) error {
+	if err := r.client.Start(ctx); err != nil {
+		return fmt.Errorf("jobs: start: %w", err)
+	}
+	return nil
+}
+
+// Stop takes no new job and waits for those at work until ctx ends; then it tells them to stop and gives them a moment to write down what they have done.
+func (r *Runner) Stop(ctx context.Context) error {
+	if r.client.Stop(ctx) == nil {
+		return nil
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+	defer cancel()
+	if err := r.client.StopAndCancel(grace); err != nil {
+		return fmt.Errorf("jobs: stop: %w", err)
+	}
+	return nil
+}

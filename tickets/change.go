@@ -1,0 +1,159 @@
+package tickets
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"postern/desk"
+	"postern/mailtext"
+	"postern/store"
+)
+
+const (
+	mostTags   = 50
+	longestTag = 64
+)
+
+// Note writes something that only staff see.
+func (s *Service) Note(ctx context.Context, actor desk.Actor, number int64, text string, uploads []int64) (desk.Message, error) {
+	written, err := bodyOf(text, "", uploads)
+	if err != nil {
+		return desk.Message{}, err
+	}
+	var id int64
+	err = s.change(ctx, actor, number, func(c *change) error {
+		if id, err = c.NextMessage(ctx); err != nil {
+			return err
+		}
+		m := desk.Message{ID: id, TicketID: number, Kind: desk.KindNote, AuthorID: &actor.User.ID, FromName: actor.User.Name, FromAddress: actor.User.Email, At: c.at, Text: written.text}
+		if err := c.AddMessage(ctx, store.Written{Message: m, Words: mailtext.Lexemes(written.text)}); err != nil {
+			return err
+		}
+		if err := c.attach(ctx, id, uploads); err != nil {
+			return err
+		}
+		c.audit("ticket.note", ticketName(number), map[string]any{"message": id})
+		return c.DropDraft(ctx, actor.User.ID, number, desk.KindNote)
+	})
+	if err != nil {
+		return desk.Message{}, err
+	}
+	return s.store.Message(ctx, store.Viewer{Staff: true}, id)
+}
+
+// Update changes what of a ticket is not said in messages. Each field that really changes is one event and one audit entry.
+func (s *Service) Update(ctx context.Context, actor desk.Actor, number int64, w desk.TicketChange) (desk.Ticket, error) {
+	err := s.change(ctx, actor, number, func(c *change) error {
+		for _, step := range []func(context.Context, desk.TicketChange) error{c.setAssignee, c.setStatus, c.setPriority, c.setSubject, c.setTags} {
+			if err := step(ctx, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return desk.Ticket{}, err
+	}
+	return s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+}
+
+func (c *change) setStatus(_ context.Context, w desk.TicketChange) error {
+	if w.Status == nil || *w.Status == c.ticket.Status {
+		return nil
+	}
+	if !w.Status.Valid() {
+		return desk.Wrong("status", "there is no status %q", *w.Status)
+	}
+	c.event("status", string(c.ticket.Status), string(*w.Status))
+	become(&c.ticket, *w.Status, c.at)
+	return nil
+}
+
+func (c *change) setPriority(_ context.Context, w desk.TicketChange) error {
+	if w.Priority == nil || *w.Priority == c.ticket.Priority {
+		return nil
+	}
+	if !w.Priority.Valid() {
+		return desk.Wrong("priority", "there is no priority %q", *w.Priority)
+	}
+	c.event("priority", string(c.ticket.Priority), string(*w.Priority))
+	c.ticket.Priority = *w.Priority
+	return nil
+}
+
+// setAssignee gives the ticket to somebody, or with 0 to nobody. A new ticket that somebody takes is open.
+func (c *change) setAssignee(ctx context.Context, w desk.TicketChange) error {
+	if w.Assignee == nil || idOf(c.ticket.AssigneeID) == *w.Assignee {
+		return nil
+	}
+	name := ""
+	if *w.Assignee != 0 {
+		var err error
+		if name, err = c.Assignable(ctx, *w.Assignee); err != nil {
+			return err
+		}
+		if name == "" {
+			return desk.Wrong("assignee", "a ticket can be given to an owner, admin or agent who is not disabled")
+		}
+	}
+	c.event("assigned", c.ticket.AssigneeName, name)
+	c.ticket.AssigneeID = w.Assignee
+	if *w.Assignee == 0 {
+		c.ticket.AssigneeID = nil
+	} else if c.ticket.Status == desk.StatusNew && w.Status == nil {
+		become(&c.ticket, desk.StatusOpen, c.at)
+		c.event("status", string(desk.StatusNew), string(desk.StatusOpen))
+	}
+	return nil
+}
+
+func idOf(id *int64) int64 {
+	if id == nil {
+		return 0
+	}
+	return *id
+}
+
+// setSubject renames the ticket. Its event carries the words, so that search finds the ticket by its new name; the mails keep theirs.
+func (c *change) setSubject(_ context.Context, w desk.TicketChange) error {
+	if w.Subject == nil {
+		return nil
+	}
+	subject := strings.Join(strings.Fields(*w.Subject), " ")
+	if subject == c.ticket.Subject {
+		return nil
+	}
+	if subject == "" || len(subject) > longestTitle {
+		return desk.Wrong("subject", "a subject is from 1 to %d bytes long", longestTitle)
+	}
+	c.event("subject", c.ticket.Subject, subject)
+	c.events[len(c.events)-1].Words = mailtext.Lexemes(subject)
+	c.ticket.Subject = subject
+	return nil
+}
+
+func (c *change) setTags(_ context.Context, w desk.TicketChange) error {
+	tags := slices.Clone(c.ticket.Tags)
+	if w.Tags != nil {
+		tags = slices.Clone(*w.Tags)
+	}
+	tags = append(tags, w.AddTags...)
+	for i, tag := range tags {
+		tags[i] = tagOf(tag)
+	}
+	tags = slices.DeleteFunc(tags, func(tag string) bool {
+		return tag == "" || slices.ContainsFunc(w.DropTags, func(drop string) bool { return tagOf(drop) == tag })
+	})
+	slices.Sort(tags)
+	tags = slices.Compact(tags)
+	if slices.Equal(tags, c.ticket.Tags) {
+		return nil
+	}
+	if len(tags) > mostTags || slices.ContainsFunc(tags, func(tag string) bool { return len(tag) > longestTag }) {
+		return desk.Wrong("tags", "a ticket has %d tags at most, of %d bytes each", mostTags, longestTag)
+	}
+	c.event("tagged", strings.Join(c.ticket.Tags, " "), strings.Join(tags, " "))
+	c.ticket.Tags = tags
+	return nil
+}

@@ -1,0 +1,172 @@
+package tickets
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"postern/attachments"
+	"postern/desk"
+	"postern/store"
+)
+
+// Outgoing is everything that a job needs to send a message. Nothing in it is read from the ticket as it stands now but the mailbox: recipients and words are those that were seen.
+type Outgoing struct {
+	Message    desk.Message
+	Facts      desk.MessageFacts
+	ReplyTo    string          // where answers go: the mailbox with the message's token
+	ReturnPath string          // where bounces go: the same token names the message (T-DSN)
+	System     SystemSender    // in whose name mail leaves when the mailbox's domain may not be From
+	Files      []FileToSend    // in the order in which they were attached
+	Awaited    []store.Awaited // recipients that are not done with
+}
+
+// SystemSender is an address on a verified domain of ours, with where its bounces go. It is zero while no domain is verified.
+type SystemSender struct{ From, ReturnPath string }
+
+// FileToSend is an attachment whose bytes are read when the mail is composed.
+type FileToSend struct {
+	desk.FileInfo
+	Open func(context.Context) (io.ReadCloser, error)
+}
+
+// Outgoing reads a message that is to leave. The fault is NotFound when it was undone.
+func (s *Service) Outgoing(ctx context.Context, message int64) (Outgoing, error) {
+	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	if err != nil {
+		return Outgoing{}, err
+	}
+	out := Outgoing{Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, message)}
+	out.ReturnPath = out.ReplyTo
+	if out.Facts, err = m.Decode(); err != nil {
+		return out, fmt.Errorf("tickets: facts of message %d: %w", message, err)
+	}
+	if out.Awaited, err = s.store.Awaited(ctx, message); err != nil {
+		return out, err
+	}
+	if out.System.From, err = s.store.SystemSender(ctx, s.cfg.Hostname); err != nil {
+		return out, err
+	}
+	if out.System.From != "" {
+		out.System.ReturnPath = s.codec.ReplyAddress(out.System.From, message)
+	}
+	files, err := s.store.FilesOf(ctx, message)
+	for _, file := range files {
+		out.Files = append(out.Files, FileToSend{file.FileInfo, func(ctx context.Context) (io.ReadCloser, error) {
+			return s.cfg.Bucket.Get(ctx, objectOf(file), 0, -1)
+		}})
+	}
+	return out, err
+}
+
+// Awaited lists the recipients of a message that are not done with.
+func (s *Service) Awaited(ctx context.Context, message int64) ([]store.Awaited, error) {
+	return s.store.Awaited(ctx, message)
+}
+
+// Signed is a message as it will leave, to the byte.
+type Signed struct {
+	Message  int64
+	Size     int64 // in bytes
+	R        io.Reader
+	Problems []string // what the person who wrote it should know, such as that it is not signed
+}
+
+// KeepSigned keeps the exact bytes before the first attempt to deliver them (T-BYTES). From then on the message cannot be undone; if it was undone just before, the fault is NotFound.
+// Bytes that are kept already stay: a job that begins again sends the same mail.
+func (s *Service) KeepSigned(ctx context.Context, signed Signed) error {
+	original := store.Original{Size: signed.Size}
+	var small []byte
+	if signed.Size <= attachments.SmallOriginal {
+		var err error
+		if small, err = io.ReadAll(io.LimitReader(signed.R, signed.Size+1)); err != nil {
+			return fmt.Errorf("tickets: read signed message %d: %w", signed.Message, err)
+		}
+	} else {
+		object, err := s.cfg.Bucket.Put(ctx, signed.R, signed.Size)
+		if err != nil {
+			return err
+		}
+		original.ObjectKey, original.DEK = &object.Key, object.DEK
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		m, err := tx.LockMessage(ctx, signed.Message)
+		if err != nil {
+			return err
+		}
+		if original.ID, err = tx.NextOriginal(ctx); err != nil {
+			return err
+		}
+		if original.ObjectKey == nil {
+			if original.DEK, original.Sealed, err = attachments.SealSmall(s.cfg.Keys, originalContext(original.ID), small); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.AddOriginal(ctx, signed.Message, original); err != nil {
+			return err
+		}
+		return tellProblems(ctx, tx, m, signed.Problems)
+	})
+}
+
+// tellProblems shows on the message what its writer should know.
+func tellProblems(ctx context.Context, tx *store.Tx, m desk.Message, problems []string) error {
+	if len(problems) > 0 {
+		facts, err := m.Decode()
+		if err != nil {
+			return err
+		}
+		facts.Problems = problems
+		if err := tx.SetFacts(ctx, m.ID, facts); err != nil {
+			return err
+		}
+	}
+	return tx.Announce(ctx, store.News{Tickets: []int64{m.TicketID}})
+}
+
+// SignedBytes opens the bytes that KeepSigned kept. The caller closes them.
+func (s *Service) SignedBytes(ctx context.Context, message int64) (io.ReadCloser, int64, error) {
+	original, err := s.store.OriginalOf(ctx, message)
+	if err != nil {
+		return nil, 0, err
+	}
+	return s.openOriginal(ctx, original)
+}
+
+// Delivered records what became of recipients. What is final already stays as it is. A recipient who bounced is a delivery problem of the ticket, stands in the conversation
+// with the remote's words, and opens the ticket again (T-DELIVERY).
+func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.Delivery) error {
+	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	if err != nil {
+		return err
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		locked, err := tx.LockTickets(ctx, m.TicketID)
+		if err != nil {
+			return err
+		}
+		c := &change{Tx: tx, actor: desk.System("job"), at: s.now(), ticket: locked[m.TicketID]}
+		changed, err := tx.RecordDeliveries(ctx, message, outcome)
+		if err != nil {
+			return err
+		}
+		bounced := false
+		for _, d := range outcome {
+			if d.State == desk.DeliveryBounced && slices.Contains(changed, d.Recipient) {
+				bounced = true
+				c.events = append(c.events, store.Happened{Ticket: c.ticket.ID, Event: desk.Event{Verb: "bounced", From: d.Recipient, To: d.Reply}})
+				c.audit("delivery.bounced", messageName(message), map[string]string{"recipient": d.Recipient, "reply": d.Reply})
+			}
+		}
+		if !bounced {
+			return c.tell(ctx)
+		}
+		c.ticket.DeliveryProblem = true
+		if !c.ticket.Status.Waiting() {
+			c.event("status", string(c.ticket.Status), string(desk.StatusOpen))
+			become(&c.ticket, desk.StatusOpen, c.at)
+		}
+		return c.finish(ctx)
+	})
+}

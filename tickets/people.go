@@ -1,0 +1,70 @@
+package tickets
+
+import (
+	"context"
+
+	"postern/desk"
+	"postern/store"
+)
+
+// AcceptParticipant lets a stranger who wrote with a token stand on the ticket: from now on they are among the recipients of replies (T-STRANGER).
+func (s *Service) AcceptParticipant(ctx context.Context, actor desk.Actor, number, contact int64) error {
+	return s.participant(ctx, actor, number, contact, "accepted", (*store.Tx).Accept)
+}
+
+// RemoveParticipant takes somebody off a ticket. What they wrote stays.
+func (s *Service) RemoveParticipant(ctx context.Context, actor desk.Actor, number, contact int64) error {
+	return s.participant(ctx, actor, number, contact, "removed", (*store.Tx).RemoveParticipant)
+}
+
+func (s *Service) participant(ctx context.Context, actor desk.Actor, number, contact int64, verb string, do func(*store.Tx, context.Context, int64, int64) error) error {
+	return s.change(ctx, actor, number, func(c *change) error {
+		person, err := c.Contact(ctx, contact)
+		if err != nil {
+			return err
+		}
+		if err := do(c.Tx, ctx, number, contact); err != nil {
+			return err
+		}
+		c.event(verb, "", person.Address)
+		return c.recount(ctx)
+	})
+}
+
+// recount sets the badge 'new participant' of the ticket by who waits there now.
+func (c *change) recount(ctx context.Context) error {
+	standing, err := c.Standing(ctx, c.ticket.ID)
+	c.ticket.NewParticipant = len(standing.Pending) > 0
+	return err
+}
+
+// AddAddress makes an address one of a contact's own (T-ALT-ADDR): mail from it counts as theirs from now on. Contacts are not merged: what the address wrote before stays under its own name.
+func (s *Service) AddAddress(ctx context.Context, actor desk.Actor, contact int64, address string) error {
+	if err := need(actor, desk.MayWrite); err != nil {
+		return err
+	}
+	address = desk.Canonical(address)
+	if err := checkAddress(desk.Address{Addr: address}); err != nil {
+		return err
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		person, err := tx.Contact(ctx, contact)
+		if err != nil {
+			return err
+		}
+		if person.Address == address {
+			return desk.Faultf(desk.Conflict, "%s has this address already", person.Address)
+		}
+		tickets, err := tx.GiveAddress(ctx, contact, address)
+		if err != nil {
+			return err
+		}
+		if err := tx.RecountPending(ctx, tickets); err != nil {
+			return err
+		}
+		if err := tx.Audit(ctx, actor, "contact.address", person.Address, values{To: address}); err != nil {
+			return err
+		}
+		return tx.Announce(ctx, store.News{Tickets: tickets})
+	})
+}

@@ -1,0 +1,158 @@
+package tickets
+
+import (
+	"context"
+	"net/mail"
+	"slices"
+	"strings"
+
+	"postern/desk"
+	"postern/store"
+)
+
+// mostRecipients is how many people one message of ours may go to.
+const mostRecipients = 100
+
+// answering is what decides who receives the answer to a message (T-RECIPIENTS).
+type answering struct {
+	Message   desk.Message
+	Facts     desk.MessageFacts
+	Requester desk.Address
+	Standing  store.Standing
+	Ours      func(addr string) bool
+}
+
+// recipients is 'reply all' to the message: its author, and everybody it went to, but for our own addresses and for strangers whom no agent has accepted.
+// Those whom one has accepted are added. What we got as a blind copy, or from a machine, is answered to its author only (T-BCC, T-OOO).
+func (a answering) recipients() (to, cc []desk.Address) {
+	seen := map[string]bool{}
+	for _, stranger := range a.Standing.Pending {
+		seen[desk.Canonical(stranger)] = true
+	}
+	pick := func(people []desk.Address) (picked []desk.Address) {
+		for _, person := range people {
+			if key := desk.Canonical(person.Addr); !seen[key] && checkAddress(person) == nil && !a.Ours(key) {
+				seen[key] = true
+				picked = append(picked, person)
+			}
+		}
+		return picked
+	}
+	if a.Message.Kind == desk.KindReply { // answering ourselves: the same people again
+		return pick(a.Message.To), pick(a.Message.Cc)
+	}
+	author := a.Facts.ReplyTo // where an answer goes, by the author's own word (RFC 5322 §3.6.3)
+	if len(author) == 0 {
+		author = []desk.Address{a.Message.From()}
+	}
+	if to = pick(author); len(to) == 0 {
+		to = pick([]desk.Address{a.Requester})
+	}
+	if a.Facts.AsBcc || a.Facts.Automatic != "" {
+		return to, nil
+	}
+	cc = pick(slices.Concat(a.Message.To, a.Message.Cc))
+	for _, accepted := range a.Standing.Accepted {
+		cc = append(cc, pick([]desk.Address{{Addr: accepted}})...)
+	}
+	return to, cc
+}
+
+// Recipients is who would receive the answer to a message (0: to the newest mail of the ticket), and which message that is. The composer shows it for editing.
+func (s *Service) Recipients(ctx context.Context, actor desk.Actor, number, answers int64) (to, cc []desk.Address, answered int64, err error) {
+	if err := need(actor, desk.MayRead); err != nil {
+		return nil, nil, 0, err
+	}
+	ticket, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	asked, err := s.answering(ctx, s.store.Reader, ticket, answers)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	to, cc = asked.recipients()
+	return orNone(to), orNone(cc), asked.Message.ID, nil
+}
+
+// answering reads what decides about the recipients. A ticket without any mail is answered to its requester.
+func (s *Service) answering(ctx context.Context, r store.Reader, ticket desk.Ticket, answers int64) (answering, error) {
+	asked := answering{Requester: desk.Address{Name: ticket.RequesterName, Addr: ticket.RequesterAddress}}
+	var err error
+	if asked.Standing, err = r.Standing(ctx, ticket.ID); err != nil {
+		return asked, err
+	}
+	asked.Ours = s.ours(asked.Standing.Ours)
+	if answers == 0 {
+		if answers, err = r.NewestInbound(ctx, ticket.ID); err != nil || answers == 0 {
+			asked.Message.FromAddress = asked.Requester.Addr
+			return asked, err
+		}
+	}
+	if asked.Message, err = r.Message(ctx, store.Viewer{Staff: true}, answers); err != nil {
+		return asked, err
+	}
+	if asked.Message.TicketID != ticket.ID || asked.Message.Kind != desk.KindInbound && asked.Message.Kind != desk.KindReply {
+		return asked, desk.Wrong("answers", "message %d is no mail of ticket #%d", answers, ticket.ID)
+	}
+	asked.Facts, err = asked.Message.Decode()
+	return asked, err
+}
+
+// ours says of canonical addresses whether they are a mailbox of ours, with or without a token.
+func (s *Service) ours(mailboxes []string) func(string) bool {
+	known := make(map[string]bool, len(mailboxes))
+	for _, mailbox := range mailboxes {
+		known[mailbox] = true
+	}
+	return func(addr string) bool {
+		if known[addr] {
+			return true
+		}
+		if base, _, ok := s.codec.ParseAddress(addr); ok && known[base] {
+			return true
+		}
+		base, _ := desk.CutSubaddress(addr)
+		return known[base]
+	}
+}
+
+// checkAddress says whether mail can go to an address. What is refused here could otherwise become a header of its own (RFC 5322 §3.4).
+func checkAddress(a desk.Address) error {
+	if strings.ContainsAny(a.Addr, "\r\n\x00") || len(a.Addr) > 254 { // RFC 5321 §4.5.3.1.3
+		return desk.Wrong("to", "%q is not an e-mail address", a.Addr)
+	}
+	parsed, err := mail.ParseAddress("<" + a.Addr + ">")
+	if err != nil || parsed.Address != a.Addr {
+		return desk.Wrong("to", "%q is not an e-mail address", a.Addr)
+	}
+	return nil
+}
+
+// envelope lists every address once that a message goes to, whatever the field it stands in.
+func envelope(fields ...[]desk.Address) ([]string, error) {
+	var list []string
+	for _, person := range slices.Concat(fields...) {
+		if err := checkAddress(person); err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(list, person.Is) {
+			list = append(list, person.Addr)
+		}
+	}
+	switch {
+	case len(list) == 0:
+		return nil, desk.Wrong("to", "there is nobody to send this to")
+	case len(list) > mostRecipients:
+		return nil, desk.Wrong("to", "a message goes to %d people at most", mostRecipients)
+	default:
+		return list, nil
+	}
+}
+
+func orNone(list []desk.Address) []desk.Address {
+	if list == nil {
+		return []desk.Address{}
+	}
+	return list
+}

@@ -1,0 +1,281 @@
+package tickets
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"postern/desk"
+	"postern/mailtext"
+	"postern/store"
+	"postern/threading"
+)
+
+const (
+	longestUndo  = 30 * time.Second // T-UNDO
+	longestText  = 1 << 20          // bytes of an answer or a note
+	mostUploads  = 100
+	previewRunes = 160
+	longestTitle = 1000 // bytes of a subject
+)
+
+// body is what a person wrote, checked.
+type body struct{ text, html string }
+
+// bodyOf checks what was written. HTML alone gets the text that it would read as.
+func bodyOf(text, html string, uploads []int64) (body, error) {
+	b := body{text: strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))}
+	if html != "" {
+		clean, _, err := mailtext.Clean(html)
+		if err != nil {
+			return b, desk.Wrong("html", "this HTML cannot be sent: %v", err)
+		}
+		b.html = clean
+		if b.text == "" {
+			b.text = mailtext.TextOf(clean)
+		}
+	}
+	switch {
+	case b.text == "" && b.html == "" && len(uploads) == 0:
+		return b, desk.Wrong("text", "there is nothing in this message yet")
+	case len(b.text) > longestText:
+		return b, desk.Wrong("text", "a message holds one megabyte of text at most: attach the rest as a file")
+	case !utf8.ValidString(b.text) || strings.ContainsRune(b.text, 0):
+		return b, desk.Wrong("text", "the text is not valid UTF-8")
+	case len(uploads) > mostUploads:
+		return b, desk.Wrong("attachments", "a message carries %d files at most", mostUploads)
+	default:
+		return b, nil
+	}
+}
+
+// Reply answers by mail. The recipients are frozen as they stand; the message leaves when the time for undoing it has passed. A message that came after
+// r.LastSeen stops it with a Conflict (T-STALE).
+func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyRequest) (desk.Message, error) {
+	written, err := bodyOf(r.Text, r.HTML, r.Uploads)
+	if err != nil {
+		return desk.Message{}, err
+	}
+	if r.Status == "" {
+		r.Status = desk.StatusPending
+	}
+	if !r.Status.Valid() {
+		return desk.Message{}, desk.Wrong("status", "there is no status %q", r.Status)
+	}
+	if r.Undo < 0 || r.Undo > longestUndo {
+		return desk.Message{}, desk.Wrong("undo_seconds", "a message can wait from 0 to 30 seconds")
+	}
+	var id int64
+	err = s.change(ctx, actor, r.Ticket, func(c *change) error {
+		if err := c.stale(ctx, r.LastSeen); err != nil {
+			return err
+		}
+		asked, err := s.answering(ctx, c.Reader, c.ticket, r.Answers)
+		if err != nil {
+			return err
+		}
+		if r.Recipients == desk.ReplyAll && len(r.To)+len(r.Cc)+len(r.Bcc) == 0 {
+			r.To, r.Cc = asked.recipients()
+		}
+		out := outgoing{body: written, to: r.To, cc: r.Cc, bcc: r.Bcc, uploads: r.Uploads, undo: r.Undo, subject: replySubject(c.ticket.Subject)}
+		if asked.Message.ID != 0 {
+			out.answers, out.references = asked.Message.ID, ancestors(asked)
+		}
+		before := desk.Before{Status: c.ticket.Status, WaitingSince: c.ticket.WaitingSince, SolvedAt: c.ticket.SolvedAt, ClosedAt: c.ticket.ClosedAt,
+			Problem: c.ticket.DeliveryProblem, Preview: c.ticket.Preview}
+		out.before = &before
+		if id, err = s.send(ctx, c, out); err != nil {
+			return err
+		}
+		if r.Status != c.ticket.Status {
+			c.event("status", string(c.ticket.Status), string(r.Status))
+			become(&c.ticket, r.Status, c.at)
+		}
+		c.ticket.DeliveryProblem = false // whoever answers has seen it
+		return c.DropDraft(ctx, actor.User.ID, c.ticket.ID, desk.KindReply)
+	})
+	if err != nil {
+		return desk.Message{}, err
+	}
+	return s.store.Message(ctx, store.Viewer{Staff: true}, id)
+}
+
+// stale stops a writer who has not seen everything.
+func (c *change) stale(ctx context.Context, lastSeen int64) error {
+	if lastSeen == 0 {
+		return nil
+	}
+	newer, err := c.Since(ctx, c.ticket.ID, lastSeen, c.actor.User.ID)
+	if err != nil {
+		return err
+	}
+	if newer != 0 {
+		return desk.Faultf(desk.Conflict, "a message has come meanwhile: read it, then send again")
+	}
+	return nil
+}
+
+// ancestors is References of the answer: those of the message answered, and its own id (RFC 5322 §3.6.4).
+func ancestors(asked answering) []string {
+	if asked.Message.MessageID == "" {
+		return asked.Facts.References
+	}
+	return append(slices.Clone(asked.Facts.References), asked.Message.MessageID)
+}
+
+// replySubject puts one Re: in front, and no second one (RFC 5322 §3.6.5).
+func replySubject(subject string) string {
+	if len(subject) >= 3 && strings.EqualFold(subject[:3], "re:") {
+		return subject
+	}
+	return "Re: " + subject
+}
+
+// outgoing is a message of ours that will leave as mail.
+type outgoing struct {
+	body
+	to, cc, bcc []desk.Address
+	uploads     []int64
+	subject     string
+	answers     int64
+	references  []string
+	before      *desk.Before
+	undo        time.Duration
+}
+
+// send writes a reply on the locked ticket: the message with its recipients and files, and the job by which it leaves.
+func (s *Service) send(ctx context.Context, c *change, out outgoing) (int64, error) {
+	recipients, err := envelope(out.to, out.cc, out.bcc)
+	if err != nil {
+		return 0, err
+	}
+	id, err := c.NextMessage(ctx)
+	if err != nil {
+		return 0, err
+	}
+	sendAt := c.at.Add(out.undo)
+	m := desk.Message{
+		ID: id, TicketID: c.ticket.ID, Kind: desk.KindReply, AuthorID: &c.actor.User.ID, FromName: c.ticket.MailboxName, FromAddress: c.ticket.MailboxAddress,
+		To: out.to, Cc: out.cc, Subject: out.subject, MessageID: s.codec.MessageID(id), At: c.at, Text: out.text, HTML: out.html, SendAt: &sendAt,
+	}
+	err = c.AddMessage(ctx, store.Written{
+		Message: m, Facts: desk.MessageFacts{Bcc: out.bcc, References: out.references, Answers: out.answers, Before: out.before},
+		Words: wordsOf(m), Key: threading.Key(m.MessageID), MailboxID: c.ticket.MailboxID, Recipients: recipients,
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := c.attach(ctx, id, out.uploads); err != nil {
+		return 0, err
+	}
+	if err := c.addPeople(ctx, out.to, out.cc); err != nil {
+		return 0, err
+	}
+	c.ticket.Preview = mailtext.Snippet(out.text, previewRunes)
+	c.audit("ticket.reply", ticketName(c.ticket.ID), map[string]any{"message": id, "recipients": len(recipients)})
+	return id, c.Enqueue(ctx, desk.SendReply{Message: id}, sendAt)
+}
+
+// attach hands the writer's uploads to a message of the ticket.
+func (c *change) attach(ctx context.Context, message int64, uploads []int64) error {
+	if len(uploads) == 0 {
+		return nil
+	}
+	c.ticket.HasAttachment = true
+	return c.AttachUploads(ctx, message, c.actor.User.ID, uploads)
+}
+
+// addPeople makes the people written to known on the ticket, so that their answers join it.
+func (c *change) addPeople(ctx context.Context, fields ...[]desk.Address) error {
+	people, err := c.KnowContacts(ctx, slices.Concat(fields...))
+	if err != nil {
+		return err
+	}
+	return c.AddParticipants(ctx, c.ticket.ID, people)
+}
+
+// wordsOf is what search finds a message of ours by. Bcc stays out: customers search, too.
+func wordsOf(m desk.Message) []string {
+	var text strings.Builder
+	text.WriteString(m.Subject + "\n" + m.FromName + " " + m.FromAddress + "\n")
+	for _, person := range slices.Concat(m.To, m.Cc) {
+		text.WriteString(person.Name + " " + person.Addr + "\n")
+	}
+	text.WriteString(m.Text)
+	return mailtext.Lexemes(text.String())
+}
+
+// Start begins a conversation from our side. The first of To is the requester.
+func (s *Service) Start(ctx context.Context, actor desk.Actor, n desk.NewTicket) (desk.Ticket, desk.Message, error) {
+	written, err := bodyOf(n.Text, n.HTML, n.Uploads)
+	if err == nil {
+		err = checkStart(&n)
+	}
+	if err == nil {
+		err = need(actor, desk.MayWrite)
+	}
+	if err != nil {
+		return desk.Ticket{}, desk.Message{}, err
+	}
+	var number, id int64
+	err = s.store.Write(ctx, func(tx *store.Tx) error {
+		c := &change{Tx: tx, actor: actor, at: s.now()}
+		if number, err = c.open(ctx, n); err != nil {
+			return err
+		}
+		out := outgoing{body: written, to: n.To, cc: n.Cc, uploads: n.Uploads, subject: n.Subject, undo: s.cfg.Undo}
+		if id, err = s.send(ctx, c, out); err != nil {
+			return err
+		}
+		return c.finish(ctx)
+	})
+	if err != nil {
+		return desk.Ticket{}, desk.Message{}, err
+	}
+	staff := store.Viewer{Staff: true}
+	ticket, err := s.store.Ticket(ctx, staff, number)
+	if err != nil {
+		return ticket, desk.Message{}, err
+	}
+	message, err := s.store.Message(ctx, staff, id)
+	return ticket, message, err
+}
+
+func checkStart(n *desk.NewTicket) error {
+	n.Subject = strings.Join(strings.Fields(n.Subject), " ")
+	if n.Status == "" {
+		n.Status = desk.StatusPending
+	}
+	switch {
+	case len(n.To) == 0:
+		return desk.Wrong("to", "there is nobody to send this to")
+	case n.Subject == "":
+		return desk.Wrong("subject", "a conversation needs a subject")
+	case len(n.Subject) > longestTitle:
+		return desk.Wrong("subject", "this subject is too long")
+	case !n.Status.Valid():
+		return desk.Wrong("status", "there is no status %q", n.Status)
+	}
+	_, err := envelope(n.To, n.Cc)
+	return err
+}
+
+// open writes the ticket of a new conversation and locks it.
+func (c *change) open(ctx context.Context, n desk.NewTicket) (int64, error) {
+	people, err := c.KnowContacts(ctx, n.To[:1])
+	if err != nil {
+		return 0, err
+	}
+	t := desk.Ticket{Subject: n.Subject, Priority: desk.PriorityNormal, MailboxID: n.MailboxID, RequesterID: people[0], AssigneeID: &c.actor.User.ID, CreatedAt: c.at, UpdatedAt: c.at}
+	become(&t, n.Status, c.at)
+	number, err := c.AddTicket(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	locked, err := c.LockTickets(ctx, number)
+	c.ticket = locked[number]
+	c.audit("ticket.start", ticketName(number), values{To: string(n.Status)})
+	return number, err
+}

@@ -1,0 +1,92 @@
+package tickets
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"postern/desk"
+	"postern/store"
+)
+
+const (
+	keepUploads   = 24 * time.Hour      // an upload that no message took
+	keepObjects   = 24 * time.Hour      // a stored object without a row: far longer than any upload or intake takes
+	keepSuspended = 14 * 24 * time.Hour // behaviour §5
+	strandedAfter = time.Hour           // a delivery that should have been tried so long ago has lost its job
+	sweepBatch    = 500                 // objects that one query asks about
+)
+
+// Sweep removes what nobody will ask for again, in bounded steps, and puts deliveries back into the queue whose job was lost. What remains after one run is for the next.
+func (s *Service) Sweep(ctx context.Context) error {
+	now := s.now()
+	return errors.Join(
+		s.store.Write(ctx, func(tx *store.Tx) error { return sweepRows(ctx, tx, now) }),
+		s.store.Write(ctx, func(tx *store.Tx) error { return purgeSuspended(ctx, tx, now.Add(-keepSuspended)) }),
+		s.store.Write(ctx, func(tx *store.Tx) error { return requeue(ctx, tx, now.Add(-strandedAfter)) }),
+		s.sweepObjects(ctx, now.Add(-keepObjects)),
+	)
+}
+
+func sweepRows(ctx context.Context, tx *store.Tx, now time.Time) error {
+	if _, err := tx.DropUploads(ctx, now.Add(-keepUploads)); err != nil {
+		return err
+	}
+	if _, err := tx.DropFileLinks(ctx, now); err != nil {
+		return err
+	}
+	_, err := tx.SweepIdempotent(ctx, now.Add(-store.KeepAnswers))
+	return err
+}
+
+// purgeSuspended leaves the count in the audit log.
+func purgeSuspended(ctx context.Context, tx *store.Tx, before time.Time) error {
+	purged, err := tx.PurgeSuspended(ctx, before)
+	if err != nil || purged == 0 {
+		return err
+	}
+	if err := tx.Audit(ctx, desk.System("job"), "suspended.purge", "suspended", map[string]int64{"count": purged}); err != nil {
+		return err
+	}
+	return tx.Announce(ctx, store.News{Suspended: true})
+}
+
+// requeue gives messages a job again that wait to be delivered and have none. Where there is one, nothing is added.
+func requeue(ctx context.Context, tx *store.Tx, before time.Time) error {
+	messages, err := tx.Stranded(ctx, before)
+	if err != nil {
+		return err
+	}
+	for _, message := range messages {
+		if err := tx.Enqueue(ctx, desk.SendReply{Message: message}, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepObjects removes stored objects that no row names.
+func (s *Service) sweepObjects(ctx context.Context, before time.Time) error {
+	batch := make([]string, 0, sweepBatch)
+	remove := func() error {
+		unused, err := s.store.Unused(ctx, batch)
+		if err != nil {
+			return err
+		}
+		batch = batch[:0]
+		if len(unused) == 0 {
+			return nil
+		}
+		return s.cfg.Bucket.Remove(ctx, unused...)
+	}
+	err := s.cfg.Bucket.List(ctx, before, func(key string) error {
+		if batch = append(batch, key); len(batch) < sweepBatch {
+			return nil
+		}
+		return remove()
+	})
+	if err != nil {
+		return err
+	}
+	return remove()
+}

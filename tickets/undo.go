@@ -1,0 +1,119 @@
+package tickets
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"postern/desk"
+	"postern/store"
+)
+
+// UndoSend takes back a reply that has not left: message, deliveries and job go, the ticket stands as before, and the words are a draft of their author again (T-UNDO).
+// Once the first attempt has begun it is a Conflict: keeping the signed bytes and undoing lock the same row, so one of the two comes first.
+func (s *Service) UndoSend(ctx context.Context, actor desk.Actor, message int64) (desk.Draft, error) {
+	if err := need(actor, desk.MayWrite); err != nil {
+		return desk.Draft{}, err
+	}
+	sent, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	if err != nil {
+		return desk.Draft{}, err
+	}
+	var draft desk.Draft
+	err = s.change(ctx, actor, sent.TicketID, func(c *change) error {
+		m, err := c.LockMessage(ctx, message)
+		if err != nil {
+			return err
+		}
+		if err := c.undoable(m); err != nil {
+			return err
+		}
+		facts, err := m.Decode()
+		if err != nil {
+			return err
+		}
+		if draft, err = c.takeBack(ctx, m, facts); err != nil {
+			return err
+		}
+		if err := c.DropJob(ctx, desk.SendReply{Message: message}); err != nil {
+			return err
+		}
+		c.restore(m, facts.Before)
+		c.audit("ticket.undo", ticketName(c.ticket.ID), map[string]any{"message": message})
+		return nil
+	})
+	return draft, err
+}
+
+// undoable says whether a message can still be taken back by the actor.
+func (c *change) undoable(m desk.Message) error {
+	switch {
+	case m.TicketID != c.ticket.ID || m.Kind != desk.KindReply:
+		return desk.Faultf(desk.Conflict, "only a reply can be undone")
+	case m.AuthorID == nil || *m.AuthorID != c.actor.User.ID:
+		return desk.Faultf(desk.Forbidden, "only who wrote a message can take it back")
+	case m.HasOriginal || slices.ContainsFunc(m.Deliveries, func(d desk.Delivery) bool { return d.Attempts > 0 || d.State != desk.DeliveryQueued }):
+		return desk.Faultf(desk.Conflict, "too late: the message is on its way")
+	default:
+		return nil
+	}
+}
+
+// takeBack makes the message a draft. What its author has begun to write meanwhile stays below it.
+func (c *change) takeBack(ctx context.Context, m desk.Message, facts desk.MessageFacts) (desk.Draft, error) {
+	draft := desk.Draft{UserID: c.actor.User.ID, TicketID: c.ticket.ID, Kind: desk.KindReply, Text: m.Text, To: m.To, Cc: m.Cc, Bcc: orNone(facts.Bcc),
+		Uploads: []int64{}, Answers: facts.Answers, UpdatedAt: c.at}
+	for _, file := range m.Files {
+		draft.Uploads = append(draft.Uploads, file.ID)
+	}
+	later, found, err := c.Draft(ctx, draft.UserID, draft.TicketID, draft.Kind)
+	if err != nil {
+		return draft, err
+	}
+	if found {
+		draft.Text = strings.TrimSpace(draft.Text + "\n\n" + later.Text)
+		draft.Uploads = append(draft.Uploads, later.Uploads...)
+	}
+	if err := c.DropMessage(ctx, m); err != nil {
+		return draft, err
+	}
+	return draft, c.SaveDraft(ctx, draft)
+}
+
+// restore puts the ticket back to how it stood before the reply, unless somebody changed it meanwhile.
+func (c *change) restore(m desk.Message, before *desk.Before) {
+	if before == nil || c.ticket.UpdatedAt.After(m.At) {
+		return
+	}
+	t := &c.ticket
+	t.Status, t.WaitingSince, t.SolvedAt, t.ClosedAt = before.Status, before.WaitingSince, before.SolvedAt, before.ClosedAt
+	t.DeliveryProblem, t.Preview = before.Problem, before.Preview
+}
+
+// RetryDelivery tries a recipient again who bounced or waits.
+func (s *Service) RetryDelivery(ctx context.Context, actor desk.Actor, message int64, recipient string) error {
+	if err := need(actor, desk.MayWrite); err != nil {
+		return err
+	}
+	sent, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	if err != nil {
+		return err
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		c := &change{Tx: tx, actor: actor, at: s.now(), ticket: desk.Ticket{ID: sent.TicketID}}
+		if err := c.QueueAgain(ctx, message, recipient, c.at); err != nil {
+			return err
+		}
+		if err := c.RecountProblems(ctx, sent.TicketID); err != nil {
+			return err
+		}
+		c.audit("delivery.retry", messageName(message), map[string]string{"recipient": recipient})
+		if err := c.DropJob(ctx, desk.SendReply{Message: message}); err != nil { // it waits for a later time
+			return err
+		}
+		if err := c.Enqueue(ctx, desk.SendReply{Message: message}, c.at); err != nil {
+			return err
+		}
+		return c.tell(ctx)
+	})
+}
