@@ -194,7 +194,7 @@ func cleanAddress(spec string) (string, bool) {
 	if strings.ContainsFunc(spec, func(c rune) bool { return c < ' ' || c == 0x7F }) || strings.ContainsAny(domain, " \t\"(),:;<>\\@") && !strings.HasPrefix(domain, "[") {
 		return "", false
 	}
-	if !strings.HasPrefix(local, `"`) && strings.ContainsAny(local, " \t(),:;<>[]\\\"") {
+	if !strings.HasPrefix(local, `"`) && strings.ContainsAny(local, " \t(),:;<>@[]\\\"") {
 		return "", false
 	}
 	return local + "@" + strings.ToLower(domain), true

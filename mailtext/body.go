@@ -13,6 +13,7 @@ import (
 // bodyItem is one part of what is shown.
 type bodyItem struct {
 	html    bool
+	cut     bool // the content is only the beginning
 	content string
 }
 
@@ -79,7 +80,7 @@ func (b *body) show(r *reading) {
 		text = strings.TrimRight(text, "\n\t ")
 		if left := r.lim.TextBytes - total; int64(len(text)) > left {
 			text = strings.ToValidUTF8(text[:max(left, 0)], "")
-			r.problem("The text is longer than %d bytes; the rest is in the original only.", r.lim.TextBytes)
+			r.problem(problemLong, r.lim.TextBytes)
 		}
 		if text != "" {
 			texts = append(texts, text)
@@ -103,6 +104,9 @@ func (b *body) clean(r *reading) string {
 			continue
 		}
 		clean, _, err := Clean(item.content)
+		if item.cut {
+			err = errHTMLTooLong
+		}
 		if err != nil {
 			r.problem("The formatted version of the mail is not shown: %v.", err)
 			return ""
@@ -159,20 +163,21 @@ func (r *reading) text(e *entity, at *place, content io.Reader) error {
 	isHTML := e.content.value == typeHTML
 	limit := r.lim.TextBytes
 	if isHTML {
-		limit = maxHTML + 1 // so that Clean sees that it is too long
+		limit = maxHTML
 	}
 	raw, whole, err := r.readText(content, limit)
 	if err != nil {
 		return err
 	}
-	if !whole && !isHTML {
-		r.problem("The text is longer than %d bytes; the rest is in the original only.", r.lim.TextBytes)
+	if !whole {
+		r.problem(problemLong, r.lim.TextBytes)
+		raw = raw[:min(int64(len(raw)), r.lim.TextBytes)]
 	}
 	text := readable(decodeCharset(raw, e.charset(raw)))
 	if !isHTML && strings.EqualFold(e.content.params["format"], "flowed") {
 		text = reflow(text, strings.EqualFold(e.content.params["delsp"], "yes"))
 	}
-	r.body.add(bodyItem{html: isHTML, content: text}, at)
+	r.body.add(bodyItem{html: isHTML, cut: !whole, content: text}, at)
 	return nil
 }
 

@@ -14,6 +14,9 @@ const (
 	maxNesting = 512     // elements inside each other: browsers and x/net/html stop there too
 )
 
+// errHTMLTooLong is why HTML is shown as text; its words end a sentence for people.
+var errHTMLTooLong = fmt.Errorf("its HTML is longer than %d bytes", maxHTML)
+
 // Clean makes HTML that a stranger wrote fit to be shown: only elements, attributes, addresses and style properties of an allow-list come out, written anew and balanced, so nothing depends on how a browser mends broken markup.
 // Scripts, forms, frames, embedded objects, SVG and MathML, <meta>, <link>, <base>, <style>, ids and class names do not come through. Links open apart, without telling where they were followed. Images of other machines have their address in data-src, so nothing loads until asked; remoteImages says that there is one. cid: addresses stay in src.
 // HTML of more than 2 MiB, or with more than 512 elements inside each other, is an error and must be shown as text.
@@ -21,7 +24,7 @@ const (
 // It is written over the tokenizer of x/net/html and holds no tree: bluemonday did a tenth as much in the same time, and left tables open.
 func Clean(source string) (clean string, remoteImages bool, err error) {
 	if len(source) > maxHTML {
-		return "", false, fmt.Errorf("its HTML is longer than %d bytes", maxHTML)
+		return "", false, errHTMLTooLong
 	}
 	c := cleaner{z: html.NewTokenizer(strings.NewReader(source))}
 	c.out.Grow(len(source))
@@ -46,6 +49,7 @@ type cleaner struct {
 	z      *html.Tokenizer
 	out    bytes.Buffer
 	open   []*element // written and not closed yet
+	name   [16]byte   // longer than any name that is allowed
 	skip   bool       // the next text is the inside of a dropped element
 	remote bool
 }
@@ -61,17 +65,32 @@ func (c *cleaner) token(kind html.TokenType) error {
 	case html.StartTagToken, html.SelfClosingTagToken:
 		return c.start()
 	case html.EndTagToken:
-		name, _ := c.z.TagName()
-		if e := elements[string(name)]; e != nil {
+		if e := elements[string(c.tagName())]; e != nil {
 			c.end(e)
 		}
 	}
 	return nil
 }
 
+// tagName is the name of the current tag in lower case. Tokenizer.TagName copies it; this does not.
+func (c *cleaner) tagName() []byte {
+	raw := bytes.TrimPrefix(c.z.Raw()[1:], []byte("/"))
+	name := c.name[:0]
+	for _, b := range raw {
+		if b == ' ' || b == '\n' || b == '\r' || b == '\t' || b == '\f' || b == '/' || b == '>' || len(name) == cap(name) {
+			break
+		}
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		name = append(name, b)
+	}
+	return name
+}
+
 // start writes an opening tag, if the element is allowed.
 func (c *cleaner) start() error {
-	name, hasAttributes := c.z.TagName()
+	name := c.tagName()
 	e := elements[string(name)]
 	if e == nil {
 		// The tokenizer gives the inside of these as one text. What is inside of any other unknown element is text or elements like outside, and cleaned like it.
@@ -86,9 +105,7 @@ func (c *cleaner) start() error {
 	}
 	c.out.WriteByte('<')
 	c.out.WriteString(e.name)
-	if hasAttributes {
-		c.attributes(e)
-	}
+	c.attributes(e)
 	c.out.WriteByte('>')
 	if !e.void {
 		c.open = append(c.open, e)
@@ -215,6 +232,9 @@ func isDataImage(url []byte) bool {
 // squeezeURL removes what browsers ignore in an address, so that it cannot hide a scheme: white space and controls, wherever they stand. Spaces in the middle are part of the address.
 func squeezeURL(value []byte) []byte {
 	value = bytes.TrimFunc(value, func(c rune) bool { return c <= ' ' })
+	if !bytes.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7F || isHidden(c) }) {
+		return value
+	}
 	return bytes.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7F || isHidden(c) {
 			return -1
@@ -223,8 +243,21 @@ func squeezeURL(value []byte) []byte {
 	}, value)
 }
 
+// hasPrefixFold compares ASCII without regard to case; prefix is in lower case.
 func hasPrefixFold(s []byte, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(string(s[:len(prefix)]), prefix)
+	if len(s) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != prefix[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // escapeText writes text so that it means itself in HTML, in an element as in an attribute with quotation marks.

@@ -153,7 +153,7 @@ func words(list string) func(value []byte) bool {
 	allowed := strings.Fields(list)
 	return func(value []byte) bool {
 		for _, one := range allowed {
-			if strings.EqualFold(one, string(value)) {
+			if len(one) == len(value) && strings.EqualFold(one, string(value)) {
 				return true
 			}
 		}

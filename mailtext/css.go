@@ -37,7 +37,7 @@ func (c *cleaner) style(value []byte) {
 		var one []byte
 		one, value = cutDeclaration(value)
 		name, setting, found := bytes.Cut(one, []byte(":"))
-		name, setting = bytes.ToLower(bytes.TrimSpace(name)), bytes.TrimSpace(setting)
+		name, setting = lowerInPlace(bytes.TrimSpace(name)), bytes.TrimSpace(setting)
 		if !found || !styleProperties[string(name)] || !isSafeStyle(setting) {
 			continue
 		}
@@ -57,6 +57,16 @@ func (c *cleaner) style(value []byte) {
 	if begun {
 		c.out.WriteByte('"')
 	}
+}
+
+// lowerInPlace changes ASCII letters; names of properties have no others.
+func lowerInPlace(s []byte) []byte {
+	for i, c := range s {
+		if c >= 'A' && c <= 'Z' {
+			s[i] = c + 'a' - 'A'
+		}
+	}
+	return s
 }
 
 // cutDeclaration cuts at the first semicolon outside of quotation marks. A mark that is never closed makes the rest one declaration, which isSafeStyle then refuses.

@@ -147,7 +147,12 @@ func parseDate(value string) time.Time {
 	if value == "" || len(value) > 200 {
 		return time.Time{}
 	}
-	date, err := mail.ParseDate(value)
+	// Nearly every mail writes the date like this; net/mail tries many forms before.
+	plain, _, _ := strings.Cut(value, " (")
+	date, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", plain)
+	if err != nil {
+		date, err = mail.ParseDate(value)
+	}
 	if err != nil {
 		date, err = looseDate(strings.Join(strings.Fields(stripComments(value)), " "))
 	}

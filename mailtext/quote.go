@@ -44,7 +44,7 @@ func splitLines(text string) []textLine {
 			end, next = len(text)-at, len(text)
 		}
 		line := strings.TrimSpace(text[at : at+end])
-		lines = append(lines, textLine{start: at, text: line, quoted: strings.HasPrefix(line, ">")})
+		lines = append(lines, textLine{start: at, text: line, quoted: strings.HasPrefix(line, ">") && line != ">:"}) // >: is the end of a wrapped '… <address>:'
 		at = next
 	}
 	return lines
@@ -104,7 +104,7 @@ func lastOwnLine(lines []textLine) int {
 		if lines[i].quoted {
 			break
 		}
-		if isRule(lines[i].text) || lines[i].text == "--" {
+		if isRule(lines[i].text) || lines[i].text == "--" || lines[i].text == "__" {
 			end = i
 		}
 	}
@@ -116,12 +116,13 @@ func lastOwnLine(lines []textLine) int {
 	return -1
 }
 
-// isWrapped says whether an unmarked line is the overflow of a quoted line above it: one short line between two quoted ones, as programs make that wrap at column 72 after quoting.
+// isWrapped says whether an unmarked line is the overflow of a quoted line above it, as programs make that wrap at column 72 after quoting: one line between two quoted ones that is short, or goes on in the middle of a sentence.
 func isWrapped(lines []textLine, i int) bool {
 	if i == 0 || i+1 >= len(lines) || !lines[i-1].quoted || !lines[i+1].quoted {
 		return false
 	}
-	return len(lines[i-1].text) > 60 && len(lines[i].text) < 30
+	above := lines[i-1].text
+	return len(above) > 60 && (len(lines[i].text) < 30 || unicode.IsLower(firstRune(lines[i].text)) && !strings.ContainsAny(above[len(above)-1:], ".?!:"))
 }
 
 // quotedBelow says whether the first line that is not blank begins with >.
@@ -221,7 +222,6 @@ func fieldRole(line string) fieldRoles {
 
 // attribution says whether line i begins the sentence 'On … somebody wrote:' in any language. after is the line behind it.
 func attribution(lines []textLine, i int) (after int, found bool) {
-	starts := startsAttribution(lines[i].text)
 	joined := ""
 	for j := i; j < len(lines) && j < i+maxAttributionLines; j++ {
 		line := lines[j].text
@@ -231,19 +231,29 @@ func attribution(lines []textLine, i int) (after int, found bool) {
 		if j > i && startsAttribution(line) && hasWhen(line) { // the sentence begins further down
 			return 0, false
 		}
-		joined = strings.TrimSpace(joined + " " + line)
-		if isAttribution(joined, starts) {
+		if j == i {
+			joined = line
+		} else {
+			joined += " " + line
+		}
+		if endsAttribution(line) && isAttribution(joined, startsAttribution(lines[i].text)) {
 			return j + 1, true
 		}
 	}
 	return 0, false
 }
 
-// isAttribution judges a whole sentence: it ends in a colon, names a time or an address, and says that somebody wrote. starts: it begins as such sentences do.
+// endsAttribution says whether a line may be the last of such a sentence: it ends in a colon, or, as Zoho writes, in dashes.
+func endsAttribution(line string) bool {
+	end := strings.TrimRight(line, "*_ \u00A0")
+	return strings.HasSuffix(end, ":") || strings.HasSuffix(end, "：") || strings.HasSuffix(end, "---") || strings.HasSuffix(end, "> wrote")
+}
+
+// isAttribution judges a whole sentence: it names a time or an address, and says that somebody wrote. starts: it begins as such sentences do.
 func isAttribution(sentence string, starts bool) bool {
 	end := strings.TrimRight(sentence, "*_ \u00A0")
-	dashed := strings.HasPrefix(end, "---") && strings.HasSuffix(end, "---") // Zoho: ---- On … wrote ----
-	if !dashed && !strings.HasSuffix(end, ":") && !strings.HasSuffix(end, "：") {
+	dashed := strings.HasPrefix(end, "---") // ---- On … wrote ----
+	if strings.HasSuffix(end, "---") && !dashed {
 		return false
 	}
 	address := strings.Contains(sentence, "@")
@@ -251,7 +261,7 @@ func isAttribution(sentence string, starts bool) bool {
 	if !hasWroteVerb(sentence) {
 		// Gmail in Russian, Ukrainian and others has no verb: 'ср, 30 апр. 2025 г. в 15:19, Name <address>:'
 		bare := strings.TrimRight(strings.TrimSuffix(end, ":"), " ")
-		return when && address && hasClock(sentence) && strings.HasSuffix(bare, ">") && beginsWithDate(sentence)
+		return when && address && strings.HasSuffix(bare, ">") && (starts || beginsWithDate(sentence))
 	}
 	return (starts || dashed) && (when || address) || address && (when || strings.Contains(sentence, "<"))
 }
@@ -268,7 +278,7 @@ func hasWroteVerb(sentence string) bool {
 			at += from
 			before, _ := utf8.DecodeLastRuneInString(lower[:at])
 			after, _ := utf8.DecodeRuneInString(lower[at+len(verb):])
-			if !isDense(rune(firstRune(verb))) && (unicode.IsLetter(before) || unicode.IsLetter(after)) {
+			if !isDense(firstRune(verb)) && (unicode.IsLetter(before) || unicode.IsLetter(after)) {
 				from = at + len(verb)
 				continue
 			}
@@ -285,7 +295,7 @@ func firstRune(s string) rune {
 
 // startsAttribution says whether a line begins as the sentence does in some language: with its first word, a weekday, a date, or a name with an address.
 func startsAttribution(line string) bool {
-	line = strings.TrimLeft(line, "-*_[ \u00A0")
+	line = strings.TrimLeft(line, "-*_[ \u00A0\u200E\u200F")
 	if beginsWithDate(line) {
 		return true
 	}
@@ -303,11 +313,11 @@ func beginsWithDate(line string) bool {
 	if first >= '0' && first <= '9' {
 		return true
 	}
-	word := strings.ToLower(line)
+	word := line
 	if end := strings.IndexFunc(word, func(c rune) bool { return !unicode.IsLetter(c) && c != '\'' && c != '-' }); end >= 0 {
 		word = word[:end]
 	}
-	return weekdays[word]
+	return len(word) <= 32 && weekdays[strings.ToLower(word)]
 }
 
 // hasWhen says whether a sentence names a time: a clock, a year, or a date in numbers.
@@ -332,7 +342,7 @@ func hasWhen(sentence string) bool {
 	return separators >= 2
 }
 
-// hasClock finds 9:26, 17.50 Uhr is left to hasWhen.
+// hasClock finds a time of day such as 9:26.
 func hasClock(sentence string) bool {
 	for i := 1; i+2 < len(sentence); i++ {
 		if sentence[i] == ':' && isDigit(sentence[i-1]) && isDigit(sentence[i+1]) && isDigit(sentence[i+2]) {

@@ -87,7 +87,7 @@ var fieldLabels = func() map[string]fieldRoles {
 
 // mobilePhrases are signatures of telephones and programs; … stands for the device.
 var mobilePhrases = []string{
-	"sent from my…", "sent from a…", "sent from mail for…", "sent from outlook…", "sent from yahoo…", "sent from samsung…", "sent from proton…", "sent from gmail…", "sent via…", "sent using…", "sent with…", "get outlook for…",
+	"sent from my…", "sent from mail for…", "sent from outlook…", "sent from yahoo…", "sent from samsung…", "sent from proton…", "sent from gmail…", "sent via…", "sent using…", "sent with…", "get outlook for…",
 	"von meinem…gesendet", "gesendet von…", "gesendet mit…", "von unterwegs gesendet", "holen sie sich outlook für…", "outlook für…beziehen", "diese nachricht wurde von meinem…gesendet",
 	"envoyé de mon…", "envoyé depuis…", "envoyé à partir de…", "envoyé avec…", "télécharger outlook pour…", "obtenir outlook pour…", "inviato da…", "inviato dal…", "scarica outlook per…", "ottieni outlook per…",
 	"enviado desde…", "enviado de…", "enviado do…", "enviado a partir do…", "enviado via…", "obtener outlook para…", "obter o outlook para…", "verzonden vanaf…", "verstuurd vanaf…", "verzonden met…", "verstuurd met…", "download outlook voor…",

@@ -42,6 +42,7 @@ type reading struct {
 
 const (
 	maxProblems = 50
+	problemLong = "The text is longer than %d bytes; the rest is in the original only."
 	problemCut  = "The mail ends before its last part is complete."
 )
 

@@ -45,7 +45,13 @@ func (r *reading) rescued() error {
 	}
 	r.problem("The mail does not keep to the rules; it was read as well as could be.")
 	r.root(root)
-	return r.entity(root, &place{first: true})
+	if err := r.entity(root, &place{first: true}); err != nil {
+		return err
+	}
+	if r.hand == nil && len(r.mail.Files) == 0 && isBlank(r.body.text) && isBlank(r.body.html) {
+		return errMalformed // then the mail is better shown as it stands
+	}
+	return nil
 }
 
 // bounded checks what makes enmime slow: it is quadratic in parts and in depth. The counts are upper bounds, cheap and not exact.

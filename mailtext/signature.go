@@ -32,8 +32,11 @@ func signatureLine(lines []textLine) int {
 // isMobileSignature is what telephones and programs write below a mail: 'Sent from my iPhone'. Sentences that only begin so are longer: 'Sent from my desk, is much easier then …'.
 func isMobileSignature(line string) bool {
 	line = strings.ToLower(strings.Trim(line, "*_[]() \u00A0"))
-	if address := strings.IndexAny(line, "<("); address > 0 { // Outlook puts a link behind
-		line = strings.TrimSpace(line[:address])
+	if link := strings.Index(line, "<http"); link > 0 { // a link to the program leaves no doubt
+		line = strings.TrimSpace(line[:link])
+		if strings.HasPrefix(line, "sent from ") && len(strings.Fields(line)) <= 5 {
+			return true
+		}
 	}
 	line = strings.TrimSuffix(line, ".")
 	if len(line) > 90 || strings.ContainsAny(line, ",;!?.") {

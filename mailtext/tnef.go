@@ -222,6 +222,9 @@ const (
 	propAttachCID      = 0x3712
 )
 
+// classMessage is the interface identifier of a mail among objects (MS-OXTNEF §2.1.3.4.2: IID_IMessage).
+var classMessage = [16]byte{0x07, 0x03, 0x02, 0, 0, 0, 0, 0, 0xC0, 0, 0, 0, 0, 0, 0, 0x46}
+
 // properties reads a list of MAPI properties (MS-OXTNEF §2.1.3.4).
 func (d *tnefDecoder) properties(id uint16, data *io.LimitedReader) error {
 	list := propertyList{src: data}
@@ -272,14 +275,17 @@ func (d *tnefDecoder) addBody(item bodyItem) {
 
 func (d *tnefDecoder) attachProperty(tag, kind uint16, value io.Reader) error {
 	if tag == propAttachObject {
-		if !d.open { // a mail or an object that was put in, in Outlook's own format, behind the 16 bytes of its class
-			d.named(func(f *File) { f.MediaType = "application/vnd.ms-tnef" })
-			if _, err := io.CopyN(io.Discard, value, 16); err != nil {
-				return d.fault(err)
-			}
-			return d.content(value)
+		if d.open {
+			return nil
 		}
-		return nil
+		var class [16]byte
+		if _, err := io.ReadFull(value, class[:]); err != nil {
+			return d.fault(err)
+		}
+		if class == classMessage { // a mail, in Outlook's own format
+			d.named(func(f *File) { f.MediaType = "application/vnd.ms-tnef" })
+		}
+		return d.content(value)
 	}
 	if tag != propAttachLongName && tag != propAttachMIME && tag != propAttachCID && tag != propDisplayName {
 		return nil

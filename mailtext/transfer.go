@@ -42,10 +42,11 @@ var base64Values = func() (table [256]byte) {
 	return table
 }()
 
-// base64Bits decodes base64 and skips what does not belong to it (RFC 2045 §6.8: 'must be ignored'). Missing padding and several encodings one after the other are understood.
+// base64Bits decodes base64 and skips what does not belong to it (RFC 2045 §6.8: 'must be ignored'). Missing padding is understood, and so are lines that were encoded one by one.
 type base64Bits struct {
-	bits uint32
-	have int // sextets in bits
+	bits  uint32
+	have  int  // sextets in bits
+	ended bool // there was padding in this line
 }
 
 // decode appends the bytes that are complete to out.
@@ -53,7 +54,7 @@ func (b *base64Bits) decode(out, in []byte) []byte {
 	for _, c := range in {
 		v := base64Values[c]
 		switch {
-		case v < 64:
+		case v < 64 && !b.ended:
 			b.bits = b.bits<<6 | uint32(v)
 			if b.have++; b.have == 4 {
 				out = append(out, byte(b.bits>>16), byte(b.bits>>8), byte(b.bits))
@@ -61,6 +62,9 @@ func (b *base64Bits) decode(out, in []byte) []byte {
 			}
 		case v == base64Padding:
 			out = b.flush(out)
+			b.ended = true
+		case c == '\n':
+			b.ended = false
 		}
 	}
 	return out

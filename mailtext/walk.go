@@ -112,7 +112,13 @@ func (r *reading) streamed() error {
 		return err
 	}
 	r.root(root)
-	return r.entity(root, &place{first: true})
+	if err := r.entity(root, &place{first: true}); err != nil {
+		return err
+	}
+	if r.hand == nil && len(r.mail.Files)+len(r.body.text)+len(r.body.html)+len(r.spare) == 0 {
+		return errMalformed // parts within parts, and nothing in them: their boundaries were misunderstood
+	}
+	return nil
 }
 
 // streamedEntity makes an entity of what go-message read; body is what follows the header.
