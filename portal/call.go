@@ -1,0 +1,156 @@
+package portal
+
+import (
+	"crypto/rand"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"postern/desk"
+	"postern/identity"
+)
+
+// policy is the Content-Security-Policy of every page: nothing but our own files, no script or style in the page itself.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// formLimit bounds a form without files. Text of a reply beyond this is no text that a person wrote.
+const formLimit = 2 << 20
+
+// call is one request on its way through a handler: who asks, and where the answer goes.
+type call struct {
+	w     *recorder
+	r     *http.Request
+	actor desk.Actor // its User is zero when nobody is signed in
+	token string     // of the session
+	id    string     // names the request in the log and on the page of an internal error
+}
+
+// recorder remembers the status for the log.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader passes the status on and remembers it.
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts as 200 when no status was written before.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// serve is the edge: who asks, whether they may, the handler, the error as a page, one line of log.
+func (p *Portal) serve(route route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		c := &call{w: &recorder{ResponseWriter: w}, r: r, id: rand.Text()[:12]}
+		secureHeaders(w.Header(), p.secure)
+		err := p.admit(c, route.right)
+		if err == nil {
+			err = route.handle(p, c)
+		}
+		if err != nil {
+			p.fail(c, err)
+		}
+		p.log.Debug("portal request", "id", c.id, "method", r.Method, "route", route.pattern, "status", c.w.status,
+			"ms", time.Since(start).Milliseconds(), "user", c.actor.User.ID)
+	})
+}
+
+// secureHeaders are on every answer, errors too.
+func secureHeaders(h http.Header, secure bool) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("Cache-Control", "no-store") // pages of people who are signed in stay out of every cache
+	if secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// admit finds out who asks and whether they hold the right.
+func (p *Portal) admit(c *call, right desk.Right) error {
+	c.actor = desk.Actor{Via: "portal", IP: c.client().IP}
+	if cookie, err := c.r.Cookie(p.cookieName()); err == nil {
+		user, err := p.identity.Session(c.r.Context(), cookie.Value)
+		switch {
+		case err == nil:
+			c.actor.User, c.token = user, cookie.Value
+		case asFault(err) == nil: // a session that has ended is nobody; a database that is down is an error
+			return err
+		}
+	}
+	switch {
+	case c.actor.Can(right):
+		return nil
+	case c.actor.User.ID == 0:
+		return desk.Faultf(desk.Unsigned, "Please sign in.")
+	case c.actor.User.Role == desk.RoleCustomer:
+		return desk.Faultf(desk.Forbidden, "This page is for the support team. Answer any of our mails to reach us.")
+	}
+	return desk.Faultf(desk.Forbidden, "Your role does not allow this. Ask an admin of your desk.")
+}
+
+// client is where the request comes from, for the audit log.
+func (c *call) client() identity.Client {
+	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
+	if err != nil {
+		host = c.r.RemoteAddr
+	}
+	return identity.Client{IP: host, UserAgent: c.r.UserAgent()}
+}
+
+// id64 reads a number out of the path. What is no number names nothing.
+func (c *call) id64(name string) (int64, error) {
+	id, err := strconv.ParseInt(c.r.PathValue(name), 10, 64)
+	if err != nil || id <= 0 {
+		return 0, desk.Faultf(desk.NotFound, "There is nothing at this address.")
+	}
+	return id, nil
+}
+
+// form reads a form without files.
+func (c *call) form() (url.Values, error) {
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, formLimit)
+	if err := c.r.ParseForm(); err != nil {
+		return nil, desk.Faultf(desk.Invalid, "The form could not be read. Go back and try again.")
+	}
+	return c.r.PostForm, nil
+}
+
+// number64 reads a number out of a form or query; what is no number is 0.
+func number64(values url.Values, name string) int64 {
+	n, err := strconv.ParseInt(values.Get(name), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// partial says whether the page's script asks for a part of a page: htmx names itself, except when it rebuilds a page from the history.
+func (c *call) partial() bool {
+	return c.r.Header.Get("HX-Request") == "true" && c.r.Header.Get("HX-History-Restore-Request") != "true"
+}
+
+// seeOther sends the browser on with GET after a form was taken (RFC 9110 §15.4.4).
+func (c *call) seeOther(path string) error {
+	http.Redirect(c.w, c.r, path, http.StatusSeeOther)
+	return nil
+}

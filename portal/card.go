@@ -1,0 +1,220 @@
+package portal
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"postern/desk"
+)
+
+// card is one message of a conversation as the page shows it.
+type card struct {
+	desk.Message
+	Facts     desk.MessageFacts
+	Author    string // the name that a person recognises
+	Address   string
+	Face      string // its initials
+	Event     string // of an event: the whole line
+	Folded    bool   // one line; a click fetches the rest
+	Line      string // the first words, for the folded line
+	Words     []span // the new part as text, with links
+	Old       []span // the quoted part, folded (T-QUOTE)
+	AsHTML    bool
+	Images    bool   // remote images are shown
+	Frame     string // class that gives the frame of an HTML mail about the height that it needs
+	Trust     trustWords
+	Why       string
+	Accept    int64         // contact to accept as participant (T-STRANGER)
+	Requester int64         // contact of the customer, to whom the sender's address may belong (T-ALT-ADDR)
+	Undo      time.Duration // how long the reply can still be taken back
+	Unsettled bool          // a delivery may still change
+	Downloads []desk.FileInfo
+	Pictures  []desk.FileInfo // inline images that the text view cannot place
+}
+
+// trustWords say how far the sender may be believed.
+type trustWords struct {
+	Short  string // empty: nothing to say
+	Long   string
+	Doubt  bool
+	Proofs []string // SPF, DKIM, DMARC, ARC in a word each
+}
+
+// unfolded is how many of the newest messages are open when the page is.
+const unfolded = 3
+
+// cardsOf turns messages into cards. The newest stay open, the others are a line each.
+func (p *Portal) cardsOf(messages []desk.Message, all bool) ([]card, error) {
+	cards := make([]card, len(messages))
+	open := 0
+	for i := len(messages) - 1; i >= 0; i-- {
+		one, err := p.cardOf(messages[i], "")
+		if err != nil {
+			return nil, err
+		}
+		if one.Kind != desk.KindEvent {
+			one.Folded = !all && open >= unfolded
+			open++
+		}
+		cards[i] = one
+	}
+	return cards, nil
+}
+
+// cardOf makes one card. as is text, html or images; empty lets the mail decide.
+func (p *Portal) cardOf(m desk.Message, as string) (card, error) {
+	facts, err := m.Decode()
+	if err != nil {
+		return card{}, fmt.Errorf("portal: message %d: facts: %w", m.ID, err)
+	}
+	one := card{Message: m, Facts: facts, Author: m.AuthorName, Line: clip(m.Text, 140)}
+	if m.Kind == desk.KindInbound || one.Author == "" {
+		one.Author, one.Address = m.From().Label(), m.FromAddress
+	}
+	if one.Author == "" {
+		one.Author = "Unknown sender"
+	}
+	if one.Line == "" {
+		one.Line = emptyLine(m)
+	}
+	one.Face = initials(one.Author)
+	one.Event = eventLine(one)
+	one.Words, one.Old = linkify(strings.TrimRight(m.Text, "\n ")), linkify(strings.Trim(m.Quoted, "\n"))
+	one.AsHTML = m.HTML != "" && (as == "html" || as == "images" || as == "" && rich(m))
+	one.Images, one.Frame = as == "images", frameClass(m)
+	one.Trust, one.Why = trustOf(facts), whyOf(facts.Why)
+	if m.Kind == desk.KindReply && m.SendAt != nil {
+		one.Undo = max(0, m.SendAt.Sub(p.now()))
+	}
+	for _, d := range m.Deliveries {
+		one.Unsettled = one.Unsettled || !d.State.Final()
+	}
+	for _, file := range m.Files {
+		switch {
+		case !file.Inline:
+			one.Downloads = append(one.Downloads, file)
+		case !one.AsHTML:
+			one.Pictures = append(one.Pictures, file)
+		}
+	}
+	return one, nil
+}
+
+// mark adds what follows from the ticket: who waits to be accepted.
+func (one *card) mark(ticket desk.Ticket, people []desk.Participant) {
+	for _, person := range people {
+		if person.Pending && one.Kind == desk.KindInbound && desk.Canonical(person.Address) == desk.Canonical(one.FromAddress) {
+			one.Accept, one.Requester = person.ContactID, ticket.RequesterID
+		}
+	}
+}
+
+// rich says whether an HTML mail says more than its text: pictures and tables lose their sense as text, paragraphs do not.
+func rich(m desk.Message) bool {
+	return m.Text == "" || strings.Contains(m.HTML, "<img") || strings.Contains(m.HTML, "<table")
+}
+
+// emptyLine stands for a message without words.
+func emptyLine(m desk.Message) string {
+	if len(m.Files) > 0 {
+		return m.Files[0].Name
+	}
+	return "(no text)"
+}
+
+// frameClass guesses how high the frame of an HTML mail should be. The frame is sandboxed, so the page cannot measure it; the reader can drag it.
+func frameClass(m desk.Message) string {
+	lines := strings.Count(m.HTML, "<br") + 2*strings.Count(m.HTML, "<p") + strings.Count(m.HTML, "<tr") + strings.Count(m.HTML, "<div") + 8*strings.Count(m.HTML, "<img") + (len(m.Text)+len(m.Quoted))/90
+	switch {
+	case lines < 8:
+		return "frame-s"
+	case lines < 20:
+		return "frame-m"
+	case lines < 40:
+		return "frame-l"
+	}
+	return "frame-xl"
+}
+
+// trustOf puts the verdict into words (T-AUTH).
+func trustOf(facts desk.MessageFacts) trustWords {
+	var t trustWords
+	switch facts.Trust {
+	case desk.TrustVerified:
+		t.Long = "The sender is verified: the domain of the From address vouches for this mail."
+	case desk.TrustToken:
+		t.Long = "The sender is not proved, but the mail carries a reply token that only people on this ticket were given."
+	case desk.TrustUnverified:
+		t.Short, t.Doubt = "Unverified", true
+		t.Long = "Nothing proves that this mail comes from the address it names. Ask before you act on it."
+	default:
+		return t
+	}
+	if facts.Verdict == nil {
+		return t
+	}
+	add := func(name string, m desk.Method) {
+		if m.Result == "" {
+			return
+		}
+		text := name + " " + string(m.Result)
+		if m.Domain != "" {
+			text += " for " + m.Domain
+		}
+		if m.Reason != "" {
+			text += " (" + m.Reason + ")"
+		}
+		t.Proofs = append(t.Proofs, text)
+	}
+	add("DMARC", facts.Verdict.DMARC)
+	add("SPF", facts.Verdict.SPF)
+	for _, signature := range facts.Verdict.DKIM {
+		add("DKIM", signature)
+	}
+	add("ARC", facts.Verdict.ARC)
+	return t
+}
+
+// rules says for each rule of threading why a message stands where it stands.
+var rules = map[string]string{
+	"token":              "It came to a signed reply address of this ticket.",
+	"message-id":         "It answers a mail that Postern sent on this ticket.",
+	"foreign-message-id": "It answers a mail that is on this ticket.",
+	"subject":            "Its subject names this ticket, and its sender is on the ticket and verified.",
+	"late":               "A later mail on this ticket answers it.",
+	"new":                "It answers nothing that Postern knows, so it started this ticket.",
+	"follow-up":          "It answers a ticket that was closed too long ago, so it started this one.",
+	"moved":              "An agent moved it here.",
+	"manual":             "An agent decided it.",
+}
+
+// whyOf is the answer to 'Why here?'.
+func whyOf(why desk.Why) string {
+	if known, ok := rules[why.Rule]; ok {
+		return known
+	}
+	return why.Rule
+}
+
+// From is where the message claims to be from, with its name.
+func (one card) From() string { return formatAddress(one.Message.From()) }
+
+// InlineURL is where the bytes of an inline picture are.
+func (one card) InlineURL(file desk.FileInfo) string {
+	return fmt.Sprintf("/messages/%d/cid/%s", one.ID, url.PathEscape(file.ContentID))
+}
+
+// ReplyToElsewhere says whether answers go to another domain than the mail claims to come from (T-FROM).
+func (one card) ReplyToElsewhere() string {
+	for _, to := range one.Facts.ReplyTo {
+		if desk.DomainOf(to.Addr) != desk.DomainOf(one.FromAddress) {
+			return to.Addr
+		}
+	}
+	return ""
+}
+
+// Seconds is how long the reply can still be taken back, rounded up.
+func (one card) Seconds() int { return int((one.Undo + time.Second - 1) / time.Second) }

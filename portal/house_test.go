@@ -1,0 +1,203 @@
+package portal
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/attachments"
+	"postern/desk"
+	"postern/domains"
+	"postern/identity"
+	"postern/intake"
+	"postern/internal/testkit"
+	"postern/mailauth"
+	"postern/secret"
+	"postern/store"
+	"postern/threading"
+	"postern/tickets"
+)
+
+// house is the portal over a real database, a real bucket and a real intake, served on loopback.
+type house struct {
+	t       *testing.T
+	url     string
+	portal  *Portal
+	store   *store.Store
+	tickets *tickets.Service
+	people  *identity.Service
+	domains *domains.Service
+	intake  *intake.Intake
+	codec   *threading.Codec
+	dns     *testkit.DNSServer
+	owner   desk.Actor
+	agent   desk.Actor
+}
+
+// password is long enough for the rules and in no list of common ones.
+const password = "seven quiet lanterns"
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	ctx := t.Context()
+	st, err := store.Open(ctx, testkit.Postgres(t), 0)
+	check(t, err)
+	t.Cleanup(st.Close)
+	keys := testkit.Keys(t)
+	bucket := testkit.S3(t, keys)
+	h := &house{t: t, store: st, codec: threading.NewCodec(keys, "mail.example.com"), dns: testkit.DNS(t, "")}
+	server := httptest.NewUnstartedServer(nil)
+	h.url = "http://" + server.Listener.Addr().String()
+	h.wire(keys, bucket)
+	server.Config.Handler = h.portal.Handler()
+	server.Start()
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { h.portal.Listen(running); close(ended) }()
+	t.Cleanup(func() { stop(); <-ended; server.Close() })
+	return h
+}
+
+// wire makes the services, with an owner, an agent and two mailboxes.
+func (h *house) wire(keys *secret.Keyset, bucket *attachments.Bucket) {
+	t, ctx := h.t, h.t.Context()
+	h.people = identity.New(identity.Config{Store: h.store, Keys: keys, PublicURL: h.url})
+	h.domains = domains.NewService(domains.ServiceConfig{Store: h.store, Keys: keys, Resolver: domains.NewResolver([]string{h.dns.Addr}, time.Second), Hostname: "mail.example.com"})
+	system := desk.System("cli")
+	for _, box := range []desk.Mailbox{{Address: "support@example.com", Name: "Example Support"}, {Address: "billing@example.com", Name: "Billing"}} {
+		_, err := h.domains.AddMailbox(ctx, system, box.Address, box.Name)
+		check(t, err)
+	}
+	owner, err := h.people.AddUser(ctx, system, identity.NewUser{Email: "olga@example.com", Name: "Olga Owner", Role: desk.RoleOwner, Password: password})
+	check(t, err)
+	agent, err := h.people.AddUser(ctx, system, identity.NewUser{Email: "ada@example.com", Name: "Ada Agent", Role: desk.RoleAgent, Password: password})
+	check(t, err)
+	h.owner, h.agent = desk.Actor{User: owner, Via: "test"}, desk.Actor{User: agent, Via: "test"}
+	directory, err := intake.NewDirectory(ctx, h.store, h.codec)
+	check(t, err)
+	h.intake = intake.New(intake.Config{Store: h.store, Keys: keys, Bucket: bucket, Checker: &mailauth.Checker{}, Hostname: "mail.example.com", Log: slog.New(slog.DiscardHandler)}, directory)
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { h.intake.Run(running); close(ended) }()
+	t.Cleanup(func() { stop(); <-ended })
+	h.tickets = tickets.New(tickets.Config{Store: h.store, Keys: keys, Bucket: bucket, Releaser: h.intake, Hostname: "mail.example.com", PublicURL: h.url})
+	h.portal = New(Config{Tickets: h.tickets, Identity: h.people, Domains: h.domains, Bucket: bucket, PublicURL: h.url, Log: slog.New(slog.DiscardHandler)})
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mail takes a mail in, as if from the network, and returns what became of it.
+func (h *house) mail(raw string) desk.Outcome {
+	h.t.Helper()
+	raw = strings.ReplaceAll(raw, "\n", "\r\n")
+	from := "customer@customer.example"
+	if _, rest, found := strings.Cut(raw, "From: "); found {
+		line, _, _ := strings.Cut(rest, "\r\n")
+		if list, err := parseAddresses("from", line); err == nil && len(list) == 1 {
+			from = list[0].Addr
+		}
+	}
+	env := desk.Envelope{Source: desk.FromSMTP, MailFrom: from, Recipients: []string{"support@example.com"}, Protocol: "ESMTPS", ReceivedAt: time.Now()}
+	outcome, err := h.intake.Accept(h.t.Context(), env, io.NewSectionReader(strings.NewReader(raw), 0, int64(len(raw))))
+	check(h.t, err)
+	return outcome
+}
+
+// sql is for what only time or another machine could bring about.
+func (h *house) sql(text string, args ...any) {
+	h.t.Helper()
+	_, err := h.store.Pool().Exec(h.t.Context(), text, args...)
+	check(h.t, err)
+}
+
+// reader is a browser without JavaScript: it keeps cookies, follows redirects and sends forms.
+type reader struct {
+	h      *house
+	client *http.Client
+}
+
+// reader makes somebody who is signed in, or nobody for an empty address.
+func (h *house) reader(email string) *reader {
+	h.t.Helper()
+	jar, err := cookiejar.New(nil)
+	check(h.t, err)
+	r := &reader{h, &http.Client{Jar: jar, Timeout: 10 * time.Second}}
+	if email != "" {
+		if answer := r.post("/sign-in", "email", email, "password", password); answer.status != http.StatusOK || strings.HasPrefix(answer.path, "/sign-in") {
+			h.t.Fatalf("sign-in of %s: %d at %s", email, answer.status, answer.path)
+		}
+	}
+	return r
+}
+
+// answer is a page as it came.
+type answer struct {
+	status int
+	path   string // after redirects
+	header http.Header
+	body   string
+}
+
+// has says whether all the words stand on the page.
+func (a answer) has(t testing.TB, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if !strings.Contains(a.body, word) {
+			t.Errorf("%s (%d) does not hold %q", a.path, a.status, word)
+		}
+	}
+}
+
+// lacks says whether none of the words stands on the page.
+func (a answer) lacks(t testing.TB, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if strings.Contains(a.body, word) {
+			t.Errorf("%s (%d) holds %q", a.path, a.status, word)
+		}
+	}
+}
+
+// do sends a request.
+func (r *reader) do(req *http.Request) answer {
+	r.h.t.Helper()
+	resp, err := r.client.Do(req)
+	check(r.h.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	check(r.h.t, err)
+	return answer{resp.StatusCode, resp.Request.URL.Path, resp.Header, string(body)}
+}
+
+// get opens a page.
+func (r *reader) get(path string) answer {
+	r.h.t.Helper()
+	req, err := http.NewRequestWithContext(r.h.t.Context(), http.MethodGet, r.h.url+path, nil)
+	check(r.h.t, err)
+	return r.do(req)
+}
+
+// post sends a form of names and values.
+func (r *reader) post(path string, pairs ...string) answer {
+	r.h.t.Helper()
+	form := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	req, err := http.NewRequestWithContext(r.h.t.Context(), http.MethodPost, r.h.url+path, strings.NewReader(form.Encode()))
+	check(r.h.t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r.do(req)
+}

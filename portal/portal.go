@@ -1,0 +1,95 @@
+// Package portal is where agents work in a browser: server-rendered pages over tickets, identity and domains, where every action is a form or a link first and works without JavaScript.
+//
+// It turns forms into calls of the services and values into pages, and decides nothing itself: no rule, no SQL, no SMTP and no S3 request lives here. Mail is shown only as text that
+// html/template has escaped, or from a sandboxed frame with a policy of its own. The stream of live updates carries ticket numbers only; the page fetches what its reader may see.
+package portal
+
+import (
+	"context"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"postern/attachments"
+	"postern/desk"
+	"postern/domains"
+	"postern/identity"
+	"postern/store"
+	"postern/tickets"
+)
+
+// Config is what the portal is made of. Every field but Now is needed.
+type Config struct {
+	Tickets   *tickets.Service
+	Identity  *identity.Service
+	Domains   *domains.Service
+	Bucket    *attachments.Bucket
+	PublicURL string // the portal as people reach it; with https the cookies are bound to it
+	Log       *slog.Logger
+	Now       func() time.Time // nil: the clock
+}
+
+// Portal serves the pages.
+type Portal struct {
+	tickets  *tickets.Service
+	identity *identity.Service
+	domains  *domains.Service
+	bucket   *attachments.Bucket
+	log      *slog.Logger
+	now      func() time.Time
+	secure   bool // PublicURL is https: cookies never travel in clear text
+	pages    map[string]*template.Template
+	hub      hub
+}
+
+// New makes a portal. It reads the templates once; a template that does not parse is an error of the program and panics.
+func New(cfg Config) *Portal {
+	now := cfg.Now
+	if now == nil {
+		now = time.Now
+	}
+	return &Portal{
+		tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, bucket: cfg.Bucket,
+		log: cfg.Log, now: now, secure: strings.HasPrefix(cfg.PublicURL, "https://"),
+		pages: parseTemplates(now), hub: hub{subscribers: map[*subscriber]bool{}},
+	}
+}
+
+// Listen passes news of changes on to the open tabs until ctx ends, and then ends their streams, so that the server can stop.
+func (p *Portal) Listen(ctx context.Context) {
+	defer p.hub.close()
+	p.tickets.Listen(ctx, func(news store.News) { p.hub.tell(news) }, func(err error) {
+		p.log.Warn("live updates: lost the database; open pages will look again", "error", err)
+		p.hub.tellAll()
+	})
+}
+
+// Handler serves the whole portal. It is mounted at the root of the site, beside the API.
+func (p *Portal) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range routes {
+		mux.Handle(route.pattern, p.serve(route))
+	}
+	mux.Handle("GET /static/", staticFiles())
+	// A form on another site cannot act for the person who is signed in here: the browser says where a request comes from, and what it says is believed.
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(p.serve(route{right: desk.Public, handle: (*Portal).crossOrigin}))
+	return guard.Handler(mux)
+}
+
+// crossOrigin answers a request that a page of another site made.
+func (p *Portal) crossOrigin(*call) error {
+	return desk.Faultf(desk.Forbidden, "This request came from another site, so nothing was changed. Open the page here and try again.")
+}
+
+// localPath makes sure that a path to go on to stays on this site (an open redirect would lend our name to others). It returns the fallback for anything else.
+func localPath(path, fallback string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") {
+		return fallback
+	}
+	return path
+}

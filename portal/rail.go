@@ -1,0 +1,218 @@
+package portal
+
+import (
+	"fmt"
+	"net/url"
+
+	"postern/desk"
+)
+
+// listing is a view of the list as the address bar holds it: everything that a link back to the same list needs.
+type listing struct {
+	View    string // name of one of views
+	Mailbox int64
+	Query   string
+	Cursor  string
+}
+
+// viewName is one of the views that everybody has.
+type viewName struct {
+	Name, Title string
+	Key         string // the key after g that opens it
+	count       func(desk.ViewCounts) int64
+	narrow      func(*desk.TicketQuery, desk.User)
+}
+
+// views lists the views in the order of the rail. The first is where people land.
+var views = []viewName{
+	{"inbox", "Inbox", "i", func(n desk.ViewCounts) int64 { return n.Open },
+		func(q *desk.TicketQuery, _ desk.User) { q.Statuses = []desk.Status{desk.StatusNew, desk.StatusOpen} }},
+	{"mine", "Mine", "m", func(n desk.ViewCounts) int64 { return n.Mine },
+		func(q *desk.TicketQuery, u desk.User) {
+			q.Statuses, q.AssigneeID = []desk.Status{desk.StatusNew, desk.StatusOpen, desk.StatusPending}, u.ID
+		}},
+	{"unassigned", "Unassigned", "u", func(n desk.ViewCounts) int64 { return n.Unassigned },
+		func(q *desk.TicketQuery, _ desk.User) {
+			q.Statuses, q.Unassigned = []desk.Status{desk.StatusNew, desk.StatusOpen}, true
+		}},
+	{"pending", "Pending", "", func(n desk.ViewCounts) int64 { return n.Pending },
+		func(q *desk.TicketQuery, _ desk.User) { q.Statuses = []desk.Status{desk.StatusPending} }},
+	{"hold", "On hold", "", func(n desk.ViewCounts) int64 { return n.Hold },
+		func(q *desk.TicketQuery, _ desk.User) { q.Statuses = []desk.Status{desk.StatusHold} }},
+	{"solved", "Solved", "", func(n desk.ViewCounts) int64 { return n.Solved },
+		func(q *desk.TicketQuery, _ desk.User) {
+			q.Statuses, q.Order = []desk.Status{desk.StatusSolved}, desk.OrderUpdated
+		}},
+	{"all", "Everything", "", func(desk.ViewCounts) int64 { return 0 },
+		func(q *desk.TicketQuery, _ desk.User) { q.Order = desk.OrderUpdated }},
+}
+
+// listingOf reads the view out of an address. Search looks everywhere unless a view is named.
+func listingOf(values url.Values) listing {
+	l := listing{View: values.Get("view"), Mailbox: number64(values, "mailbox"), Query: values.Get("q"), Cursor: values.Get("cursor")}
+	if _, known := l.view(); !known {
+		l.View = views[0].Name
+		if l.Query != "" {
+			l.View = "all"
+		}
+	}
+	return l
+}
+
+// view is the view that the listing names.
+func (l listing) view() (viewName, bool) {
+	for _, one := range views {
+		if one.Name == l.View {
+			return one, true
+		}
+	}
+	return viewName{}, false
+}
+
+// ask is the listing as a question to the service.
+func (l listing) ask(user desk.User) desk.TicketQuery {
+	q := desk.TicketQuery{MailboxID: l.Mailbox, Text: l.Query, Cursor: l.Cursor, Order: desk.OrderWaiting, Limit: 40}
+	if one, known := l.view(); known {
+		one.narrow(&q, user)
+	}
+	return q
+}
+
+// values is the listing as the query part of an address, without the place in it.
+func (l listing) values() url.Values {
+	v := url.Values{}
+	if l.View != views[0].Name {
+		v.Set("view", l.View)
+	}
+	if l.Mailbox != 0 {
+		v.Set("mailbox", fmt.Sprint(l.Mailbox))
+	}
+	if l.Query != "" {
+		v.Set("q", l.Query)
+	}
+	return v
+}
+
+// suffix is the listing after a path: ?view=… or nothing.
+func (l listing) suffix() string {
+	if text := l.values().Encode(); text != "" {
+		return "?" + text
+	}
+	return ""
+}
+
+// URL is the address of the list itself.
+func (l listing) URL() string { return "/tickets" + l.suffix() }
+
+// Ticket is the address of a ticket seen from this list.
+func (l listing) Ticket(number int64) string { return fmt.Sprintf("/tickets/%d%s", number, l.suffix()) }
+
+// More is the address of the next page of the list.
+func (l listing) More(cursor string) string {
+	v := l.values()
+	v.Set("cursor", cursor)
+	return "/tickets?" + v.Encode()
+}
+
+// Here is the address of this very page of the list.
+func (l listing) Here() string {
+	if l.Cursor == "" {
+		return l.URL()
+	}
+	return l.More(l.Cursor)
+}
+
+// Title is what the list is called.
+func (l listing) Title() string {
+	if l.Query != "" {
+		return "Search"
+	}
+	one, _ := l.view()
+	return one.Title
+}
+
+// rail is the column of views and places at the left.
+type rail struct {
+	Views     []railLink
+	Mailboxes []railLink
+	Desk      []railLink // suspended mail and the like
+	Admin     []railLink
+}
+
+// railLink is one line of the rail.
+type railLink struct {
+	Title, URL string
+	Count      int64
+	Here       bool
+	Key        string
+	Hint       string
+}
+
+// railOf gathers the rail: two short questions. here is the listing that is open, place the path of a page that is no list.
+func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
+	ctx := c.r.Context()
+	counts, err := p.tickets.Counts(ctx, c.actor)
+	if err != nil {
+		return nil, err
+	}
+	mailboxes, err := p.domains.Mailboxes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &rail{}
+	for _, one := range views {
+		target := listing{View: one.Name}
+		r.Views = append(r.Views, railLink{Title: one.Title, URL: target.URL(), Count: one.count(counts), Key: one.Key,
+			Here: place == "" && here.View == one.Name && here.Mailbox == 0 && here.Query == ""})
+	}
+	for _, box := range mailboxes {
+		title := box.Name
+		if title == "" {
+			title = box.Address
+		}
+		r.Mailboxes = append(r.Mailboxes, railLink{Title: title, Hint: box.Address, URL: listing{View: views[0].Name, Mailbox: box.ID}.URL(),
+			Here: place == "" && here.Mailbox == box.ID})
+	}
+	add := func(list *[]railLink, title, path string, count int64) {
+		*list = append(*list, railLink{Title: title, URL: path, Count: count, Here: place == path})
+	}
+	add(&r.Desk, "Suspended", "/suspended", counts.Suspended)
+	if c.actor.Can(desk.MayAdminister) {
+		add(&r.Desk, "Deliveries", "/deliveries", 0)
+		add(&r.Admin, "Domains", "/domains", 0)
+		add(&r.Admin, "Mailboxes", "/mailboxes", 0)
+		add(&r.Admin, "People", "/people", 0)
+		add(&r.Admin, "Audit log", "/audit", 0)
+	}
+	return r, nil
+}
+
+// framed is the frame of a page that is no list.
+func (p *Portal) framed(c *call, title, place string) (page, error) {
+	if c.actor.User.Role == desk.RoleCustomer {
+		return p.bare(c, title), nil
+	}
+	r, err := p.railOf(c, listing{}, place)
+	if err != nil {
+		return page{}, err
+	}
+	return page{Title: title, User: c.actor.User, Rail: r, Notice: notices[c.r.URL.Query().Get("done")]}, nil
+}
+
+// notices are the sentences about what was just done, by the word that a redirect carries: an address cannot put words of its own on the page.
+var notices = map[string]string{
+	"released": "Released. The mail went the way that it would have gone.", "deleted": "Deleted.", "dropped": "Draft thrown away.",
+	"verified": "The records were looked up just now.", "rotated": "New keys are made. Publish the new records; the old keys sign until then.", "removed": "Removed.",
+	"added": "Added.", "saved": "Saved.", "revoked": "Revoked: the token no longer works.",
+	"disabled": "Disabled. Every session and token of theirs has ended.", "enabled": "They can sign in again.",
+}
+
+// railShow answers the script that asks for fresh counts.
+func (p *Portal) railShow(c *call) error {
+	values := c.r.URL.Query()
+	r, err := p.railOf(c, listingOf(values), values.Get("place"))
+	if err != nil {
+		return err
+	}
+	return p.part(c, "ticket_list", "rail-links", page{User: c.actor.User, Rail: r})
+}

@@ -1,0 +1,105 @@
+package portal
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"postern/desk"
+)
+
+//go:embed template
+var templateFiles embed.FS
+
+// page is what the frame around every page needs. Page structs embed it.
+type page struct {
+	Title  string
+	User   desk.User
+	Rail   *rail  // nil on pages for people who are not signed in
+	Notice string // one sentence about what was just done
+	Bare   bool   // a card in the middle of nothing, for sign-in and errors
+}
+
+// bare is the frame of a page outside of the desk.
+func (p *Portal) bare(c *call, title string) page {
+	return page{Title: title, User: c.actor.User, Bare: true}
+}
+
+// view names what is rendered: a status, a page's file, and the block of it.
+type view struct {
+	status int
+	name   string
+	block  string
+}
+
+// show renders a whole page with 200.
+func (p *Portal) show(c *call, name string, data any) error {
+	return p.render(c, view{http.StatusOK, name, "layout"}, data)
+}
+
+// part renders one block of a page, for htmx.
+func (p *Portal) part(c *call, name, block string, data any) error {
+	return p.render(c, view{http.StatusOK, name, block}, data)
+}
+
+// render writes into memory first, so that a template that fails half way becomes an error page and not half a page.
+func (p *Portal) render(c *call, v view, data any) error {
+	var out bytes.Buffer
+	if err := p.pages[v.name].ExecuteTemplate(&out, v.block, data); err != nil {
+		return fmt.Errorf("portal: page %s: %w", v.name, err)
+	}
+	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	c.w.Header().Add("Vary", "HX-Request, Cookie")
+	c.w.WriteHeader(v.status)
+	if _, err := out.WriteTo(c.w); err != nil {
+		return fmt.Errorf("portal: page %s: %w", v.name, err)
+	}
+	return nil
+}
+
+// shared are the files that every page may use.
+var shared = []string{"template/layout.html", "template/part_*.html"}
+
+// parseTemplates makes one set of templates a page, each on top of the shared ones. Broken templates stop the program at start.
+func parseTemplates(now func() time.Time) map[string]*template.Template {
+	base := template.Must(template.New("layout").Funcs(functions(now)).ParseFS(templateFiles, shared...))
+	files, err := templateFiles.ReadDir("template")
+	if err != nil {
+		panic(err) // the folder is part of the program
+	}
+	pages := map[string]*template.Template{}
+	for _, file := range files {
+		name := strings.TrimSuffix(file.Name(), ".html")
+		if name == "layout" || strings.HasPrefix(name, "part_") {
+			continue
+		}
+		set := template.Must(base.Clone())
+		pages[name] = template.Must(set.ParseFS(templateFiles, path.Join("template", file.Name())))
+	}
+	return pages
+}
+
+// functions are the words that templates may use beyond html/template's own.
+func functions(now func() time.Time) template.FuncMap {
+	return template.FuncMap{
+		"asset":    assetURL,
+		"icon":     iconOf,
+		"ago":      func(t any) string { return ago(t, now()) },
+		"clock":    clock,
+		"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"bytes":    byteSize,
+		"initials": initials,
+		"label":    label,
+		"tagid":    func(s string) string { return strings.Join(strings.Fields(s), "-") },
+	}
+}
+
+// iconOf is a drawing from the sheet of icons. The name is a constant in a template; the text beside it says what it means, so it is hidden from screen readers.
+func iconOf(name string) template.HTML {
+	return template.HTML(`<svg class="icon" aria-hidden="true" focusable="false"><use href="` + assetURL("icons.svg") + `#` + template.HTMLEscapeString(name) + `"></use></svg>`)
+}

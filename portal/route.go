@@ -1,0 +1,74 @@
+package portal
+
+import "postern/desk"
+
+// route is one line of the map of the portal.
+type route struct {
+	pattern string // method and path, as the standard library's mux reads them
+	right   desk.Right
+	handle  func(*Portal, *call) error
+}
+
+// routes is the map: method, path, right, handler. A request without the right never reaches the handler.
+var routes = []route{
+	{"GET /{$}", desk.Public, (*Portal).home},
+	{"GET /", desk.Public, (*Portal).nowhere},
+	{"GET /sign-in", desk.Public, (*Portal).signInShow},
+	{"POST /sign-in", desk.Public, (*Portal).signInPost},
+	{"GET /sign-in/{token}", desk.Public, (*Portal).linkShow},
+	{"POST /sign-in/{token}", desk.Public, (*Portal).linkPost},
+	{"POST /sign-out", desk.SignedIn, (*Portal).signOutPost},
+
+	{"GET /tickets", desk.MayRead, (*Portal).ticketList},
+	{"GET /tickets/new", desk.MayWrite, (*Portal).ticketNew},
+	{"POST /tickets", desk.MayWrite, (*Portal).ticketStart},
+	{"GET /tickets/{number}", desk.MayRead, (*Portal).ticketShow},
+	{"POST /tickets/{number}", desk.MayWrite, (*Portal).ticketUpdate},
+	{"GET /tickets/{number}/news", desk.MayRead, (*Portal).ticketNews},
+	{"POST /tickets/{number}/reply", desk.MayWrite, (*Portal).replyPost},
+	{"POST /tickets/{number}/note", desk.MayWrite, (*Portal).notePost},
+	{"POST /tickets/{number}/draft", desk.MayWrite, (*Portal).draftPost},
+	{"POST /tickets/{number}/merge", desk.MayWrite, (*Portal).mergePost},
+	{"POST /tickets/{number}/unmerge", desk.MayWrite, (*Portal).unmergePost},
+	{"POST /tickets/{number}/people", desk.MayWrite, (*Portal).peoplePost},
+	{"POST /uploads", desk.MayWrite, (*Portal).uploadPost},
+
+	{"GET /messages/{id}", desk.MayRead, (*Portal).messageShow},
+	{"GET /messages/{id}/body", desk.MayRead, (*Portal).messageBody},
+	{"GET /messages/{id}/cid/{cid...}", desk.MayRead, (*Portal).messageInline},
+	{"GET /messages/{id}/original", desk.MayRead, (*Portal).messageOriginal},
+	{"POST /messages/{id}/undo", desk.MayWrite, (*Portal).undoPost},
+	{"POST /messages/{id}/move", desk.MayWrite, (*Portal).movePost},
+	{"POST /messages/{id}/split", desk.MayWrite, (*Portal).splitPost},
+	{"POST /messages/{id}/retry", desk.MayWrite, (*Portal).retryPost},
+	{"GET /attachments/{id}", desk.MayRead, (*Portal).attachmentShow},
+	{"GET /events", desk.MayRead, (*Portal).events},
+	{"GET /rail", desk.MayRead, (*Portal).railShow},
+
+	{"GET /suspended", desk.MayRead, (*Portal).suspendedList},
+	{"GET /suspended/{id}/original", desk.MayRead, (*Portal).suspendedOriginal},
+	{"POST /suspended/{id}/release", desk.MayWrite, (*Portal).suspendedRelease},
+	{"POST /suspended/{id}/delete", desk.MayWrite, (*Portal).suspendedDelete},
+
+	{"GET /deliveries", desk.MayAdminister, (*Portal).deliveryList},
+	{"GET /audit", desk.MayAdminister, (*Portal).auditList},
+	{"GET /domains", desk.MayAdminister, (*Portal).domainList},
+	{"POST /domains", desk.MayAdminister, (*Portal).domainAdd},
+	{"GET /domains/{name}", desk.MayAdminister, (*Portal).domainShow},
+	{"POST /domains/{name}/verify", desk.MayAdminister, (*Portal).domainVerify},
+	{"POST /domains/{name}/rotate", desk.MayAdminister, (*Portal).domainRotate},
+	{"POST /domains/{name}/remove", desk.MayAdminister, (*Portal).domainRemove},
+	{"GET /mailboxes", desk.MayAdminister, (*Portal).mailboxList},
+	{"POST /mailboxes", desk.MayAdminister, (*Portal).mailboxAdd},
+	{"POST /mailboxes/remove", desk.MayAdminister, (*Portal).mailboxRemove},
+	{"GET /people", desk.MayAdminister, (*Portal).personList},
+	{"POST /people", desk.MayAdminister, (*Portal).personAdd},
+	{"POST /people/{id}", desk.MayAdminister, (*Portal).personUpdate},
+	{"POST /people/{id}/link", desk.MayAdminister, (*Portal).personLink},
+	{"GET /setup", desk.MayAdminister, (*Portal).setupShow},
+	{"POST /setup/you", desk.MayAdminister, (*Portal).setupYou},
+
+	{"GET /tokens", desk.SignedIn, (*Portal).tokenList},
+	{"POST /tokens", desk.SignedIn, (*Portal).tokenAdd},
+	{"POST /tokens/{id}/revoke", desk.SignedIn, (*Portal).tokenRevoke},
+}

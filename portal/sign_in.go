@@ -1,0 +1,108 @@
+package portal
+
+import (
+	"net/http"
+
+	"postern/desk"
+)
+
+// signInPage asks for address and password.
+type signInPage struct {
+	page
+	Email   string
+	Next    string
+	Problem string
+}
+
+// linkPage asks for one click before a one-time link is used: programs that look into mail open links, and they must not use this one up.
+type linkPage struct {
+	page
+	Email string
+	Token string
+}
+
+// cookieName is the session cookie's. The __Host- prefix makes the browser refuse it from any other host, path or in clear text (RFC 6265bis §4.1.3.2).
+func (p *Portal) cookieName() string {
+	if p.secure {
+		return "__Host-postern"
+	}
+	return "postern"
+}
+
+// setSession gives the browser the session. The cookie ends with the browser; the session itself ends when identity says so.
+func (p *Portal) setSession(c *call, token string) {
+	cookie := &http.Cookie{Name: p.cookieName(), Value: token, Path: "/", HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode}
+	if token == "" {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(c.w, cookie)
+}
+
+// signInShow shows the form.
+func (p *Portal) signInShow(c *call) error {
+	next := localPath(c.r.URL.Query().Get("next"), "/")
+	if c.actor.User.ID != 0 {
+		return c.seeOther(next)
+	}
+	return p.show(c, "sign_in", signInPage{page: p.bare(c, "Sign in"), Next: next})
+}
+
+// signInPost checks the password. Every refusal is shown on the form again; what was wrong is not told apart.
+func (p *Portal) signInPost(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	next := localPath(form.Get("next"), "/")
+	token, _, err := p.identity.SignIn(c.r.Context(), form.Get("email"), form.Get("password"), c.client())
+	if fault := asFault(err); fault != nil {
+		answer := signInPage{page: p.bare(c, "Sign in"), Email: form.Get("email"), Next: next, Problem: sentence(fault.Reason)}
+		return p.render(c, view{failures[fault.Kind].status, "sign_in", "layout"}, answer)
+	}
+	if err != nil {
+		return err
+	}
+	p.setSession(c, token)
+	return c.seeOther(next)
+}
+
+// linkShow shows whose link it is and the button that uses it.
+func (p *Portal) linkShow(c *call) error {
+	token := c.r.PathValue("token")
+	email, err := p.identity.PeekLink(c.r.Context(), token)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Referrer-Policy", "no-referrer") // the address is a secret until it is used
+	return p.show(c, "link", linkPage{page: p.bare(c, "Sign in"), Email: email, Token: token})
+}
+
+// linkPost uses the link up and opens the session. An owner without a mailbox goes to the first steps.
+func (p *Portal) linkPost(c *call) error {
+	token, user, err := p.identity.UseLink(c.r.Context(), c.r.PathValue("token"), c.client())
+	if err != nil {
+		return err
+	}
+	p.setSession(c, token)
+	if !user.Can(desk.MayAdminister) {
+		return c.seeOther("/")
+	}
+	boxes, err := p.domains.Mailboxes(c.r.Context())
+	if err != nil {
+		return err
+	}
+	if len(boxes) == 0 {
+		return c.seeOther("/setup")
+	}
+	return c.seeOther("/")
+}
+
+// signOutPost ends the session and tells the browser to forget everything of ours.
+func (p *Portal) signOutPost(c *call) error {
+	if err := p.identity.SignOut(c.r.Context(), c.token); err != nil {
+		return err
+	}
+	p.setSession(c, "")
+	c.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	return c.seeOther("/sign-in")
+}

@@ -1,0 +1,155 @@
+// What makes the portal quick. Every action also works without this file: it only presses the buttons and follows the links that the page has.
+"use strict";
+
+const find = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const openNumber = () => find(".ticket")?.dataset.number;
+
+// Times in the reader's own zone and language.
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const year = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+function localTimes(root) {
+  for (const time of all("time[data-local]", root)) {
+    const at = new Date(time.dateTime), now = new Date();
+    const date = at.toDateString() === now.toDateString() ? "" : (at.getFullYear() === now.getFullYear() ? day : year).format(at) + ", ";
+    time.textContent = date + hour.format(at);
+    time.title = full.format(at);
+    delete time.dataset.local;
+  }
+}
+
+// The row of the open ticket is marked, and the newest message is in sight.
+function settle(moved) {
+  for (const row of all(".row")) {
+    if (row.dataset.number === openNumber()) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  }
+  const cards = all(".card"), pane = find(".conversation");
+  if (moved && pane && cards.length > 1 && pane.scrollHeight > pane.clientHeight) {
+    pane.scrollTop += cards.at(-1).getBoundingClientRect().top - pane.getBoundingClientRect().top - find(".ticket-head").offsetHeight - 12;
+  }
+}
+
+function countdown() {
+  for (const left of all("[data-countdown]")) left.textContent = Math.max(0, Number(left.textContent) - 1);
+}
+
+// Live updates: the stream brings numbers of tickets; the page asks for what has changed. A hidden tab hangs up, since a browser has few connections to spend.
+let stream, changed = new Set(), acted = 0;
+function hear(numbers) {
+  if (numbers.includes(Number(openNumber()))) document.body.dispatchEvent(new CustomEvent("ticket-news"));
+  refreshRail();
+  if (Date.now() - acted < 2000) numbers = numbers.filter((n) => n !== Number(openNumber())); // the echo of what was done here
+  numbers.forEach((n) => changed.add(n));
+  const bar = find("#list-news");
+  if (!bar || !changed.size) return;
+  bar.textContent = changed.size === 1 ? "1 conversation has changed" : `${changed.size} conversations have changed`;
+  bar.hidden = false;
+}
+function listen() {
+  if (!find("#rail") || stream || document.hidden) return;
+  stream = new EventSource("/events");
+  stream.addEventListener("news", (e) => { const news = JSON.parse(e.data); hear(news.t ?? []); });
+  stream.addEventListener("again", () => hear([Number(openNumber())].filter(Boolean)));
+}
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) { stream?.close(); stream = undefined; return; }
+  listen();
+  refreshRail();
+  document.body.dispatchEvent(new CustomEvent("ticket-news"));
+});
+let railTimer;
+function refreshRail() {
+  clearTimeout(railTimer);
+  railTimer = setTimeout(() => {
+    const here = find("#rail-links [aria-current]"), url = new URL(location.href);
+    const query = url.pathname.startsWith("/tickets") ? url.search.slice(1) : "place=" + encodeURIComponent(here?.getAttribute("href") ?? url.pathname);
+    htmx.ajax("GET", "/rail?" + query, { target: "#rail-links", swap: "outerHTML" });
+  }, 300);
+}
+
+document.addEventListener("htmx:afterRequest", (e) => {
+  if (e.detail.requestConfig.verb === "get" || !e.detail.successful || !e.detail.target?.matches("#work")) return;
+  acted = Date.now();
+  if (find("#list")) htmx.trigger("#list", "refresh");
+  refreshRail();
+});
+document.addEventListener("htmx:afterSwap", (e) => {
+  if (e.detail.target.id === "list") { changed.clear(); }
+});
+document.addEventListener("htmx:load", (e) => {
+  localTimes(e.detail.elt);
+  ready(e.detail.elt);
+  const work = e.detail.elt.matches?.("#work") || find("#work", e.detail.elt);
+  if (work || e.detail.elt.matches?.("#list")) settle(Boolean(work));
+});
+// A file input is empty again once its files are on the server, so that they are not sent twice.
+document.addEventListener("htmx:afterOnLoad", (e) => {
+  if (e.detail.elt.type !== "file") return;
+  e.detail.elt.value = "";
+  e.detail.elt.form.dispatchEvent(new Event("change", { bubbles: true }));
+});
+
+// What a page needs once it is there: copy buttons, and dropping and pasting of files.
+function ready(root) {
+  for (const button of all("[data-copy]", root)) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(find("[data-copy-source]", button.parentElement).textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+  }
+  const composer = root.matches?.("#composer") ? root : find("#composer", root);
+  if (!composer) return;
+  const attach = (files) => {
+    const input = all('input[type="file"]', composer).find((i) => i.offsetParent !== null);
+    if (!input || !files.length) return false;
+    input.files = files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
+  };
+  composer.addEventListener("dragover", (e) => { e.preventDefault(); composer.classList.add("dropping"); });
+  composer.addEventListener("dragleave", () => composer.classList.remove("dropping"));
+  composer.addEventListener("drop", (e) => { e.preventDefault(); composer.classList.remove("dropping"); attach(e.dataTransfer.files); });
+  composer.addEventListener("paste", (e) => { if (attach(e.clipboardData.files)) e.preventDefault(); });
+}
+
+// Keys press what is on the page.
+const press = (selector) => { const control = find(selector); control?.focus(); control?.click(); };
+const write = (tab) => { const choice = find("#tab-" + tab); if (choice) { choice.checked = true; find(`#${tab}-text`).focus(); } };
+const step = (by) => {
+  const rows = all(".row"), from = rows.findIndex((row) => row === document.activeElement || (row.ariaCurrent && !document.activeElement?.matches(".row")));
+  const row = rows[Math.min(rows.length - 1, Math.max(0, from + by))];
+  row?.focus();
+  if (row && openNumber() && matchMedia("(min-width: 800px)").matches) row.click();
+};
+const panelField = (selector) => { const panel = find("#panel"); if (panel && getComputedStyle(panel).display === "none") panel.showPopover(); find(selector)?.focus(); };
+const keys = {
+  j: () => step(1), k: () => step(-1), o: () => document.activeElement?.matches(".row") && document.activeElement.click(),
+  u: () => press(".ticket-head .back"), r: () => write("reply"), a: () => write("reply"), n: () => write("note"),
+  e: () => press("[data-key=e]"), m: () => press("[data-key=m]"), A: () => find("#assignee")?.focus(),
+  l: () => panelField("#tags"), p: () => panelField("#priority"), "/": () => find(".search input")?.focus(), "?": () => find("#keys")?.togglePopover(),
+};
+let went = 0;
+document.addEventListener("keydown", (e) => {
+  const inField = e.target.closest("input:not([type=checkbox], [type=radio]), textarea, select");
+  if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { const form = e.target.closest(".write, .stack"); find(".primary", form ?? document)?.click(); return; }
+  if (inField) { if (e.key === "Escape") inField.blur(); return; }
+  if (e.ctrlKey || e.metaKey || e.altKey || localStorage.getItem("keys") === "off" && e.key !== "?") return;
+  if (Date.now() - went < 1000) { went = 0; const place = find(`[data-go="${CSS.escape(e.key)}"]`); if (place) { e.preventDefault(); place.click(); return; } }
+  if (e.key === "g") { went = Date.now(); return; }
+  const act = keys[e.key];
+  if (act) { e.preventDefault(); act(); }
+});
+document.addEventListener("change", (e) => { if (e.target.id === "keys-on") localStorage.setItem("keys", e.target.checked ? "on" : "off"); });
+
+localTimes(document);
+ready(document);
+settle(true);
+listen();
+setInterval(countdown, 1000);
+if (find("#keys-on")) find("#keys-on").checked = localStorage.getItem("keys") !== "off";
+setTimeout(() => all("#toasts .toast:not(.bad)").forEach((toast) => toast.remove()), 6000);

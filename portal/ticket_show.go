@@ -1,0 +1,172 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"postern/desk"
+)
+
+// ticketPage is an open ticket: the conversation, the composer and the panel.
+type ticketPage struct {
+	Back      listing // the list that it was opened from
+	Ticket    desk.Ticket
+	Cards     []card
+	Cut       bool  // there is more of the conversation than the page holds
+	Newest    int64 // id of the newest message on the page
+	News      newsPart
+	Composer  composer
+	People    []desk.Participant
+	Others    []desk.Ticket
+	Staff     []desk.User
+	Assignee  int64
+	User      desk.User
+	Statuses  []desk.Status
+	Prios     []desk.Priority
+	MergedIn  int64
+	Following int64
+	Suggested int64
+}
+
+// mostMessages is how much of a conversation one page holds. Messages that are not unfolded cost a line each.
+const mostMessages = 1000
+
+// ticketShow shows one ticket, beside its list.
+func (p *Portal) ticketShow(c *call) error {
+	number, err := c.id64("number")
+	if err != nil {
+		return err
+	}
+	return p.ticketPage(c, number, composing{})
+}
+
+// composing is what the composer takes over from a form that could not be sent.
+type composing struct {
+	draft *desk.Draft
+	fault *desk.Fault
+}
+
+// ticketPage renders the page of a ticket, with the composer as the agent left it.
+func (p *Portal) ticketPage(c *call, number int64, with composing) error {
+	open, err := p.openTicket(c, number, with)
+	if err != nil {
+		return err
+	}
+	status := statusOf(with.fault)
+	// A row of the list asks for the right side only.
+	if c.partial() && c.r.Header.Get("HX-Target") == "work" && c.r.Method == "GET" {
+		return p.render(c, view{status, "ticket_list", "work-page"}, listPage{page: page{Title: title(open.Ticket), User: c.actor.User}, Ticket: open})
+	}
+	list, err := p.listOf(c, open.Back)
+	if err != nil {
+		return err
+	}
+	list.Open = number
+	r, err := p.railOf(c, open.Back, "")
+	if err != nil {
+		return err
+	}
+	answer := listPage{page: page{Title: title(open.Ticket), User: c.actor.User, Rail: r}, List: list, Ticket: open}
+	return p.render(c, view{status, "ticket_list", "layout"}, answer)
+}
+
+// title is what the browser's tab says of a ticket.
+func title(t desk.Ticket) string { return fmt.Sprintf("#%d %s", t.ID, subjectOf(t.Subject)) }
+
+// subjectOf never leaves a line empty.
+func subjectOf(subject string) string {
+	if strings.TrimSpace(subject) == "" {
+		return "(no subject)"
+	}
+	return subject
+}
+
+// openTicket gathers everything about a ticket that its page shows.
+func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage, error) {
+	ctx := c.r.Context()
+	ticket, err := p.tickets.Get(ctx, c.actor, number)
+	if err != nil {
+		return nil, err
+	}
+	open := &ticketPage{Back: c.back(), Ticket: ticket, User: c.actor.User, Statuses: desk.Statuses, Prios: desk.Priorities,
+		Assignee: deref(ticket.AssigneeID), MergedIn: deref(ticket.MergedInto), Following: deref(ticket.Follows), Suggested: deref(ticket.Suggested)}
+	messages, cut, err := p.conversation(ctx, c.actor, number)
+	if err != nil {
+		return nil, err
+	}
+	open.Cut = cut
+	if open.Cards, err = p.cardsOf(messages, c.r.URL.Query().Get("open") == "all"); err != nil {
+		return nil, err
+	}
+	if len(messages) > 0 {
+		open.Newest = slices.MaxFunc(messages, func(a, b desk.Message) int { return int(a.ID - b.ID) }).ID
+	}
+	open.News = newsPart{Number: number, After: open.Newest, Back: open.Back}
+	if open.People, err = p.tickets.Participants(ctx, c.actor, number); err != nil {
+		return nil, err
+	}
+	if open.Others, err = p.tickets.OtherTickets(ctx, c.actor, number); err != nil {
+		return nil, err
+	}
+	if open.Staff, err = p.identity.Staff(ctx); err != nil {
+		return nil, err
+	}
+	for i := range open.Cards {
+		open.Cards[i].mark(ticket, open.People)
+	}
+	open.Composer, err = p.composerOf(c, open, with)
+	return open, err
+}
+
+// conversation reads the messages of a ticket, oldest first.
+func (p *Portal) conversation(ctx context.Context, actor desk.Actor, number int64) (messages []desk.Message, cut bool, err error) {
+	cursor := ""
+	for {
+		part, err := p.tickets.Conversation(ctx, actor, number, cursor, 200)
+		if err != nil {
+			return nil, false, err
+		}
+		messages = append(messages, part.Items...)
+		if part.Next == "" || len(messages) >= mostMessages {
+			return messages, part.Next != "", nil
+		}
+		cursor = part.Next
+	}
+}
+
+// newsPart is the bar over the composer that says that more has arrived.
+type newsPart struct {
+	Number int64
+	After  int64
+	Count  int
+	Back   listing
+}
+
+// ticketNews says how many messages have come since the page was made. The page asks after the stream has named its ticket.
+func (p *Portal) ticketNews(c *call) error {
+	id, err := c.id64("number")
+	if err != nil {
+		return err
+	}
+	messages, _, err := p.conversation(c.r.Context(), c.actor, id)
+	if err != nil {
+		return err
+	}
+	news := newsPart{Number: id, After: number64(c.r.URL.Query(), "after"), Back: c.back()}
+	for _, m := range messages {
+		if m.ID > news.After {
+			news.Count++
+		}
+	}
+	return p.part(c, "ticket_list", "news", news)
+}
+
+// deref is the number behind a pointer, or 0.
+func deref(n *int64) int64 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
