@@ -67,6 +67,16 @@ func (h house) add(t testing.TB, email string, role desk.Role) desk.User {
 	return user
 }
 
+// plain makes a person without a password, which saves the time of hashing one.
+func (h house) plain(t testing.TB, email string, role desk.Role) desk.User {
+	t.Helper()
+	user, err := h.AddUser(t.Context(), cli, NewUser{Email: email, Name: "Somebody", Role: role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return user
+}
+
 // as is the person as they act through the portal.
 func as(user desk.User) desk.Actor { return desk.Actor{User: user, Via: "portal", IP: home.IP} }
 
@@ -196,11 +206,12 @@ func TestSessionEnds(t *testing.T) {
 	check(token, "idle for too long", false)
 
 	token = open()
-	for range int(sessionLife/sessionIdle)*2 - 1 {
-		h.clock.wait(sessionIdle / 2)
+	for left := sessionLife; left > sessionIdle; left -= sessionIdle - time.Hour {
 		check(token, "in use", true)
+		h.clock.wait(sessionIdle - time.Hour)
 	}
-	h.clock.wait(sessionIdle / 2)
+	check(token, "before the last day ends", true)
+	h.clock.wait(sessionIdle - time.Hour)
 	check(token, "after 30 days", false)
 
 	oldest := open()
@@ -354,19 +365,19 @@ func TestSignInSpeed(t *testing.T) {
 	if _, err := h.AddUser(ctx, cli, NewUser{Email: "link@example.com", Role: desk.RoleAgent}); err != nil {
 		t.Fatal(err)
 	}
-	fastest := func(account string) time.Duration {
-		least := time.Hour
-		for range 4 {
+	fastest := map[string]time.Duration{"ada@example.com": time.Hour, "nobody@example.com": time.Hour, "link@example.com": time.Hour}
+	for range 4 { // in turn, so that a moment when the machine is busy slows all of them
+		for account, least := range fastest {
 			start := time.Now()
 			if _, _, err := h.SignIn(ctx, account, "wrong", home); err != errWrong {
 				t.Fatal(err)
 			}
-			least = min(least, time.Since(start))
+			fastest[account] = min(least, time.Since(start))
 		}
-		return least
 	}
-	known, unknown, without := fastest("ada@example.com"), fastest("nobody@example.com"), fastest("link@example.com")
-	if unknown*2 < known || known*2 < unknown || without*2 < known || known*2 < without {
-		t.Errorf("known %s, unknown %s, without a password %s", known, unknown, without)
+	for account, took := range fastest {
+		if known := fastest["ada@example.com"]; took*3 < known || known*3 < took {
+			t.Errorf("%s took %s, somebody with a password %s", account, took, known)
+		}
 	}
 }
