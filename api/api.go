@@ -48,13 +48,12 @@ type Config struct {
 
 // API is the JSON interface and the attachment links. It is safe for concurrent use.
 type API struct {
-	cfg      Config
-	now      func() time.Time
-	mux      *http.ServeMux
-	rights   map[string]route // by pattern: "GET /api/v1/tickets"
-	openapi  []byte
-	guesses  *throttle // wrong attachment links, by address
-	document *huma.OpenAPI
+	cfg     Config
+	now     func() time.Time
+	mux     *http.ServeMux
+	rights  map[string]route // by pattern: "GET /api/v1/tickets"
+	openapi []byte
+	guesses *throttle // wrong attachment links, by address
 }
 
 // New builds the API. It panics on a table of routes that contradicts itself, which the first test of any kind shows.
@@ -94,8 +93,7 @@ func (a *API) register() {
 		a.rights[route.pattern()] = route
 		route.bind(doors, route.operation())
 	}
-	a.document = doors.OpenAPI()
-	a.openapi = render(a.document)
+	a.openapi = render(doors.OpenAPI())
 	a.mux.HandleFunc("GET "+Base+"/openapi.json", a.showOpenAPI)
 	a.mux.HandleFunc("GET /a/{token}", a.openLink)
 }

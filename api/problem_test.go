@@ -33,6 +33,9 @@ func TestProblems(t *testing.T) {
 		{"no body", ask{as: "agent", method: "POST", path: "/tickets", header: plain}, http.StatusBadRequest, "body"},
 		{"an unknown field", ask{as: "agent", method: "POST", path: "/tickets/1/notes", json: map[string]any{"text": "x", "colour": "red"}}, http.StatusUnprocessableEntity, "colour"},
 		{"no address", ask{as: "agent", method: "POST", path: "/tickets", json: map[string]any{"mailbox": supportAddress, "to": []string{"nobody"}, "subject": "s", "text": "t"}}, http.StatusUnprocessableEntity, ""},
+		{"an object that is no address", ask{as: "agent", method: "POST", path: "/tickets", json: map[string]any{"mailbox": supportAddress, "to": []any{map[string]any{"address": "nobody"}}, "subject": "s", "text": "t"}}, http.StatusUnprocessableEntity, "nobody"},
+		{"a header in a name", ask{as: "agent", method: "POST", path: "/tickets", json: map[string]any{"mailbox": supportAddress, "to": []any{map[string]any{"address": "a@b.test", "name": "A\r\nBcc: c@d.test"}}, "subject": "s", "text": "t"}}, http.StatusUnprocessableEntity, ""},
+		{"a header in an encoded name", ask{as: "agent", method: "POST", path: "/tickets", json: map[string]any{"mailbox": supportAddress, "to": []any{"=?utf-8?q?A=0D=0ABcc=3A?= <a@b.test>"}, "subject": "s", "text": "t"}}, http.StatusUnprocessableEntity, ""},
 		{"a form", ask{as: "agent", method: "POST", path: "/tickets", body: strings.NewReader("text=x"), header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}, http.StatusUnsupportedMediaType, ""},
 		{"too long a body", ask{as: "agent", method: "POST", path: "/tickets/1/notes", json: map[string]any{"text": long}}, http.StatusRequestEntityTooLarge, ""},
 		{"an unknown priority", ask{as: "agent", method: "PATCH", path: at("/tickets/%d", number), json: map[string]any{"priority": "odd"}}, http.StatusUnprocessableEntity, "body.priority"},
@@ -72,6 +75,27 @@ func TestProblemsDoNotEcho(t *testing.T) {
 	}
 }
 
+// line is what the log says of a request: one line, which is written after the answer.
+func (o *office) line(t *testing.T, id string) string {
+	t.Helper()
+	for start := time.Now(); time.Since(start) < 10*time.Second; time.Sleep(time.Millisecond) {
+		var found []string
+		for each := range strings.Lines(o.log.String()) {
+			if strings.Contains(each, id) {
+				found = append(found, each)
+			}
+		}
+		if len(found) > 1 {
+			t.Fatalf("%d lines about one request: %v", len(found), found)
+		}
+		if len(found) == 1 {
+			return found[0]
+		}
+	}
+	t.Fatalf("no line for request %q in\n%s", id, o.log)
+	return ""
+}
+
 func TestOneLineARequest(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -82,22 +106,23 @@ func TestOneLineARequest(t *testing.T) {
 		Status            int
 		User              int64
 	}
-	for start := time.Now(); ; time.Sleep(time.Millisecond) { // the line is written after the answer
-		found := ""
-		for each := range strings.Lines(o.log.String()) {
-			if strings.Contains(each, id) {
-				found += each
-			}
-		}
-		if found != "" {
-			must(t, json.Unmarshal([]byte(found), &line))
-			break
-		}
-		if time.Since(start) > 10*time.Second {
-			t.Fatalf("no line for request %q in\n%s", id, o.log)
-		}
-	}
+	must(t, json.Unmarshal([]byte(o.line(t, id)), &line))
 	if line.Route != "GET /api/v1/tickets/{number}" || line.Status != 404 || line.User != o.users["agent"].ID || line.Method != "GET" {
 		t.Errorf("the line says %+v", line)
+	}
+}
+
+// What failed on our side is in the log, under the id that the caller is told, and nowhere else.
+func TestInternalErrorsAreNotTold(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	o.store.Close()
+	got := o.get(t, "agent", "/tickets").want(http.StatusInternalServerError)
+	if id := got.header.Get("X-Request-Id"); !strings.Contains(string(got.body), id) || strings.Contains(string(got.body), "store") || strings.Contains(string(got.body), "pool") {
+		t.Errorf("the caller is told %s", got.body)
+	}
+	line := o.line(t, got.header.Get("X-Request-Id"))
+	if !strings.Contains(line, "closed pool") || !strings.Contains(line, `"level":"ERROR"`) {
+		t.Errorf("the log says %s", line)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
+	"unicode"
 
 	"postern/desk"
 	"postern/store"
@@ -121,6 +122,9 @@ func (s *Service) ours(mailboxes []string) func(string) bool {
 func checkAddress(a desk.Address) error {
 	if strings.ContainsAny(a.Addr, "\r\n\x00") || len(a.Addr) > 254 { // RFC 5321 §4.5.3.1.3
 		return desk.Wrong("to", "%q is not an e-mail address", a.Addr)
+	}
+	if strings.ContainsFunc(a.Name, unicode.IsControl) { // an encoded-word decodes to anything, a line break included
+		return desk.Wrong("to", "the name of %s holds control characters", a.Addr)
 	}
 	parsed, err := mail.ParseAddress("<" + a.Addr + ">")
 	if err != nil || parsed.Address != a.Addr {
