@@ -46,7 +46,7 @@ func (tx *Tx) AddOriginal(ctx context.Context, message int64, o Original) (added
 	const sql = `
 		insert into original (id, message, size, dek, sealed, object_key)
 		values ($1, $2, $3, $4, $5, $6)
-		on conflict (message) do nothing`
+		on conflict (message) where message is not null do nothing`
 	tag, err := tx.tx.Exec(ctx, sql, o.ID, message, o.Size, o.DEK, o.Sealed, o.ObjectKey)
 	if err != nil {
 		return false, fmt.Errorf("store: add original of message %d: %w", message, err)
