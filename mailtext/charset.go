@@ -183,26 +183,31 @@ func utf16Text(b64 []byte) string {
 // readable makes decoded text fit to be shown and stored: \n line ends, no byte order mark, no NUL and no other controls but tab and line feed.
 func readable(s string) string {
 	s = strings.TrimPrefix(s, "\uFEFF")
-	first := strings.IndexFunc(s, isControl)
-	if first < 0 {
+	at := nextControl(s, 0)
+	if at == len(s) {
 		return s
 	}
 	var out strings.Builder
 	out.Grow(len(s))
-	for first >= 0 {
-		out.WriteString(s[:first])
-		if s[first] == '\r' {
+	kept := 0 // up to where s is dealt with
+	for ; at < len(s); at = nextControl(s, at+1) {
+		out.WriteString(s[kept:at])
+		kept = at + 1
+		if s[at] == '\r' && (kept == len(s) || s[kept] != '\n') {
 			out.WriteByte('\n')
-			if strings.HasPrefix(s[first+1:], "\n") {
-				first++
-			}
 		}
-		s = s[first+1:]
-		first = strings.IndexFunc(s, isControl)
 	}
-	out.WriteString(s)
+	out.WriteString(s[kept:])
 	return out.String()
 }
 
+// nextControl is the place of the next control that may not stay, or len(s).
+func nextControl(s string, at int) int {
+	for at < len(s) && !isControl(s[at]) {
+		at++
+	}
+	return at
+}
+
 // isControl is for bytes of ASCII: a NUL cannot be stored as text in PostgreSQL, an escape means mischief in a terminal, and \r is half a line end.
-func isControl(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7F }
+func isControl(c byte) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7F }

@@ -212,8 +212,13 @@ func fieldBlock(lines []textLine, i int) (after int, found bool) {
 
 // fieldRole is what a line like '*Gesendet:* Montag' is in a block of fields.
 func fieldRole(line string) fieldRoles {
-	colon := strings.IndexAny(line, ":：")
-	if colon <= 0 || colon > 40 {
+	const longest = 44 // bytes of a label with its decoration
+	head := line[:min(len(line), longest)]
+	colon := strings.IndexByte(head, ':')
+	if colon < 0 {
+		colon = strings.Index(head, "：")
+	}
+	if colon <= 0 {
 		return roleNone
 	}
 	label := strings.ToLower(strings.Trim(line[:colon], "*_ \t\u00A0|"))

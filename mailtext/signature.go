@@ -31,6 +31,9 @@ func signatureLine(lines []textLine) int {
 
 // isMobileSignature is what telephones and programs write below a mail: 'Sent from my iPhone'. Sentences that only begin so are longer: 'Sent from my desk, is much easier then …'.
 func isMobileSignature(line string) bool {
+	if len(line) > 300 {
+		return false
+	}
 	line = strings.ToLower(strings.Trim(line, "*_[]() \u00A0"))
 	if link := strings.Index(line, "<http"); link > 0 { // a link to the program leaves no doubt
 		line = strings.TrimSpace(line[:link])
