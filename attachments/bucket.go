@@ -42,9 +42,6 @@ const (
 	// retries is how often a request is repeated when the store is busy or out of reach; the sender of a mail waits meanwhile, and will come again if it fails.
 	retries = 4
 
-	// tidyTime is how long the removal of a failed upload may take.
-	tidyTime = 5 * time.Second
-
 	// probe is an object without any secret, which nobody must be able to read without a signature.
 	probe = "postern-private-check"
 )
@@ -134,7 +131,8 @@ func (b *Bucket) ready(ctx context.Context) error {
 }
 
 // Put seals what r holds and stores it under a new name. size is its length in bytes, or -1 if that is not known; a reader that holds more or less than size is an error.
-// When Put returns without an error the store has confirmed the object; when it fails there is nothing, or an object without a row, which the sweep removes.
+// When Put returns without an error the store has confirmed the object; when it fails there is nothing, or an object that no row names
+// (a request that was given up can still be carried out), which the sweep removes.
 func (b *Bucket) Put(ctx context.Context, r io.Reader, size int64) (Object, error) {
 	o := Object{Key: time.Now().UTC().Format("2006/01/02/") + strings.ToLower(rand.Text())}
 	dek := make([]byte, 32)
@@ -148,13 +146,8 @@ func (b *Bucket) Put(ctx context.Context, r io.Reader, size int64) (Object, erro
 	if err == nil {
 		err = plain.whole()
 	}
-	if plain.failed != nil { // the fault is the reader's and the store is well: leave nothing there
-		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
-		defer cancel()
-		err = errors.Join(plain.failed, b.Remove(tidy, o.Key))
-	}
 	if err != nil {
-		return Object{}, fmt.Errorf("store file as %s: %w", o.Key, err)
+		return Object{}, fmt.Errorf("store file as %s: %w", o.Key, cmp.Or(plain.failed, err))
 	}
 	o.DEK, _ = b.keys.Seal(dekContext(o.Key), dek)
 	o.Size, o.SHA256 = plain.read, plain.hash.Sum(nil)

@@ -113,13 +113,13 @@ func (p *Postgres) Stop(ctx context.Context) error {
 // watch reports the end of the server and frees the folder.
 func (p *Postgres) watch() {
 	err := <-p.child.done
-	os.Remove(p.socket) // it may be in /tmp; if the server left something in it, it stays and is used again
-	p.lock.Close()
 	select {
 	case <-p.asked:
+		os.Remove(p.socket) // it may be in /tmp; if the server left something in it, it stays and is used again
 	default:
 		p.exited <- fmt.Errorf("PostgreSQL has ended by itself (%w); its last words: %s", err, p.child.lastWords())
 	}
+	p.lock.Close()
 	close(p.exited)
 }
 

@@ -352,11 +352,13 @@ func TestDamagedFileIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, cut := range []int{0, 5, 100, 5000, len(whole) - 1} {
-		if err := os.WriteFile(file, whole[:cut], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := get(t, c, "k", minio.GetObjectOptions{}); err == nil {
-			t.Errorf("cut to %d bytes, it reads as %d bytes", cut, len(got))
+		for what, bad := range map[string][]byte{"end": whole[:cut], "beginning": whole[len(whole)-cut:], "middle": slices.Concat(whole[:2000], whole[2000+(len(whole)-cut)/3:])} {
+			if err := os.WriteFile(file, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := get(t, c, "k", minio.GetObjectOptions{}); err == nil && !(what == "middle" && len(bad) == len(whole)) {
+				t.Errorf("cut to %d bytes at the %s, it reads as %d bytes", len(bad), what, len(got))
+			}
 		}
 	}
 }
