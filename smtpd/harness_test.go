@@ -260,3 +260,16 @@ var answers = map[string]func() (desk.Outcome, error){
 	"nothing": func() (desk.Outcome, error) { return desk.Outcome{}, nil },
 	"panic":   func() (desk.Outcome, error) { panic("a parser went wrong") },
 }
+
+// waitForNobody waits until no connection is left.
+func (ts *testServer) waitForNobody() error {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		ts.mu.Lock()
+		n := len(ts.clients)
+		ts.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+	}
+	return errors.New("connections are left")
+}

@@ -337,3 +337,32 @@ func TestLogAndMetrics(t *testing.T) {
 		t.Errorf("metrics %+v", metrics)
 	}
 }
+
+// A mail in chunks that is given up gives its memory back, whether by RSET, STARTTLS or the end of the connection.
+func TestAbandonedChunksAreReleased(t *testing.T) {
+	t.Parallel()
+	ts := start(t, withTLS, nil)
+	for _, end := range []string{"RSET\r\nNOOP\r\n", "EHLO again\r\nNOOP\r\n", "STARTTLS\r\n", "QUIT\r\n"} {
+		c := ts.hello()
+		c.envelope()
+		c.send("BDAT 100000\r\n" + strings.Repeat("x", 100_000))
+		c.want("250 2.0.0 100000 octets taken")
+		if ts.spools.held.Load() == 0 {
+			t.Fatal("the mail is nowhere")
+		}
+		c.send(end)
+		c.want("2")
+		if strings.Contains(end, "NOOP") {
+			c.want("250 ")
+		} else {
+			c.conn.Close()
+			if err := ts.waitForNobody(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if held := ts.spools.held.Load(); held != 0 {
+			t.Errorf("after %q %d octets are held", end, held)
+		}
+		c.conn.Close()
+	}
+}

@@ -12,8 +12,7 @@ import (
 // and a new wire with a new session begins above TLS, so that nothing said before can count after (§4.2), and no failed handshake leads back.
 func (w *wire) upgrade() {
 	w.say(reply(220, [3]int{2, 0, 0}, "ready to start TLS"))
-	// What came with the command was not protected by TLS and must not be taken for something that is (RFC 3207 §4.2; known as CVE-2011-0411).
-	w.from, w.to = 0, 0
+	// What came in clear text behind the command stays in this wire, which nobody reads any more. It must not be taken for something that TLS protected (RFC 3207 §4.2; known as CVE-2011-0411).
 	if err := w.flush(); err != nil {
 		w.ended = true
 		return
