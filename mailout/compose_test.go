@@ -261,6 +261,9 @@ func TestT_BYTES_Injection(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s %q: %v", field, evil, err)
 			}
+			if subject, err := r.Header.Subject(); err != nil || subject != clean(d.Subject) {
+				t.Errorf("%s %q: subject %q, %v", field, evil, subject, err)
+			}
 			if to, err := r.Header.AddressList("To"); err != nil || len(to) != 2 {
 				t.Errorf("%s %q: To is %v, %v", field, evil, to, err)
 			}

@@ -220,7 +220,7 @@ func TestT_DELIVERY_Dots(t *testing.T) {
 func TestT_DELIVERY_CutOffWithinTheMail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, twoMX, &testkit.Behaviour{DropInData: true}, &testkit.Behaviour{})
-	large := simpleMail + strings.Repeat(strings.Repeat("x", 74)+"\r\n", 200_000)
+	large := simpleMail + strings.Repeat(strings.Repeat("x", 74)+"\r\n", 50_000)
 	if got := w.sender().Deliver(t.Context(), mailTo(large, "ann@to.example")); !strings.HasPrefix(say(got[0]), "sent@mx2.example") {
 		t.Errorf("%+v", got)
 	}
@@ -292,7 +292,7 @@ func TestBadServersAreDeferred(t *testing.T) {
 		"silent after EHLO":      {[]string{"220 hello"}, "4.4.2"},
 		"421 as banner":          {[]string{"421 4.3.2 busy"}, "421 4.3.2 busy"},
 		"no SMTP at all":         {[]string{"HTTP/1.1 400 Bad Request"}, "451 4.4.2"},
-		"endless reply":          {[]string{strings.Repeat("220-"+strings.Repeat("x", 500)+"\r\n", 5000)}, "451 4.4.2"},
+		"endless reply":          {[]string{strings.Repeat("220-"+strings.Repeat("x", 500)+"\r\n", 5000)}, "says more than anybody could need"},
 		"a 2xx where 354 is due": {[]string{"220 hello", "250 me", "250 ok", "250 ok", "250 ok?"}, "451 4.5.0"},
 		"junk behind the 220":    {[]string{"220 hello", "250-me\r\n250 STARTTLS", "220 go\r\n250 injected", "250 ok", "250 ok"}, "451 4.5.0 MAIL: unexpected reply 220 go"}, // met the handshake, which failed; this is from the second try, in clear text
 	} {
@@ -303,7 +303,10 @@ func TestBadServersAreDeferred(t *testing.T) {
 			w := newWorld(t, "to.example. 60 IN MX 10 mx.example.\nmx.example. 60 IN A 127.0.0.1")
 			w.port = port
 			s := w.sender()
-			s.Timeouts.Command = 300 * time.Millisecond
+			s.Timeouts.Command = 20 * time.Second
+			if strings.HasPrefix(name, "silent") {
+				s.Timeouts.Command = 300 * time.Millisecond
+			}
 			got := s.Deliver(t.Context(), mailTo(simpleMail, "ann@to.example"))
 			if got[0].State != desk.DeliveryDeferred || !strings.Contains(got[0].Reply, c.want) || got[0].Host != "mx.example" {
 				t.Errorf("%+v, want %s", got[0], c.want)
