@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -83,17 +84,6 @@ func undone(err error) bool {
 
 // attempt delivers to the recipients that are due, those of one server together, and records each outcome at once, so that a crash repeats as little as possible.
 func (w *sendReply) attempt(ctx context.Context, out tickets.Outgoing, from author) error {
-	known := map[string]store.Awaited{}
-	var due []string
-	for _, recipient := range out.Awaited {
-		known[recipient.Recipient] = recipient
-		if !recipient.NextAt.After(w.now()) {
-			due = append(due, recipient.Recipient)
-		}
-	}
-	if len(due) == 0 {
-		return nil
-	}
 	bytes, size, err := w.tickets.SignedBytes(ctx, out.Message.ID)
 	if err != nil {
 		return err
@@ -101,6 +91,16 @@ func (w *sendReply) attempt(ctx context.Context, out tickets.Outgoing, from auth
 	if err := bytes.Close(); err != nil { // opened for its size, and to fail before anybody is called
 		return err
 	}
+	claimed, err := w.tickets.Claim(ctx, out.Message.ID, sendTimeout)
+	if err != nil {
+		return err
+	}
+	known := map[string]store.Awaited{}
+	due := make([]string, len(claimed))
+	for i, recipient := range claimed {
+		known[recipient.Recipient], due[i] = recipient, recipient.Recipient
+	}
+	slices.Sort(due)
 	for _, group := range w.sender.Group(due) {
 		outcome := w.sender.Deliver(ctx, mailout.Outgoing{
 			ID: out.Message.MessageID, EnvelopeFrom: from.returnPath, Recipients: group, Size: size,

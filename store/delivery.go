@@ -31,6 +31,17 @@ func (r Reader) Awaited(ctx context.Context, message int64) ([]Awaited, error) {
 	return list, nil
 }
 
+// ClaimDeliveries takes the recipients that are due for one attempt: until the given time no other job finds them due. It is when they are tried again if this process dies.
+func (tx *Tx) ClaimDeliveries(ctx context.Context, message int64, now, until time.Time) ([]Awaited, error) {
+	const sql = `
+		update delivery
+		set next_at = $3
+		where message_id = $1 and state in ('queued', 'deferred') and coalesce(next_at, queued_at) <= $2
+		returning recipient, attempts, queued_at, coalesce(next_at, queued_at) as next_at`
+	rows, err := rowsOf[Awaited](ctx, tx.q, sql, message, now, until)
+	return rows, wrap(err, "claim deliveries")
+}
+
 // Stranded lists messages whose delivery was due before the given time and has not happened: their job was lost. At most 1,000.
 func (r Reader) Stranded(ctx context.Context, before time.Time) ([]int64, error) {
 	const sql = `
@@ -39,9 +50,12 @@ func (r Reader) Stranded(ctx context.Context, before time.Time) ([]int64, error)
 		    from delivery d
 		    join message m on m.id = d.message_id
 		    where d.state in ('queued', 'deferred') and greatest(d.next_at, d.queued_at, m.send_at) < $1
+		      and not exists (select from river_job j
+		                      where j.kind = $2 and j.args @> jsonb_build_object('message', d.message_id)
+		                        and j.state in ('available', 'pending', 'retryable', 'running', 'scheduled'))
 		    limit 1000)`
 	var messages []int64
-	err := r.q.QueryRow(ctx, sql, before).Scan(&messages)
+	err := r.q.QueryRow(ctx, sql, before, desk.SendReply{}.Kind()).Scan(&messages)
 	return messages, wrap(err, "stranded deliveries")
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivertype"
 
 	"postern/desk"
 )
@@ -94,17 +93,12 @@ func (s *Store) Snapshot(ctx context.Context, do func(Reader) error) error {
 	return pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error { return do(Reader{tx}) })
 }
 
-// unfinished are the states of a job that is still to come, or at work: while there is one of the same kind and arguments, no second one is needed.
-var unfinished = []rivertype.JobState{
-	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
-}
-
 // mostAttempts is how often a job that fails by an error of ours is tried: with the pauses of the workers, longer than any outage. A delivery that waits for its time counts as none.
 const mostAttempts = 5000
 
-// Enqueue puts a job into the queue, to run at the given time (zero: at once) if the transaction commits. A job that is there already, unfinished, is enough.
+// Enqueue puts a job into the queue, to run at the given time (zero: at once) if the transaction commits.
 func (tx *Tx) Enqueue(ctx context.Context, job Job, at time.Time) error {
-	options := river.InsertOpts{ScheduledAt: at, MaxAttempts: mostAttempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unfinished}}
+	options := river.InsertOpts{ScheduledAt: at, MaxAttempts: mostAttempts}
 	if _, err := tx.jobs.InsertTx(ctx, tx.tx, job, &options); err != nil {
 		return fmt.Errorf("store: enqueue %s: %w", job.Kind(), err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"postern/attachments"
 	"postern/desk"
@@ -63,6 +64,15 @@ func (s *Service) Outgoing(ctx context.Context, message int64) (Outgoing, error)
 // Awaited lists the recipients of a message that are not done with.
 func (s *Service) Awaited(ctx context.Context, message int64) ([]store.Awaited, error) {
 	return s.store.Awaited(ctx, message)
+}
+
+// Claim takes the recipients that are due for one attempt, which may last for the given time: meanwhile no other job tries them.
+func (s *Service) Claim(ctx context.Context, message int64, lasting time.Duration) (due []store.Awaited, err error) {
+	err = s.store.Write(ctx, func(tx *store.Tx) error {
+		due, err = tx.ClaimDeliveries(ctx, message, s.now(), s.now().Add(lasting))
+		return err
+	})
+	return due, err
 }
 
 // Signed is a message as it will leave, to the byte.
