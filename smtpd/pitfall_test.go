@@ -217,8 +217,13 @@ func TestCommandsAreCounted(t *testing.T) {
 			c.send("\r\n.\r\n")
 			c.want("250 2.0.0 #")
 		}
+		c.envelope()
+		for range 20 {
+			c.send("BDAT 1024\r\n" + strings.Repeat("x", 1024))
+			c.want("250 ")
+		}
 		for range 10 {
-			c.send("NOOP\r\n")
+			c.send("BDAT 1\r\nx")
 			c.want("250 ")
 		}
 		c.send("NOOP\r\n")

@@ -47,7 +47,7 @@ func (s *session) Mail(string, *smtp.MailOptions) error {
 // Rcpt asks whether the recipient is ours (T-NORCPT).
 func (s *session) Rcpt(string, *smtp.RcptOptions) error {
 	txn, addr := s.txn, s.rcpt.String()
-	if slices.ContainsFunc(txn.recipients, func(r string) bool { return desk.Canonical(r) == desk.Canonical(addr) }) {
+	if slices.ContainsFunc(txn.recipients, func(r string) bool { return strings.EqualFold(r, addr) }) {
 		return nil
 	}
 	if !s.postmaster {
@@ -94,6 +94,9 @@ func (s *session) Data(io.Reader) error {
 	return s.finish(t)
 }
 
+// usefulChunk is a chunk that is worth its command: some senders cut a mail of 50 MiB into thousands of them, and are not to be counted as idlers.
+const usefulChunk = 1 << 10
+
 // chunk takes a chunk of a mail that comes with BDAT (RFC 3030 §2) and returns the answer, or nil if the connection is over. go-smtp does not see BDAT: it would run Data beside the dialogue,
 // and the result of a mail that was given up could become that of the next.
 func (s *session) chunk(d decision) *smtp.SMTPError {
@@ -104,6 +107,9 @@ func (s *session) chunk(d decision) *smtp.SMTPError {
 	if err := s.wire.readChunk(t, d.chunk); err != nil {
 		s.wire.fail(err)
 		return nil
+	}
+	if d.chunk >= usefulChunk {
+		s.client.commands = 0
 	}
 	if !d.last && t.refusal() == nil {
 		return reply(250, [3]int{2, 0, 0}, fmt.Sprintf("%d octets taken", d.chunk))
