@@ -38,7 +38,7 @@ func start(t *testing.T, o PostgresOptions) *Postgres {
 	return p
 }
 
-// exec runs one statement; query returns the first column of the first row as text.
+// query returns the first column of the first row as text.
 func query(t *testing.T, p *Postgres, sql string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), p.URL())
@@ -61,37 +61,7 @@ func TestClusterLife(t *testing.T) {
 	p := start(t, PostgresOptions{Dir: dir})
 	t.Logf("first start: %v", time.Since(began))
 
-	for sql, want := range map[string]string{
-		"show fsync":              "on",
-		"show synchronous_commit": "on",
-		"show full_page_writes":   "on",
-		"show listen_addresses":   "",
-		"select lower('É')":       "é",
-		"select current_user":     "postern",
-		"select usesuper::text from pg_user where usename = current_user": "false",
-	} {
-		if got := query(t, p, sql); got != want {
-			t.Errorf("%s: %q, want %q", sql, got, want)
-		}
-	}
-	query(t, p, "with made as (select 1) select 'x'")
-	conn, err := pgx.Connect(t.Context(), p.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, sql := range []string{"create extension pg_trgm", "create extension unaccent", "create table kept (n int)", "insert into kept values (7)"} {
-		if _, err := conn.Exec(t.Context(), sql); err != nil {
-			t.Fatalf("%s: %v", sql, err)
-		}
-	}
-	if got := query(t, p, "select (show_trgm('é') <> show_trgm('e'))::text"); got != "true" {
-		t.Error("trigrams do not tell é from e: the locale is wrong")
-	}
-	conn.Close(t.Context())
-	if bad, err := pgx.Connect(t.Context(), strings.Replace(p.URL(), ":", ":x", 2)); err == nil {
-		bad.Close(t.Context())
-		t.Error("a wrong password was let in")
-	}
+	checkFreshCluster(t, p)
 
 	// Two instances on one folder.
 	if _, err := StartPostgres(t.Context(), PostgresOptions{Dir: dir}); err == nil || !strings.Contains(err.Error(), "another instance is using") {
@@ -144,12 +114,52 @@ func TestClusterLife(t *testing.T) {
 		t.Errorf("Stop: %v", err)
 	}
 
-	// A cluster of another version is refused and left alone.
+	checkOtherVersionIsRefused(t, dir)
+}
+
+// checkFreshCluster checks what every cluster must be, and leaves a row in it.
+func checkFreshCluster(t *testing.T, p *Postgres) {
+	t.Helper()
+	for sql, want := range map[string]string{
+		"show fsync":              "on",
+		"show synchronous_commit": "on",
+		"show full_page_writes":   "on",
+		"show listen_addresses":   "",
+		"select lower('É')":       "é",
+		"select current_user":     "postern",
+		"select usesuper::text from pg_user where usename = current_user": "false",
+	} {
+		if got := query(t, p, sql); got != want {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), p.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"create extension pg_trgm", "create extension unaccent", "create table kept (n int)", "insert into kept values (7)"} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	if got := query(t, p, "select (show_trgm('é') <> show_trgm('e'))::text"); got != "true" {
+		t.Error("trigrams do not tell é from e: the locale is wrong")
+	}
+	conn.Close(t.Context())
+	if bad, err := pgx.Connect(t.Context(), strings.Replace(p.URL(), ":", ":x", 2)); err == nil {
+		bad.Close(t.Context())
+		t.Error("a wrong password was let in")
+	}
+}
+
+// checkOtherVersionIsRefused makes a cluster look like another version's: it is refused and left alone.
+func checkOtherVersionIsRefused(t *testing.T, dir string) {
+	t.Helper()
 	version := filepath.Join(dir, "pg", "data", "PG_VERSION")
 	if err := os.WriteFile(version, []byte("9\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = StartPostgres(t.Context(), PostgresOptions{Dir: dir, Fetch: FetchNever})
+	_, err := StartPostgres(t.Context(), PostgresOptions{Dir: dir, Fetch: FetchNever})
 	if err == nil || !strings.Contains(err.Error(), "was made by PostgreSQL 9") || !strings.Contains(err.Error(), "Nothing was changed") {
 		t.Errorf("foreign version: %v", err)
 	}
