@@ -75,7 +75,7 @@ func (b *body) show(r *reading) {
 	for _, item := range b.text {
 		text := item.content
 		if item.html {
-			text = textOfHTML(text)
+			text = TextOf(text)
 		}
 		text = strings.TrimRight(text, "\n\t ")
 		if left := r.lim.TextBytes - total; int64(len(text)) > left {
@@ -125,8 +125,8 @@ func hasHTML(items []bodyItem) bool {
 	return false
 }
 
-// textOfHTML is what a person reads in HTML when it is shown without any formatting.
-func textOfHTML(source string) string {
+// TextOf is what a person reads in HTML when it is shown without any formatting.
+func TextOf(source string) string {
 	text := html2text.HTML2TextWithOptions(source, html2text.WithUnixLineBreaks(), html2text.WithListSupport())
 	return strings.TrimSpace(readable(strings.ToValidUTF8(text, "�")))
 }

@@ -122,6 +122,8 @@ func TestClean(t *testing.T) {
 		{"text", `a < b & "c"`, `a &lt; b &amp; &#34;c&#34;`, false},
 		{"entities", `&lt;b&gt; &copy; &#x2014;`, `&lt;b&gt; © —`, false},
 		{"link", `<a href="https://example.com/?a=1&amp;b=2" onclick="x">go</a>`, `<a href="https://example.com/?a=1&amp;b=2"` + rel + `>go</a>`, false},
+		{"link in pieces", "<a href=\" ht\ntps://exa\tmple.com/\x01x \">go</a>", `<a href="https://example.com/x"` + rel + `>go</a>`, false},
+		{"script", `a<script>alert("b")</script>c<SCRIPT>d`, `ac`, false},
 		{"relative link", `<a href="/login">go</a>`, `<a>go</a>`, false},
 		{"remote image", `<img src="http://t.example/p.gif" width=1 height=1>`, `<img data-src="http://t.example/p.gif" width="1" height="1">`, true},
 		{"image without scheme", `<img src="//t.example/p.gif">`, `<img data-src="https://t.example/p.gif">`, true},

@@ -1,6 +1,6 @@
 // Package mailtext promises that any bytes a stranger sends as mail become something a person can read: names, text, sanitized HTML, files, events, and where the quoted history begins.
 //
-// It is pure: it reads from an io.ReaderAt and returns values; it opens no socket, no file and no database, and keeps no state between mails.
+// It is pure: it reads from an io.ReaderAt and returns values; it opens no socket, no database and no file but the one of time zones, and keeps no state between mails.
 // It is bounded: depth, parts, header fields, parameters, text, time and memory have limits, and a mail beyond one of them is still returned, with its header fields and the original as its only file.
 // It does not judge: who may be believed, which ticket the mail belongs to and whether it is spam are questions for others.
 package mailtext
@@ -135,7 +135,8 @@ func (u *Unreadable) Error() string { return u.Reason }
 func (u *Unreadable) Unwrap() error { return u.Err }
 
 // Read takes a message (RFC 5322, RFC 2045) apart. It reads src once in the ordinary case, holds no more than a few times Limits.TextBytes however large src is, and does not panic.
-// It returns an *Unreadable only when nothing can be shown: src is empty, cannot be read from, or broke the reader. A mail beyond the limits comes back with its header fields, its Problems, and itself as its only file.
+// It returns an *Unreadable only when nothing can be shown: src is empty, or broke the reader. Any other error is no fault of the mail (src could not be read from, ctx was called off), and the same mail may be tried again.
+// A mail beyond the limits comes back with its header fields, its Problems, and itself as its only file.
 func Read(ctx context.Context, src *io.SectionReader, lim Limits) (mail *Mail, err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
@@ -145,12 +146,7 @@ func Read(ctx context.Context, src *io.SectionReader, lim Limits) (mail *Mail, e
 	if src.Size() == 0 {
 		return nil, &Unreadable{Reason: "The mail is empty."}
 	}
-	lim = lim.filled()
-	r := newReading(ctx, src, lim)
-	if mail, err = r.cascade(); err != nil {
-		return nil, &Unreadable{Reason: "The mail could not be read.", Err: err}
-	}
-	return mail, nil
+	return newReading(ctx, src, lim.filled()).cascade()
 }
 
 // EachFile walks the mail once more and hands out the decoded bytes of each of m.Files, in their order, as a stream. fn may return without reading to the end; its first error stops the walk and is returned.

@@ -83,24 +83,25 @@ func (e endless) ReadAt(p []byte, at int64) (n int, err error) {
 	return n, err
 }
 
-// The size of a mail does not decide memory: 100 MiB of attachment, text and HTML each cost no more than a few times the bounds.
+// The size of a mail does not decide memory: 100 MiB of attachment, and 20 MiB of each other kind, cost no more than a few times the bounds.
 func TestMemoryIsBounded(t *testing.T) {
 	const head = "From: a@example.com\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n--x\r\n"
 	line := strings.Repeat("QUJD", 19) + "\r\n"
 	for name, c := range map[string]struct {
 		part  string
+		size  int64
 		limit uint64
 	}{
-		"attachment":    {"Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n", 2 << 20},
-		"quoted":        {"Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", 2 << 20},
-		"attached mail": {"Content-Type: message/rfc822\r\n\r\n", 2 << 20},
-		"text":          {"Content-Type: text/plain\r\n\r\n", 24 << 20},
-		"html":          {"Content-Type: text/html\r\n\r\n", 24 << 20},
-		"calendar":      {"Content-Type: text/calendar\r\n\r\n", 16 << 20},
-		"winmail.dat":   {"Content-Type: application/ms-tnef\r\n\r\n", 2 << 20},
-		"signed mail":   {"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n", 2 << 20},
+		"attachment":    {"Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n", 100 << 20, 2 << 20},
+		"quoted":        {"Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", 20 << 20, 2 << 20},
+		"attached mail": {"Content-Type: message/rfc822\r\n\r\n", 20 << 20, 2 << 20},
+		"text":          {"Content-Type: text/plain\r\n\r\n", 20 << 20, 24 << 20},
+		"html":          {"Content-Type: text/html\r\n\r\n", 20 << 20, 24 << 20},
+		"calendar":      {"Content-Type: text/calendar\r\n\r\n", 20 << 20, 16 << 20},
+		"winmail.dat":   {"Content-Type: application/ms-tnef\r\n\r\n", 20 << 20, 2 << 20},
+		"signed mail":   {"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n", 20 << 20, 2 << 20},
 	} {
-		source := endless{head: head + c.part, line: line, lines: (100 << 20) / int64(len(line)), tail: "\r\n--x--\r\n"}
+		source := endless{head: head + c.part, line: line, lines: c.size / int64(len(line)), tail: "\r\n--x--\r\n"}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		m, err := Read(context.Background(), io.NewSectionReader(source, 0, source.size()), Limits{Time: time.Minute})
@@ -208,6 +209,10 @@ func TestT_NASTY(t *testing.T) {
 		{"mbox line", "From a@example.com Sun Nov 22 10:00:00 2026\n" + plain + "Subject: s\n\nx", func(m *Mail) bool { return m.Subject == "s" && m.Text == "x" && m.by == byStream }},
 		{"malformed line", plain + "this is no field\nSubject: s\n\nx", func(m *Mail) bool { return m.Subject == "s" && strings.Contains(m.Text, "x") }},
 		{"unknown encoding", plain + "Content-Transfer-Encoding: x-rot13\n\nuryyb", func(m *Mail) bool { return m.Text == "uryyb" && len(m.Problems) == 1 }},
+		{"60 deep", plain + nest(60), func(m *Mail) bool {
+			return len(m.Files) == 1 && m.Files[0].Origin == OriginOriginal && m.by == byOriginal
+		}},
+		{"40 deep", plain + nest(40), func(m *Mail) bool { return len(m.Files) == 0 && m.Text == "innermost" }},
 		{"attached mail", plain + "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nhello\n--x\nContent-Type: message/rfc822\n\nSubject: inner\n\nsecret\n--x--", func(m *Mail) bool {
 			return m.Text == "hello" && len(m.Files) == 1 && m.Files[0].Origin == OriginMessage && m.Files[0].Name == "message.eml" && !strings.Contains(m.Text, "secret")
 		}},
@@ -247,6 +252,19 @@ func TestT_NASTY(t *testing.T) {
 			}
 		}
 	}
+}
+
+// nest is the rest of a mail of so many multiparts inside each other.
+func nest(depth int) string {
+	var mail strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&mail, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
+	}
+	mail.WriteString("\ninnermost\n")
+	for i := depth - 1; i >= 0; i-- {
+		fmt.Fprintf(&mail, "--b%d--\n", i)
+	}
+	return mail.String()
 }
 
 // The bytes of each file come out as they went in.
