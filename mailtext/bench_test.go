@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jhillyerd/enmime/v2"
 	"github.com/microcosm-cc/bluemonday"
 )
 
@@ -99,6 +100,18 @@ func BenchmarkBluemonday4K(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		io.WriteString(io.Discard, policy.Sanitize(html))
+	}
+}
+
+// The same mail read with enmime as it comes, text conversion and all: what reading cost before anything was decided.
+func BenchmarkEnmime4K(b *testing.B) {
+	raw := ordinary(4 << 10)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := enmime.ReadEnvelope(section(raw)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

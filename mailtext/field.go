@@ -17,7 +17,7 @@ const maxIDs = 200
 func (r *reading) readFields(h *textproto.Header) {
 	m := r.mail
 	m.From = r.addresses(h, "From")
-	m.OneFrom = len(m.From) == 1 && len(h.Values("From")) == 1
+	m.OneFrom = r.oneFrom(h)
 	if sender := r.addresses(h, "Sender"); len(sender) > 0 {
 		m.Sender = &sender[0]
 	}
@@ -79,6 +79,16 @@ func (r *reading) addresses(h *textproto.Header, name string) []desk.Address {
 		}
 	}
 	return all
+}
+
+// oneFrom says whether the mail has one author that nobody can read in two ways: one From field, and in it one entry, which is an address. What stands beside the address may be what another program takes for the author.
+func (r *reading) oneFrom(h *textproto.Header) bool {
+	values := r.fields(h, "From")
+	if len(values) != 1 {
+		return false
+	}
+	found, bad := parseAddresses(values[0])
+	return len(found) == 1 && bad == 0
 }
 
 // messageID is the one identifier of a Message-ID field. Some programs write it without < and >, or with spaces in it; any words are better than none, for the same mail always has the same.

@@ -180,6 +180,7 @@ func TestT_NASTY(t *testing.T) {
 		{"one From", plain + "\nx", func(m *Mail) bool { return m.OneFrom }},
 		{"two From", plain + "From: b@example.com\n\nx", func(m *Mail) bool { return len(m.From) == 2 && !m.OneFrom }},
 		{"two in From", "From: a@example.com, b@example.com\n\nx", func(m *Mail) bool { return len(m.From) == 2 && !m.OneFrom }},
+		{"one in From, and something else", "From: a@example.com, nobody\n\nx", func(m *Mail) bool { return len(m.From) == 1 && !m.OneFrom && len(m.Problems) == 1 }},
 		{"group", "From: a@example.com\nTo: Team: b@example.com, \"C, D\" <c@example.com>;, d@example.com\n\nx", func(m *Mail) bool {
 			return len(m.To) == 3 && m.To[1] == desk.Address{Name: "C, D", Addr: "c@example.com"} && m.To[2].Addr == "d@example.com"
 		}},
