@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -88,16 +89,16 @@ func TestKeptAnswersAreSealed(t *testing.T) {
 	if again := create().value("token"); secret == "" || again != secret {
 		t.Errorf("the token is %q, and then %v", secret, again)
 	}
-	rows, err := o.store.Pool().Query(t.Context(), `select to_jsonb(idempotency_key) || jsonb_build_object('text', encode(body, 'escape')) from idempotency_key`)
+	rows, err := o.store.Pool().Query(t.Context(), `select body from idempotency_key`)
 	must(t, err)
 	defer rows.Close()
 	found := 0
 	for rows.Next() {
-		var row json.RawMessage
-		must(t, rows.Scan(&row))
+		var body []byte
+		must(t, rows.Scan(&body))
 		found++
-		if strings.Contains(string(row), secret) {
-			t.Error("the token stands in the database")
+		if json.Valid(body) || bytes.Contains(body, []byte(secret)) || bytes.Contains(body, []byte("digest")) {
+			t.Errorf("the kept answer can be read: %q", body)
 		}
 	}
 	must(t, rows.Err())
