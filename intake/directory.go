@@ -137,3 +137,22 @@ func (d *Directory) isStaff(addr string) bool { return d.book.Load().staff[addr]
 
 // isMailbox says whether the address is a mailbox of ours or a reply address of one.
 func (d *Directory) isMailbox(addr string) bool { return d.mailbox(addr) != 0 }
+
+// Ours lists those of the addresses that are ours; where none is, the oldest mailbox. It is for mail that comes without an envelope.
+func (d *Directory) Ours(addresses []string) (ours []string) {
+	for _, addr := range addresses {
+		if d.mailbox(addr) != 0 {
+			ours = append(ours, addr)
+		}
+	}
+	if len(ours) > 0 {
+		return ours
+	}
+	b := d.book.Load()
+	for addr, mailbox := range b.mailboxes {
+		if mailbox.ID == b.oldest {
+			return []string{addr}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"postern/config"
+	"postern/desk"
+	"postern/domains"
+)
+
+// lookUpTime bounds one DNS question.
+const lookUpTime = 5 * time.Second
+
+func newDomains(p *platform) *domains.Service {
+	return domains.NewService(domains.ServiceConfig{
+		Store: p.store, Keys: p.keys, Resolver: domains.NewResolver(p.settings.DNS, lookUpTime), Hostname: p.settings.Hostname,
+	})
+}
+
+type domainCommand struct {
+	Add    domainAdd    `cmd:"" help:"Make DKIM keys for a domain and print the DNS records to publish."`
+	List   domainList   `cmd:"" help:"List mail domains."`
+	Show   domainShow   `cmd:"" help:"Show a domain's records: what is wanted, and what was found."`
+	Verify domainVerify `cmd:"" help:"Look the records up now; exit 1 if a required one is missing."`
+	Rotate domainRotate `cmd:"" help:"Make new DKIM keys; the old ones sign until the new ones are found in the DNS."`
+	Remove domainRemove `cmd:"" help:"Remove a domain and destroy its keys."`
+}
+
+type domainArg struct {
+	Name string `arg:"" name:"domain" help:"The domain, for instance example.com."`
+}
+
+type domainAdd struct{ domainArg }
+
+// Run adds the domain and prints what to publish.
+func (d domainAdd) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		domain, records, err := a.domains.Add(ctx, operator(), d.Name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(term.out, "added %s. Publish these records, then run: postern domain verify %s\n\n", domain.Name, domain.Name)
+		return printZone(term.out, records)
+	})
+}
+
+// printZone prints lines that can be pasted into a zone file.
+func printZone(out io.Writer, records []desk.Record) error {
+	for _, record := range records {
+		need := "advised"
+		if record.Required {
+			need = "required"
+		}
+		if _, err := fmt.Fprintf(out, "; %s (%s)\n%s\n\n", record.Purpose, need, domains.ZoneLine(record)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type domainList struct{ listing }
+
+// Run lists domains.
+func (d domainList) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		list, err := a.domains.List(ctx, operator())
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, domain := range list {
+			rows = append(rows, []string{domain.Name, string(domain.State), day(&domain.CheckedAt), day(&domain.CreatedAt)})
+		}
+		return d.print(term.out, list, []string{"domain", "state", "checked", "added"}, rows)
+	})
+}
+
+type domainShow struct {
+	domainArg
+	listing
+}
+
+// Run shows the records as they were found last.
+func (d domainShow) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		domain, records, err := a.domains.Show(ctx, operator(), d.Name)
+		if err != nil {
+			return err
+		}
+		return d.report(term.out, domain, records)
+	})
+}
+
+// report prints a domain with its records, a line each, and what is wrong under it.
+func (l listing) report(out io.Writer, domain desk.Domain, records []desk.Record) error {
+	if l.JSON {
+		return l.print(out, map[string]any{"domain": domain, "records": records}, nil, nil)
+	}
+	fmt.Fprintf(out, "%s is %s (checked %s)\n\n", domain.Name, domain.State, day(&domain.CheckedAt))
+	for _, record := range records {
+		mark := "ok     "
+		switch {
+		case !record.OK && record.Required:
+			mark = "MISSING"
+		case !record.OK:
+			mark = "advised"
+		}
+		fmt.Fprintf(out, "%s  %-12s %-4s %s\n", mark, record.Purpose, record.Type, record.Name)
+		if record.OK {
+			continue
+		}
+		fmt.Fprintf(out, "         wanted: %s\n", record.Wanted)
+		if len(record.Found) > 0 {
+			fmt.Fprintf(out, "         found:  %s\n", strings.Join(record.Found, " | "))
+		}
+		if record.Problem != "" {
+			fmt.Fprintf(out, "         %s\n", record.Problem)
+		}
+	}
+	return nil
+}
+
+type domainVerify struct {
+	domainArg
+	listing
+}
+
+// Run looks the records up and fails if the domain cannot be used as From.
+func (d domainVerify) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		domain, records, err := a.domains.Verify(ctx, operator(), d.Name)
+		if err != nil {
+			return err
+		}
+		if err := d.report(term.out, domain, records); err != nil {
+			return err
+		}
+		for _, record := range records {
+			if record.Required && !record.OK {
+				return errQuiet
+			}
+		}
+		return nil
+	})
+}
+
+type domainRotate struct{ domainArg }
+
+// Run makes new keys and prints what to publish.
+func (d domainRotate) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		records, err := a.domains.Rotate(ctx, operator(), d.Name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(term.out, "made new keys for %s. Publish these records beside the old ones, then run: postern domain verify %s\n\n", d.Name, d.Name)
+		return printZone(term.out, records)
+	})
+}
+
+type domainRemove struct{ domainArg }
+
+// Run removes the domain.
+func (d domainRemove) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		if err := a.domains.Remove(ctx, operator(), d.Name); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(term.out, "removed %s and destroyed its keys; its DKIM records can be taken out of the DNS in a week\n", d.Name)
+		return err
+	})
+}
+
+type mailboxCommand struct {
+	Add    mailboxAdd    `cmd:"" help:"Take mail for an address."`
+	List   mailboxList   `cmd:"" help:"List the addresses that take mail."`
+	Remove mailboxRemove `cmd:"" help:"Take no new mail for an address; its tickets stay."`
+}
+
+type mailboxAdd struct {
+	Address string `arg:"" help:"The address, for instance support@example.com."`
+	Name    string `name:"name" help:"Name in the From of answers."`
+}
+
+// Run adds the mailbox.
+func (m mailboxAdd) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		mailbox, err := a.domains.AddMailbox(ctx, operator(), m.Address, m.Name)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(term.out, "mail to %s becomes tickets\n", mailbox.Address)
+		return err
+	})
+}
+
+type mailboxList struct{ listing }
+
+// Run lists mailboxes.
+func (m mailboxList) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		list, err := a.domains.Mailboxes(ctx)
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, mailbox := range list {
+			rows = append(rows, []string{strconv.FormatInt(mailbox.ID, 10), mailbox.Address, mailbox.Name, day(&mailbox.CreatedAt)})
+		}
+		return m.print(term.out, list, []string{"id", "address", "name", "added"}, rows)
+	})
+}
+
+type mailboxRemove struct {
+	Address string `arg:"" help:"The address."`
+}
+
+// Run removes the mailbox.
+func (m mailboxRemove) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		if err := a.domains.RemoveMailbox(ctx, operator(), m.Address); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(term.out, "%s takes no more mail\n", m.Address)
+		return err
+	})
+}

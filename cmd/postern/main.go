@@ -1,0 +1,129 @@
+// Command postern is the whole product: the SMTP daemon, the portal, the API, delivery, and the commands by which an operator looks after them.
+//
+// This package wires the rooms together, top to bottom in the order of their floors, starts and stops them, and holds no rules of its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"postern/config"
+	"postern/desk"
+)
+
+// Set by the linker: see the Makefile.
+var (
+	version = "development"
+	commit  = "unknown"
+)
+
+// Exit statuses of the contract.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// commands is the command table.
+type commands struct {
+	config.Settings `embed:""`
+
+	Serve   serveCommand   `cmd:"" help:"Run the whole system: SMTP, portal and API, delivery and background work."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
+	User    userCommand    `cmd:"" help:"People who sign in: add, list, disable, enable, link."`
+	Domain  domainCommand  `cmd:"" help:"Mail domains: DKIM keys, and the DNS records to publish."`
+	Mailbox mailboxCommand `cmd:"" help:"The addresses that take mail."`
+	Token   tokenCommand   `cmd:"" help:"API tokens."`
+	Ingest  ingestCommand  `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`
+	Doctor  doctorCommand  `cmd:"" help:"Check everything, a line a check, and say what to do about each failure."`
+	Version versionCommand `cmd:"" help:"Version, commit and Go version."`
+}
+
+// terminal is what a command talks to.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run carries out one command line and returns the exit status.
+func run(ctx context.Context, args []string, term terminal) int {
+	var table commands
+	parser, err := kong.New(&table, kong.Name("postern"), kong.Description("An e-mail-first support system."), kong.Writers(term.out, term.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 140}), config.File(), kong.Exit(func(int) { panic(helped{}) }))
+	if err != nil {
+		return fail(term, err, exitFailed)
+	}
+	status, done := exitDone, false
+	var parsed *kong.Context
+	func() {
+		defer func() { // --help has printed all there is to say
+			if caught := recover(); caught != nil {
+				if _, is := caught.(helped); !is {
+					panic(caught)
+				}
+				done = true
+			}
+		}()
+		if len(args) == 0 {
+			args = []string{"--help"}
+		}
+		if parsed, err = parser.Parse(args); err != nil {
+			status, done = fail(term, err, exitUsage), true
+		}
+	}()
+	if done {
+		return status
+	}
+	settings, err := table.Settings.Complete()
+	if err != nil {
+		return fail(term, err, exitUsage)
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(settings, term); err != nil {
+		return fail(term, err, exitFailed)
+	}
+	return exitDone
+}
+
+// helped stops the parser after it has printed help.
+type helped struct{}
+
+// fail prints one line that says what to do. errQuiet has been explained already.
+func fail(term terminal, err error, status int) int {
+	if !errors.Is(err, errQuiet) {
+		fmt.Fprintln(term.err, "postern: "+strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	}
+	return status
+}
+
+// errQuiet makes the exit status 1 without a further line.
+var errQuiet = errors.New("failed, as printed above")
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(term terminal) error {
+	_, err := fmt.Fprintf(term.out, "postern %s (commit %s, %s %s/%s)\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// operator is who acts through the command line: whoever can run it with the key file holds every right.
+func operator() desk.Actor {
+	return desk.Actor{User: desk.User{Role: desk.RoleOwner}, Via: "cli"}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(status)
+}

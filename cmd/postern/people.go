@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"postern/config"
+	"postern/desk"
+	"postern/domains"
+	"postern/identity"
+)
+
+// administration is what the administrative commands work with.
+type administration struct {
+	*platform
+	identity *identity.Service
+	domains  *domains.Service
+}
+
+// administer opens the platform for one command and closes it after.
+func administer(ctx context.Context, settings config.Settings, do func(*administration) error) error {
+	p, err := openPlatform(ctx, settings, platformOptions{role: visitor, conns: 4})
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	return do(&administration{
+		platform: p,
+		identity: identity.New(identity.Config{Store: p.store, PublicURL: settings.PublicURL}),
+		domains:  newDomains(p),
+	})
+}
+
+type userCommand struct {
+	Add     userAdd     `cmd:"" help:"Add somebody who can sign in."`
+	List    userList    `cmd:"" help:"List everybody who can sign in."`
+	Disable userDisable `cmd:"" help:"Take somebody's sign-in away and end their sessions."`
+	Enable  userEnable  `cmd:"" help:"Give a disabled person their sign-in back."`
+	Link    userLink    `cmd:"" help:"Make a one-time sign-in link for somebody."`
+}
+
+type userAdd struct {
+	Email         string `name:"email" required:"" help:"Address to sign in with."`
+	Name          string `name:"name" required:"" help:"Name that others see."`
+	Role          string `name:"role" required:"" enum:"owner,admin,agent,customer" help:"owner, admin, agent or customer."`
+	PasswordStdin bool   `name:"password-stdin" help:"Read a password from standard input; without one the person signs in by link."`
+}
+
+// Run adds the person and says how they sign in.
+func (u userAdd) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	password := ""
+	if u.PasswordStdin {
+		line, err := bufio.NewReader(io.LimitReader(term.in, 4096)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read the password: %w", err)
+		}
+		if password = strings.TrimRight(line, "\r\n"); password == "" {
+			return errors.New("no password on standard input: write it there as one line, or leave --password-stdin out")
+		}
+	}
+	return administer(ctx, settings, func(a *administration) error {
+		user, err := a.identity.AddUser(ctx, operator(), identity.NewUser{Email: u.Email, Name: u.Name, Role: desk.Role(u.Role), Password: password})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(term.out, "added %s (%s)\n", user.Email, user.Role)
+		if password != "" {
+			return nil
+		}
+		url, err := a.identity.LoginLink(ctx, operator(), user.Email)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(term.out, "sign-in link, good once: "+url)
+		return err
+	})
+}
+
+type userList struct{ listing }
+
+// Run lists people.
+func (u userList) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		people, err := all(func(cursor string) (desk.Page[identity.Person], error) {
+			return a.identity.Users(ctx, operator(), cursor, 100)
+		})
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, person := range people {
+			state := "active"
+			if person.DisabledAt != nil {
+				state = "disabled"
+			}
+			rows = append(rows, []string{strconv.FormatInt(person.ID, 10), person.Email, person.Name, string(person.Role), state, day(person.LastSeenAt)})
+		}
+		return u.print(term.out, people, []string{"id", "email", "name", "role", "state", "last seen"}, rows)
+	})
+}
+
+// all collects every page of a list. Commands print whole lists; what they list is an admin's work, not mail.
+func all[T any](page func(cursor string) (desk.Page[T], error)) ([]T, error) {
+	items := []T{}
+	for cursor := ""; ; {
+		got, err := page(cursor)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, got.Items...)
+		if cursor = got.Next; cursor == "" {
+			return items, nil
+		}
+	}
+}
+
+type userDisable struct {
+	Email string `arg:"" help:"Address of the person."`
+}
+
+// Run disables the person.
+func (u userDisable) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		person, err := a.identity.Find(ctx, operator(), u.Email)
+		if err != nil {
+			return err
+		}
+		if err := a.identity.Disable(ctx, operator(), person.ID); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(term.out, "disabled "+person.Email)
+		return err
+	})
+}
+
+type userEnable struct {
+	Email string `arg:"" help:"Address of the person."`
+}
+
+// Run enables the person.
+func (u userEnable) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		person, err := a.identity.Find(ctx, operator(), u.Email)
+		if err != nil {
+			return err
+		}
+		if err := a.identity.Enable(ctx, operator(), person.ID); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(term.out, "enabled "+person.Email)
+		return err
+	})
+}
+
+type userLink struct {
+	Email string `arg:"" help:"Address of the person."`
+}
+
+// Run prints the link alone, for scripts.
+func (u userLink) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		url, err := a.identity.LoginLink(ctx, operator(), u.Email)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(term.out, url)
+		return err
+	})
+}
+
+type tokenCommand struct {
+	Create tokenCreate `cmd:"" help:"Make an API token and print it, once, alone."`
+	List   tokenList   `cmd:"" help:"List tokens."`
+	Revoke tokenRevoke `cmd:"" help:"Make a token worthless."`
+}
+
+type tokenCreate struct {
+	User  string   `name:"user" required:"" help:"Address of the person it speaks for."`
+	Name  string   `name:"name" required:"" help:"What it is for."`
+	Scope []string `name:"scope" help:"read, write, admin; all that the person may unless given."`
+}
+
+// Run prints the token alone on stdout.
+func (t tokenCreate) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	var scopes []desk.Scope
+	for _, scope := range t.Scope {
+		scopes = append(scopes, desk.Scope(scope))
+	}
+	return administer(ctx, settings, func(a *administration) error {
+		secret, made, err := a.identity.AddToken(ctx, operator(), identity.NewToken{UserEmail: t.User, Name: t.Name, Scopes: scopes})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(term.err, "token %d for %s, good until %s; it is shown this once\n", made.ID, made.UserEmail, day(made.ExpiresAt))
+		_, err = fmt.Fprintln(term.out, secret)
+		return err
+	})
+}
+
+type tokenList struct{ listing }
+
+// Run lists tokens without their secrets.
+func (t tokenList) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		tokens, err := all(func(cursor string) (desk.Page[desk.Token], error) {
+			return a.identity.Tokens(ctx, operator(), cursor, 100)
+		})
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, token := range tokens {
+			scopes := "all"
+			if len(token.Scopes) > 0 {
+				scopes = strings.Trim(fmt.Sprint(token.Scopes), "[]")
+			}
+			state := "until " + day(token.ExpiresAt)
+			if token.RevokedAt != nil {
+				state = "revoked " + day(token.RevokedAt)
+			}
+			rows = append(rows, []string{strconv.FormatInt(token.ID, 10), token.Name, token.UserEmail, scopes, state, day(token.LastUsedAt)})
+		}
+		return t.print(term.out, tokens, []string{"id", "name", "user", "scopes", "state", "last used"}, rows)
+	})
+}
+
+type tokenRevoke struct {
+	Token string `arg:"" name:"name-or-id" help:"Name or id of the token."`
+}
+
+// Run revokes the token.
+func (t tokenRevoke) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		if err := a.identity.RevokeToken(ctx, operator(), t.Token); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(term.out, "revoked "+t.Token)
+		return err
+	})
+}

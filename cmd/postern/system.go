@@ -1,0 +1,277 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"postern/api"
+	"postern/config"
+	"postern/domains"
+	"postern/identity"
+	"postern/intake"
+	"postern/jobs"
+	"postern/mailauth"
+	"postern/mailout"
+	"postern/observe"
+	"postern/portal"
+	"postern/smtpd"
+	"postern/store"
+	"postern/threading"
+	"postern/tickets"
+)
+
+// Timeouts of the web servers: a client that stalls holds a connection no longer than these.
+const (
+	headerTime  = 5 * time.Second
+	requestTime = 10 * time.Minute // an upload of the largest size over a slow line
+	idleTime    = 60 * time.Second
+	headerBytes = 32 << 10
+)
+
+// system is everything that runs in one process, wired from the ground up.
+type system struct {
+	platform  *platform
+	log       *slog.Logger
+	metrics   *observe.Metrics
+	health    *observe.Health
+	directory *intake.Directory
+	intake    *intake.Intake
+	identity  *identity.Service
+	domains   *domains.Service
+	tickets   *tickets.Service
+	sender    *mailout.Sender
+	portal    *portal.Portal // web only
+	api       *api.API       // web only
+	smtpd     *smtpd.Server  // smtp only
+	jobs      *jobs.Runner   // worker only
+
+	web, admin *http.Server
+	failed     chan error
+	background sync.WaitGroup
+	stopIntake context.CancelFunc // after the last mail
+	stopNews   context.CancelFunc
+}
+
+func openLog(settings config.Settings, out io.Writer) (*slog.Logger, error) {
+	return observe.NewLog(out, settings.Log, settings.LogLevel), nil
+}
+
+// build wires the rooms in floor order.
+func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) (*system, error) {
+	settings := p.settings
+	sys := &system{platform: p, log: log, metrics: observe.NewMetrics(version), failed: make(chan error, 8)}
+	sys.health = observe.NewHealth(time.Now, observe.Check{Name: "database", Run: p.store.Ping}, observe.Check{Name: "storage", Run: p.bucket.Check})
+
+	var err error
+	if sys.directory, err = intake.NewDirectory(ctx, p.store, threading.NewCodec(p.keys, settings.Hostname)); err != nil {
+		return nil, err
+	}
+	sys.identity = identity.New(identity.Config{Store: p.store, PublicURL: settings.PublicURL})
+	sys.domains = newDomains(p)
+	sys.intake = intake.New(intake.Config{
+		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: &mailauth.Checker{}, Hostname: settings.Hostname, Log: log,
+		Observe: sys.metrics.Intake, Grouped: sys.metrics.Group,
+	}, sys.directory)
+	sys.tickets = tickets.New(tickets.Config{
+		Store: p.store, Keys: p.keys, Bucket: p.bucket, Releaser: sys.intake, Hostname: settings.Hostname, PublicURL: settings.PublicURL, Undo: undoTime,
+	})
+	if sys.sender, err = newSender(settings, log); err != nil {
+		return nil, err
+	}
+	if p.postgres != nil {
+		if err := sys.welcome(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if s.has("smtp") {
+		if err := sys.buildSMTP(); err != nil {
+			return nil, err
+		}
+	}
+	if s.has("web") {
+		sys.buildWeb()
+	}
+	if s.has("worker") {
+		sys.jobs, err = jobs.New(jobs.Config{Store: p.store, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, Log: log})
+	}
+	return sys, err
+}
+
+// undoTime is how long a new conversation can be undone; a reply brings its writer's own.
+const undoTime = 10 * time.Second
+
+func newSender(settings config.Settings, log *slog.Logger) (*mailout.Sender, error) {
+	sender := &mailout.Sender{Hostname: settings.Hostname, Resolver: domains.NewResolver(settings.DNS, lookUpTime), MXPort: int(settings.MXPort), Log: log}
+	if settings.Smarthost != "" {
+		smarthost, err := mailout.ParseSmarthost(settings.Smarthost)
+		if err != nil {
+			return nil, fmt.Errorf("POSTERN_SMARTHOST: %w", err)
+		}
+		sender.Smarthost = smarthost
+	}
+	return sender, nil
+}
+
+func (sys *system) buildSMTP() error {
+	settings := sys.platform.settings
+	cert, err := openCertificate(settings, sys.log)
+	if err != nil {
+		return err
+	}
+	sys.smtpd = smtpd.New(smtpd.Config{
+		Hostname: settings.Hostname, MaxMessage: int64(settings.MaxMessage), TLS: cert.config, ProxyFrom: settings.SMTPProxy, Log: sys.log, Metrics: sys.metrics,
+	}, sys.directory, sys.intake)
+	return nil
+}
+
+func (sys *system) buildWeb() {
+	p := sys.platform
+	sys.portal = portal.New(portal.Config{
+		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, PublicURL: p.settings.PublicURL, Log: sys.log,
+	})
+	sys.api = api.New(api.Config{
+		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, Store: p.store, Keys: p.keys,
+		Version: version, MaxUpload: int64(p.settings.MaxMessage), Log: sys.log, Observe: sys.metrics.Requests("api"),
+	})
+	site := http.NewServeMux()
+	site.Handle("/api/", sys.api.Handler())
+	site.Handle("/a/", sys.api.Handler())
+	site.Handle("/", sys.portal.Handler())
+	sys.web = newServer(site, sys.log)
+}
+
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// welcome makes a fresh embedded installation usable at once: one mailbox at this machine's name.
+func (sys *system) welcome(ctx context.Context) error {
+	needed, err := sys.identity.FirstOwner(ctx)
+	if err != nil || !needed {
+		return err
+	}
+	mailboxes, err := sys.domains.Mailboxes(ctx)
+	if err != nil || len(mailboxes) > 0 {
+		return err
+	}
+	if _, err := sys.domains.AddMailbox(ctx, operator(), "support@"+sys.platform.settings.Hostname, "Support"); err != nil {
+		return fmt.Errorf("make the first mailbox: %w", err)
+	}
+	return sys.directory.Reload(ctx)
+}
+
+// firstOwner makes a sign-in link while there is no owner who has ever signed in; empty once there is.
+func (sys *system) firstOwner(ctx context.Context) (url string, err error) {
+	needed, err := sys.identity.FirstOwner(ctx)
+	if err != nil || !needed {
+		return "", err
+	}
+	return sys.identity.MakeFirstOwner(ctx, "owner@"+sys.platform.settings.Hostname)
+}
+
+// start sets everything going. What runs until the last mail has its own context: ctx ends when a signal comes, and mail under way is finished after that.
+func (sys *system) start(ctx context.Context, l listeners) error {
+	running := context.WithoutCancel(ctx)
+	var filing, news context.Context
+	filing, sys.stopIntake = context.WithCancel(running)
+	news, sys.stopNews = context.WithCancel(running)
+	sys.background.Go(func() { sys.intake.Run(filing) })
+	sys.background.Go(func() { sys.tickets.Listen(news, sys.heard(news), sys.unheard(news)) })
+
+	sys.admin = newServer(observe.Admin(sys.metrics, sys.health), sys.log)
+	sys.serve("metrics", func() error { return sys.admin.Serve(l.admin) })
+	if sys.jobs != nil {
+		if err := sys.jobs.Start(running); err != nil {
+			return err
+		}
+	}
+	if sys.portal != nil {
+		sys.background.Go(func() { sys.portal.Listen(news) })
+		sys.serve("portal", func() error { return sys.web.Serve(l.web) })
+	}
+	for _, listener := range l.smtp {
+		sys.serve("smtp", func() error { return sys.smtpd.Serve(running, listener) })
+	}
+	return nil
+}
+
+// serve runs a listener; its end before the stop is a failure of the whole.
+func (sys *system) serve(what string, run func() error) {
+	sys.background.Go(func() {
+		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			sys.failed <- fmt.Errorf("%s: %w", what, err)
+		}
+	})
+}
+
+// heard keeps the directory of addresses true.
+func (sys *system) heard(ctx context.Context) func(store.News) {
+	return func(news store.News) {
+		if news.Settings {
+			sys.reload(ctx)
+		}
+	}
+}
+
+// unheard looks again after news may have been missed.
+func (sys *system) unheard(ctx context.Context) func(error) {
+	return func(err error) {
+		sys.log.Warn("lost the database's news; looking again", "error", err)
+		sys.reload(ctx)
+	}
+}
+
+func (sys *system) reload(ctx context.Context) {
+	if err := sys.directory.Reload(ctx); err != nil {
+		sys.log.Warn("the directory of addresses could not be read again and stays as it was", "error", err)
+	}
+}
+
+// wait returns when a signal came (nil) or something that everything needs has ended.
+func (sys *system) wait(ctx context.Context) error {
+	var gone <-chan error
+	if sys.platform.postgres != nil {
+		gone = sys.platform.postgres.Exited()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-sys.failed:
+		return err
+	case err := <-gone:
+		return cmp.Or(err, errors.New("the embedded PostgreSQL has ended"))
+	}
+}
+
+// stop ends the parts in the order in which work flows: no new mail, no new requests, then the work that they left, then the ground.
+func (sys *system) stop() error {
+	sys.health.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	var failed error
+	if sys.smtpd != nil {
+		failed = errors.Join(failed, sys.smtpd.Shutdown(ctx))
+	}
+	sys.stopNews() // ends the live streams, which would hold the web server
+	if sys.web != nil {
+		failed = errors.Join(failed, sys.web.Shutdown(ctx))
+	}
+	if sys.jobs != nil {
+		failed = errors.Join(failed, sys.jobs.Stop(ctx))
+	}
+	sys.stopIntake()
+	failed = errors.Join(failed, sys.admin.Shutdown(ctx))
+	sys.background.Wait()
+	return failed
+}
