@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -40,7 +41,7 @@ type house struct {
 
 func newHouse(t testing.TB) house {
 	t.Helper()
-	st, err := store.Open(t.Context(), testkit.Postgres(t), 0)
+	st, err := store.Open(t.Context(), testkit.Postgres(t), 12)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,17 +334,20 @@ func TestThrottlePlace(t *testing.T) {
 	}
 }
 
-// TestThrottleCrowd: many guesses at the same moment get no further than the same number one after the other.
+// TestThrottleCrowd: many guesses at the same moment, each from another place, get no further than the same number one after the other.
 func TestThrottleCrowd(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	var wg sync.WaitGroup
 	results := make([]error, 25)
+	start := make(chan struct{})
 	for i := range results {
 		wg.Go(func() {
-			_, _, results[i] = h.SignIn(context.WithoutCancel(t.Context()), "nobody@example.com", "wrong", home)
+			<-start
+			_, _, results[i] = h.SignIn(context.WithoutCancel(t.Context()), "nobody@example.com", "wrong", Client{IP: fmt.Sprint("203.0.113.", i)})
 		})
 	}
+	close(start)
 	wg.Wait()
 	tried := 0
 	for _, err := range results {
