@@ -169,12 +169,14 @@ func isFieldName(name []byte) bool {
 
 // withoutEnvelopeLine skips the 'From ' line that an mbox puts before a mail (RFC 4155), with or without the > of a mail that was quoted by a server.
 func withoutEnvelopeLine(src *io.SectionReader) *io.SectionReader {
-	head := make([]byte, 1024)
-	n, _ := src.ReadAt(head, 0)
-	head = head[:n]
-	if !bytes.HasPrefix(head, []byte("From ")) && !bytes.HasPrefix(head, []byte(">From ")) {
+	var begin [6]byte
+	n, _ := src.ReadAt(begin[:], 0)
+	if !bytes.HasPrefix(begin[:n], []byte("From ")) && !bytes.HasPrefix(begin[:n], []byte(">From ")) {
 		return src
 	}
+	head := make([]byte, 1024)
+	n, _ = src.ReadAt(head, 0)
+	head = head[:n]
 	end := bytes.IndexByte(head, '\n')
 	if end < 0 {
 		return src

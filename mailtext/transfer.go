@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// quotedBuffer is more than a line of quoted-printable may have (RFC 2045 §6.7: 76); longer lines are read in pieces.
+const quotedBuffer = 1024
+
 // transferDecoder undoes a Content-Transfer-Encoding (RFC 2045 §6). It never fails for what the bytes are: what cannot be decoded is skipped or passed through, as people's mail programs do.
 // known is false for an encoding that does not exist; the bytes then pass as they are.
 func transferDecoder(encoding string, r io.Reader) (decoded io.Reader, known bool) {
@@ -16,7 +19,7 @@ func transferDecoder(encoding string, r io.Reader) (decoded io.Reader, known boo
 	case "base64":
 		return &base64Reader{src: r}, true
 	case "quoted-printable":
-		return &quotedReader{src: bufio.NewReader(r)}, true
+		return &quotedReader{src: bufio.NewReaderSize(r, quotedBuffer)}, true
 	case "x-uuencode", "uuencode", "x-uue", "x-uu":
 		return &uuReader{src: bufio.NewReader(r)}, true
 	}

@@ -92,7 +92,7 @@ func (g *guard) header(limit, slack int64, read func() error) error {
 // streamed walks over the mail with go-message: one pass, memory for one buffer a level.
 func (r *reading) streamed() error {
 	r.guard = &guard{ctx: r.ctx, src: r.src, deadline: r.deadline}
-	buffer := bufio.NewReaderSize(r.guard, int(min(max(r.src.Size(), 16), 32<<10)))
+	buffer := bufio.NewReaderSize(r.guard, rootBuffer(r.src.Size()))
 	var h textproto.Header
 	err := r.guard.header(r.lim.HeaderBytes, 0, func() (err error) {
 		h, err = textproto.ReadHeader(buffer)
@@ -119,6 +119,14 @@ func (r *reading) streamed() error {
 		return errMalformed // parts within parts, and nothing in them: their boundaries were misunderstood
 	}
 	return nil
+}
+
+// rootBuffer is the size of the buffer over the whole mail: small for an ordinary mail, which lies in memory, and large for one that comes from a file.
+func rootBuffer(size int64) int {
+	if size <= 64<<10 {
+		return 2 << 10
+	}
+	return 32 << 10
 }
 
 // streamedEntity makes an entity of what go-message read; body is what follows the header.
