@@ -60,7 +60,7 @@ func (p *Portal) cardsOf(messages []desk.Message, all bool) ([]card, error) {
 		}
 		cards[i] = one
 	}
-	return cards, nil
+	return joinEvents(cards), nil
 }
 
 // cardOf makes one card. as is text, html or images; empty lets the mail decide.

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"strings"
+	"time"
 
 	"postern/desk"
 )
@@ -11,12 +12,12 @@ func eventLine(one card) string {
 	if one.Kind != desk.KindEvent {
 		return ""
 	}
-	who := one.AuthorName
-	if who == "" {
-		who = "Postern"
-	}
+	who := author(one)
 	if one.Facts.Event == nil {
 		return strings.TrimSpace(who + " " + one.Text)
+	}
+	if e := one.Facts.Event; e.Verb == "assigned" && e.To == one.AuthorName {
+		return who + " took it"
 	}
 	return who + " " + eventWords(*one.Facts.Event)
 }
@@ -66,4 +67,28 @@ func ticketWord(number string) string {
 		return "a ticket"
 	}
 	return "#" + strings.TrimPrefix(number, "#")
+}
+
+// joinFor is how close together changes of one person are told in one line.
+const joinFor = 2 * time.Minute
+
+// joinEvents puts the changes that one person made at about one time into one line: an agent who takes a ticket over does four things at once.
+func joinEvents(cards []card) []card {
+	out := make([]card, 0, len(cards))
+	for _, one := range cards {
+		if n := len(out); n > 0 && one.Event != "" && out[n-1].Event != "" && one.AuthorName == out[n-1].AuthorName && one.At.Sub(out[n-1].At) < joinFor {
+			out[n-1].Event += ", " + strings.TrimPrefix(one.Event, author(one)+" ")
+			continue
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// author is who a change is told of.
+func author(one card) string {
+	if one.AuthorName == "" {
+		return "Postern"
+	}
+	return one.AuthorName
 }

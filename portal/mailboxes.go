@@ -12,6 +12,7 @@ type mailboxesPage struct {
 	Mailboxes []desk.Mailbox
 	Problem   string
 	Address   string
+	Next      string // where the form leads to; empty: this page
 	Name      string
 }
 

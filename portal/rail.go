@@ -71,7 +71,7 @@ func (l listing) view() (viewName, bool) {
 
 // ask is the listing as a question to the service.
 func (l listing) ask(user desk.User) desk.TicketQuery {
-	q := desk.TicketQuery{MailboxID: l.Mailbox, Text: l.Query, Cursor: l.Cursor, Order: desk.OrderWaiting, Limit: 40}
+	q := desk.TicketQuery{MailboxID: l.Mailbox, Text: l.Query, Cursor: l.Cursor, Order: desk.OrderWaiting, Limit: 30}
 	if one, known := l.view(); known {
 		one.narrow(&q, user)
 	}

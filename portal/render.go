@@ -95,7 +95,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"bytes":    byteSize,
 		"initials": initials,
 		"label":    label,
-		"tagid":    func(s string) string { return strings.Join(strings.Fields(s), "-") },
+		"sentence": sentence,
 	}
 }
 

@@ -66,8 +66,9 @@ var routes = []route{
 	{"POST /people/{id}", desk.MayAdminister, (*Portal).personUpdate},
 	{"POST /people/{id}/link", desk.MayAdminister, (*Portal).personLink},
 	{"GET /setup", desk.MayAdminister, (*Portal).setupShow},
-	{"POST /setup/you", desk.MayAdminister, (*Portal).setupYou},
 
+	{"GET /you", desk.SignedIn, (*Portal).youShow},
+	{"POST /you", desk.SignedIn, (*Portal).youPost},
 	{"GET /tokens", desk.SignedIn, (*Portal).tokenList},
 	{"POST /tokens", desk.SignedIn, (*Portal).tokenAdd},
 	{"POST /tokens/{id}/revoke", desk.SignedIn, (*Portal).tokenRevoke},
