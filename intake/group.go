@@ -24,6 +24,26 @@ type groups struct {
 	waiting chan *ticketing
 	stopped chan struct{}
 	grouped func(mails int, took time.Duration)
+	spare   spare // of run's goroutine only
+}
+
+// spare are numbers that a group asked for and did not use: the next group takes them first, so that tickets are numbered without gaps.
+type spare struct{ tickets, messages, originals, suspended []int64 }
+
+// lower asks for as many fewer as there are.
+func (s spare) lower(need store.Numbers) store.Numbers {
+	return store.Numbers{
+		Tickets: max(0, need.Tickets-len(s.tickets)), Messages: max(0, need.Messages-len(s.messages)),
+		Originals: max(0, need.Originals-len(s.originals)), Suspended: max(0, need.Suspended-len(s.suspended)),
+	}
+}
+
+// join puts the spare numbers before the fresh ones.
+func (s spare) join(found *store.Found) {
+	found.TicketIDs = append(s.tickets, found.TicketIDs...)
+	found.MessageIDs = append(s.messages, found.MessageIDs...)
+	found.OriginalIDs = append(s.originals, found.OriginalIDs...)
+	found.SuspendedIDs = append(s.suspended, found.SuspendedIDs...)
 }
 
 // ticketing is a mail that waits for its place.
@@ -130,7 +150,13 @@ func (g *groups) attempt(group []*ticketing) (err error) {
 		mails[i] = one.mail
 	}
 	var outcomes []desk.Outcome
-	err = g.store.FileMails(ctx, ask(mails), func(found store.Found) (*store.Filing, error) {
+	var left spare
+	question := ask(mails)
+	question.Need = g.spare.lower(question.Need)
+	kept := g.spare
+	g.spare = spare{} // if this group fails nobody knows whether its numbers were used: they are given up
+	err = g.store.FileMails(ctx, question, func(found store.Found) (*store.Filing, error) {
+		kept.join(&found)
 		plan := newPlan(found)
 		for _, m := range mails {
 			if err := plan.add(m); err != nil {
@@ -138,11 +164,13 @@ func (g *groups) attempt(group []*ticketing) (err error) {
 			}
 		}
 		outcomes = plan.outcomes
+		left = spare{plan.found.TicketIDs, plan.found.MessageIDs, plan.found.OriginalIDs, plan.found.SuspendedIDs}
 		return plan.finish(), nil
 	})
 	if err != nil {
 		return err
 	}
+	g.spare = left
 	for i, one := range group {
 		one.outcome = outcomes[i]
 	}

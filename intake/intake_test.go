@@ -497,3 +497,16 @@ func TestReleaseLetsASuspendedMailInAsIfItHadJustArrived(t *testing.T) {
 	}
 	h.want(h.support(mail), desk.Suspended, 0) // the next one is held again: one release is not a rule
 }
+
+func TestTicketsAreNumberedWithoutGaps(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for i := range 6 {
+		h.support(strings.Replace(hello, "first@", fmt.Sprintf("n%d@", i), 1))
+		h.support("From: bob@customer.example\nAuto-Submitted: auto-replied\nMessage-ID: <away" + fmt.Sprint(i) + "@x>\n\nI am away.\n")
+		h.support(hello) // once new, then a duplicate
+	}
+	if last, count := value[int](h, `select max(id) from ticket`), value[int](h, `select count(*) from ticket`); last != count || count != 7 {
+		t.Errorf("%d tickets, the last is #%d", count, last)
+	}
+}
