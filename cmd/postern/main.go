@@ -116,10 +116,8 @@ func (versionCommand) Run(term terminal) error {
 	return err
 }
 
-// operator is who acts through the command line: whoever can run it with the key file holds every right.
-func operator() desk.Actor {
-	return desk.Actor{User: desk.User{Role: desk.RoleOwner}, Via: "cli"}
-}
+// operator is who acts through the command line: whoever can run it with the key file may do everything.
+func operator() desk.Actor { return desk.System("cli") }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -31,7 +31,7 @@ func administer(ctx context.Context, settings config.Settings, do func(*administ
 	defer p.close()
 	return do(&administration{
 		platform: p,
-		identity: identity.New(identity.Config{Store: p.store, PublicURL: settings.PublicURL}),
+		identity: identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL}),
 		domains:  newDomains(p),
 	})
 }

@@ -74,7 +74,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) 
 	if sys.directory, err = intake.NewDirectory(ctx, p.store, threading.NewCodec(p.keys, settings.Hostname)); err != nil {
 		return nil, err
 	}
-	sys.identity = identity.New(identity.Config{Store: p.store, PublicURL: settings.PublicURL})
+	sys.identity = identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL})
 	sys.domains = newDomains(p)
 	sys.intake = intake.New(intake.Config{
 		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: &mailauth.Checker{}, Hostname: settings.Hostname, Log: log,
