@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // section wraps bytes as the source of a mail.
@@ -37,6 +38,9 @@ func checkMail(t testing.TB, raw []byte, m *Mail) {
 		if strings.ToValidUTF8(text, "?") != text || strings.ContainsAny(text, "\x00\r") {
 			t.Errorf("%s holds what is no text: %.100q", what, text)
 		}
+	}
+	if all := fmt.Sprintf("%+v", *m); !utf8.ValidString(all) || strings.Contains(all, "\x00") {
+		t.Errorf("a field holds what cannot be stored: %q", all)
 	}
 	if m.QuoteAt < 0 || m.QuoteAt > len(m.Text) || m.SignatureAt < 0 || m.SignatureAt > len(m.Text) {
 		t.Errorf("QuoteAt %d, SignatureAt %d of %d", m.QuoteAt, m.SignatureAt, len(m.Text))

@@ -35,10 +35,12 @@ func (r *reading) readFields(h *textproto.Header) {
 	m.MessageID = messageID(r.field(h, "Message-Id"))
 	m.InReplyTo = messageIDs(r.fields(h, "In-Reply-To"))
 	m.References = messageIDs(r.fields(h, "References"))
-	m.Loop = r.fields(h, "X-Postern-Loop")
+	for _, value := range r.fields(h, "X-Postern-Loop") {
+		m.Loop = append(m.Loop, oneLine(plainText(value)))
+	}
 	m.ListID = oneLine(decodeWords(r.field(h, "List-Id")))
-	m.AutoSubmitted = oneLine(r.field(h, "Auto-Submitted"))
-	m.Precedence = oneLine(r.field(h, "Precedence"))
+	m.AutoSubmitted = oneLine(plainText(r.field(h, "Auto-Submitted")))
+	m.Precedence = oneLine(plainText(r.field(h, "Precedence")))
 	m.Automatic = r.automatic(h)
 }
 
@@ -57,6 +59,9 @@ func (r *reading) fields(h *textproto.Header, name string) []string {
 }
 
 func (r *reading) cut(name, value string) string {
+	if strings.IndexByte(value, 0) >= 0 { // RFC 5322 §4 forbids it, and no database takes it
+		value = strings.ReplaceAll(value, "\x00", "")
+	}
 	if int64(len(value)) <= r.lim.FieldBytes {
 		return value
 	}
@@ -104,7 +109,7 @@ func messageID(value string) string {
 	if id = strings.TrimSpace(id); len(id) > 998 {
 		return ""
 	}
-	return plainText(id)
+	return oneLine(plainText(id))
 }
 
 // messageIDs finds identifiers wherever they stand: what RFC 5322 §3.6.4 asks for is not met by a tenth of real In-Reply-To fields ('Your message of Monday <x@y>'). Each is kept once, in order.
@@ -124,7 +129,7 @@ func messageIDs(values []string) []string {
 				end = len(value)
 			}
 			if id := value[start:end]; start < at && at+1 < end && len(id) <= 998 && !contains(ids, id) {
-				ids = append(ids, plainText(id))
+				ids = append(ids, oneLine(plainText(id)))
 			}
 			value = value[end:]
 		}
@@ -132,8 +137,8 @@ func messageIDs(values []string) []string {
 	return ids
 }
 
-// idDelimiters cannot be part of a message identifier.
-const idDelimiters = " \t\r\n<>,\";"
+// idDelimiters cannot be part of a message identifier. A NUL could not even be stored.
+const idDelimiters = "\x00 \t\r\n<>,\";"
 
 func contains(list []string, one string) bool {
 	for _, each := range list {
@@ -205,11 +210,11 @@ func (r *reading) automatic(h *textproto.Header) string {
 		return "Precedence: " + precedence
 	}
 	// Exchange writes 'All' or a list of what it wants no answer to; mail of people carries 'None' or nothing.
-	if suppress := oneLine(h.Get("X-Auto-Response-Suppress")); suppress != "" && !strings.EqualFold(suppress, "none") {
+	if suppress := oneLine(plainText(r.field(h, "X-Auto-Response-Suppress"))); suppress != "" && !strings.EqualFold(suppress, "none") {
 		return "X-Auto-Response-Suppress: " + suppress
 	}
 	for _, name := range []string{"X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From", "X-Mail-Autoreply", "X-Failed-Recipients", "X-Fc-Machinegenerated", "X-Facebook-Notify"} {
-		if value := first(r.cut(name, h.Get(name))); value != "" && value != "no" && value != "false" {
+		if value := first(plainText(r.field(h, name))); value != "" && value != "no" && value != "false" {
 			return name + ": " + oneLine(value)
 		}
 	}

@@ -22,7 +22,7 @@ type segment struct {
 // parseParameterised reads such a field leniently: stray semicolons, missing quotes and white space around = are understood. At most limit parameters are looked at.
 func parseParameterised(field string, limit int) parameterised {
 	value, rest := cutParam(field)
-	p := parameterised{value: strings.ToLower(strings.TrimSpace(stripComments(value)))}
+	p := parameterised{value: strings.ToLower(oneLine(plainText(stripComments(value))))}
 	if rest == "" {
 		return p
 	}
