@@ -120,7 +120,7 @@ func (c *change) setSubject(_ context.Context, w desk.TicketChange) error {
 	if w.Subject == nil {
 		return nil
 	}
-	subject := strings.Join(strings.Fields(*w.Subject), " ")
+	subject := oneLine(*w.Subject)
 	if subject == c.ticket.Subject {
 		return nil
 	}

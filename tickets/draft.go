@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"context"
+	"slices"
 
 	"postern/desk"
 	"postern/store"
@@ -15,8 +16,14 @@ func (s *Service) SaveDraft(ctx context.Context, actor desk.Actor, d desk.Draft)
 	if len(d.Text) > longestText {
 		return desk.Wrong("text", "a message holds one megabyte of text at most: attach the rest as a file")
 	}
-	d.UserID, d.UpdatedAt = actor.User.ID, s.now()
+	d.Text, d.UserID, d.UpdatedAt = storable(d.Text), actor.User.ID, s.now()
+	d.To, d.Cc, d.Bcc = sendable(d.To), sendable(d.Cc), sendable(d.Bcc)
 	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.SaveDraft(ctx, d) })
+}
+
+// sendable keeps the addresses that mail can go to: one that is half typed is no reason to lose the words.
+func sendable(people []desk.Address) []desk.Address {
+	return slices.DeleteFunc(slices.Clone(people), func(person desk.Address) bool { return checkAddress(person) != nil })
 }
 
 // LoadDraft is what the actor is writing on a ticket; false when there is nothing.

@@ -84,7 +84,7 @@ func (s *Service) Link(ctx context.Context, actor desk.Actor, attachment int64, 
 	}
 	token, hashed := secret.NewToken(nil)
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		link := store.FileLink{TokenHash: hashed, Attachment: attachment, Recipient: desk.Canonical(recipient), ExpiresAt: s.now().Add(linkTime)}
+		link := store.FileLink{TokenHash: hashed, Attachment: attachment, Recipient: desk.Canonical(storable(recipient)), ExpiresAt: s.now().Add(linkTime)}
 		if err := tx.AddFileLink(ctx, link); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (s *Service) OpenLink(ctx context.Context, token, ip, userAgent string) (at
 		return attachments.Object{}, desk.FileInfo{}, err
 	}
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		return tx.LogAccess(ctx, store.Access{Attachment: file.ID, TokenHash: hashed, IP: ip, UserAgent: userAgent})
+		return tx.LogAccess(ctx, store.Access{Attachment: file.ID, TokenHash: hashed, IP: ip, UserAgent: storable(userAgent)})
 	})
 	return objectOf(file), file.FileInfo, err
 }

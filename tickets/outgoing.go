@@ -38,6 +38,9 @@ func (s *Service) Outgoing(ctx context.Context, message int64) (Outgoing, error)
 	if err != nil {
 		return Outgoing{}, err
 	}
+	if m.Kind != desk.KindReply {
+		return Outgoing{}, desk.Faultf(desk.NotFound, "message %d does not leave as mail", message)
+	}
 	out := Outgoing{Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, message)}
 	out.ReturnPath = out.ReplyTo
 	if out.Facts, err = m.Decode(); err != nil {

@@ -120,7 +120,10 @@ func (s *Service) ours(mailboxes []string) func(string) bool {
 
 // checkAddress says whether mail can go to an address. What is refused here could otherwise become a header of its own (RFC 5322 §3.4).
 func checkAddress(a desk.Address) error {
-	if strings.ContainsAny(a.Addr, "\r\n\x00") || len(a.Addr) > 254 { // RFC 5321 §4.5.3.1.3
+	if storable(a.Name) != a.Name || len(a.Name) > longestTitle {
+		return desk.Wrong("to", "the name of %q cannot stand in a mail", a.Addr)
+	}
+	if storable(a.Addr) != a.Addr || strings.ContainsAny(a.Addr, "\r\n") || len(a.Addr) > 254 { // RFC 5321 §4.5.3.1.3
 		return desk.Wrong("to", "%q is not an e-mail address", a.Addr)
 	}
 	if strings.ContainsFunc(a.Name, unicode.IsControl) { // an encoded-word decodes to anything, a line break included

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"postern/desk"
 	"postern/mailtext"
@@ -26,9 +25,9 @@ type body struct{ text, html string }
 
 // bodyOf checks what was written. HTML alone gets the text that it would read as.
 func bodyOf(text, html string, uploads []int64) (body, error) {
-	b := body{text: strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))}
+	b := body{text: strings.TrimSpace(strings.ReplaceAll(storable(text), "\r\n", "\n"))}
 	if html != "" {
-		clean, _, err := mailtext.Clean(html)
+		clean, _, err := mailtext.Clean(storable(html))
 		if err != nil {
 			return b, desk.Wrong("html", "this HTML cannot be sent: %v", err)
 		}
@@ -42,8 +41,6 @@ func bodyOf(text, html string, uploads []int64) (body, error) {
 		return b, desk.Wrong("text", "there is nothing in this message yet")
 	case len(b.text) > longestText:
 		return b, desk.Wrong("text", "a message holds one megabyte of text at most: attach the rest as a file")
-	case !utf8.ValidString(b.text) || strings.ContainsRune(b.text, 0):
-		return b, desk.Wrong("text", "the text is not valid UTF-8")
 	case len(uploads) > mostUploads:
 		return b, desk.Wrong("attachments", "a message carries %d files at most", mostUploads)
 	default:
@@ -244,7 +241,7 @@ func (s *Service) Start(ctx context.Context, actor desk.Actor, n desk.NewTicket)
 }
 
 func checkStart(n *desk.NewTicket) error {
-	n.Subject = strings.Join(strings.Fields(n.Subject), " ")
+	n.Subject = oneLine(n.Subject)
 	if n.Status == "" {
 		n.Status = desk.StatusPending
 	}

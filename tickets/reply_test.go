@@ -124,6 +124,7 @@ func TestReplyRefuses(t *testing.T) {
 		"a status":         {Text: "x", Status: "gone"},
 		"too much undo":    {Text: "x", Undo: time.Minute},
 		"header injection": {Text: "x", To: []desk.Address{{Addr: "a@b.test\r\nBcc: x@y.test"}}},
+		"a broken name":    {Text: "x", To: []desk.Address{{Name: "a\x00", Addr: "a@b.test"}}},
 		"no address":       {Text: "x", To: []desk.Address{{Addr: "nobody"}}},
 		"nobody":           {Text: "x", Recipients: desk.AsGiven},
 		"a crowd":          {Text: "x", To: crowd},

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"postern/desk"
 	"postern/mailtext"
@@ -25,13 +26,17 @@ var operators = map[string]bool{
 	"has": true, "is": true, "before": true, "after": true,
 }
 
-// mostTerms bounds a search: each term is a condition.
-const mostTerms = 20
+const (
+	// mostTerms bounds a search: each term is a condition.
+	mostTerms = 20
+	// shortestBeginning is from how many letters on the last word may be the beginning of another: of fewer, half the dictionary is one.
+	shortestBeginning = 3
+)
 
 // parseTerms takes a search apart. It never fails: a quote that is not closed goes on to the end.
 func parseTerms(text string) []term {
 	var terms []term
-	rest := strings.TrimSpace(text)
+	rest := strings.TrimSpace(storable(text))
 	for rest != "" && len(terms) < mostTerms {
 		var t term
 		if after, ok := strings.CutPrefix(rest, "-"); ok {
@@ -63,7 +68,7 @@ func parseTerms(text string) []term {
 func filterOf(q desk.TicketQuery, me int64) (store.TicketFilter, error) {
 	f := store.TicketFilter{
 		Statuses: q.Statuses, AssigneeID: q.AssigneeID, Unassigned: q.Unassigned, MailboxID: q.MailboxID,
-		Requester: desk.Canonical(q.Requester), Order: q.Order, Cursor: q.Cursor, Limit: q.Limit,
+		Requester: desk.Canonical(storable(q.Requester)), Order: q.Order, Cursor: q.Cursor, Limit: q.Limit,
 	}
 	for _, status := range q.Statuses {
 		if !status.Valid() {
@@ -122,7 +127,7 @@ func freeWord(t term, unfinished bool) []store.Find {
 	if t.Quoted && strings.ContainsFunc(t.Value, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		find.Exact = t.Value
 	}
-	if unfinished {
+	if unfinished && utf8.RuneCountInString(t.Value) >= shortestBeginning {
 		find.Prefix = store.Beginning
 	}
 	if len(find.Lexemes) == 0 && find.Exact == "" {
@@ -200,4 +205,6 @@ func addStatus(f *store.TicketFilter, status desk.Status) error {
 }
 
 // tagOf is the one form in which a tag is kept: lower case, one word.
-func tagOf(text string) string { return strings.Join(strings.Fields(strings.ToLower(text)), "-") }
+func tagOf(text string) string {
+	return strings.Join(strings.Fields(strings.ToLower(storable(text))), "-")
+}
