@@ -7,6 +7,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -103,16 +104,18 @@ func (in *Intake) discard(mail *mail) {
 	}
 }
 
-// read is mailtext.Read under this package's promise: whatever it does, the mail lives on.
-func read(ctx context.Context, raw *io.SectionReader) (parsed *mailtext.Mail, problem string) {
+// read is mailtext.Read under this package's promise: whatever is in the mail, it lives on, with the reader's words where it cannot be read. An error is not the
+// mail's fault (a disk that fails, a program that stops), and its sender tries again.
+func read(ctx context.Context, raw *io.SectionReader) (parsed *mailtext.Mail, problem string, err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
-			parsed, problem = nil, fmt.Sprintf("Reading it failed inside the program: %v", caught)
+			parsed, problem, err = nil, fmt.Sprintf("Reading it failed inside the program: %v", caught), nil
 		}
 	}()
-	parsed, err := mailtext.Read(ctx, raw, mailtext.Limits{})
-	if err != nil {
-		return nil, err.Error()
+	parsed, err = mailtext.Read(ctx, raw, mailtext.Limits{})
+	var unreadable *mailtext.Unreadable
+	if errors.As(err, &unreadable) {
+		return nil, unreadable.Reason, nil
 	}
-	return parsed, ""
+	return parsed, "", err
 }

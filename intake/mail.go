@@ -46,7 +46,10 @@ type mail struct {
 func (in *Intake) prepare(ctx context.Context, env desk.Envelope, raw *io.SectionReader) (*mail, error) {
 	m := &mail{env: env, at: env.ReceivedAt}
 	m.verdict = in.cfg.Checker.Check(ctx, env, raw)
-	parsed, problem := read(ctx, raw)
+	parsed, problem, err := read(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("intake: read the mail: %w", err)
+	}
 	m.parsed = parsed
 	print, err := fingerprint(raw)
 	if err != nil {
