@@ -48,6 +48,10 @@ func eventWords(e desk.Event) string {
 		return "merged " + ticketWord(e.From) + " into " + ticketWord(e.To)
 	case "unmerged":
 		return "undid the merging of " + ticketWord(e.From)
+	case "accepted":
+		return "accepted " + e.To + " on the ticket"
+	case "removed":
+		return "took " + e.To + " off the ticket"
 	case "bounced":
 		return "could not deliver to " + e.To
 	}

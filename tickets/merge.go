@@ -86,8 +86,8 @@ func (s *Service) Unmerge(ctx context.Context, actor desk.Actor, source int64) e
 		if err := p.Tx.Unmerge(ctx, source, target, p.at); err != nil {
 			return err
 		}
-		p.event("unmerged", hash(target), hash(source))
-		p.beside("unmerged", hash(target), hash(source))
+		p.event("unmerged", hash(source), hash(target))
+		p.beside("unmerged", hash(source), hash(target))
 		if err := p.RecountPending(ctx, []int64{source, target}); err != nil {
 			return err
 		}

@@ -147,8 +147,8 @@ func (s *Service) SignedBytes(ctx context.Context, message int64) (io.ReadCloser
 	return s.openOriginal(ctx, original)
 }
 
-// Delivered records what became of recipients. What is final already stays as it is. A recipient who bounced is a delivery problem of the ticket, stands in the conversation
-// with the remote's words, and opens the ticket again (T-DELIVERY).
+// Delivered records what became of recipients. What is final already stays as it is. A recipient who bounced is a delivery problem of the ticket, stands in the conversation,
+// and opens the ticket again (T-DELIVERY); the remote's words stand on the message.
 func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.Delivery) error {
 	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.D
 		for _, d := range outcome {
 			if d.State == desk.DeliveryBounced && slices.Contains(changed, d.Recipient) {
 				bounced = true
-				c.events = append(c.events, store.Happened{Ticket: c.ticket.ID, Event: desk.Event{Verb: "bounced", From: d.Recipient, To: d.Reply}})
+				c.events = append(c.events, store.Happened{Ticket: c.ticket.ID, Event: desk.Event{Verb: "bounced", To: d.Recipient}})
 				c.audit("delivery.bounced", messageName(message), map[string]string{"recipient": d.Recipient, "reply": d.Reply})
 			}
 		}
