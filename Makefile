@@ -27,11 +27,11 @@ demo: build
 
 test:
 	@scripts/need go git postgresql chromium dkim swaks
-	go test -timeout 9m ./...
+	go run ./internal/testkit/withpg go test -timeout 9m ./...
 
 check: fmt lint
 	@scripts/need go git gcc postgresql chromium dkim swaks
-	go test -race -timeout 20m ./...
+	go run ./internal/testkit/withpg go test -race -timeout 20m ./...
 
 fmt:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
