@@ -51,7 +51,7 @@ func (r Reader) Tickets(ctx context.Context, viewer Viewer, f TicketFilter) (des
 			from = nil
 			continue // nobody waits there: do not walk those who wait to find that out
 		}
-		tickets, err := r.ticketPart(ctx, viewer, f, part, from, limit+1-len(found))
+		tickets, err := r.ticketStretch(ctx, stretch{viewer, f, part, from, limit + 1 - len(found)})
 		if err != nil {
 			return none, err
 		}
@@ -105,10 +105,20 @@ func placeOfTicket(parts []ticketPart, t desk.Ticket) place {
 	}
 }
 
-func (r Reader) ticketPart(ctx context.Context, viewer Viewer, f TicketFilter, part ticketPart, from *place, limit int) ([]desk.Ticket, error) {
+// stretch is what one page takes out of one part of a list.
+type stretch struct {
+	viewer Viewer
+	filter TicketFilter
+	part   ticketPart
+	from   *place // nil: from the beginning
+	limit  int
+}
+
+func (r Reader) ticketStretch(ctx context.Context, s stretch) ([]desk.Ticket, error) {
+	part, from := s.part, s.from
 	var c conditions
 	c.and(part.only)
-	c.filter(viewer, f)
+	c.filter(s.viewer, s.filter)
 	if from != nil {
 		sign := map[string]string{"asc": ">", "desc": "<"}[part.order]
 		if part.name == partNewest {
@@ -117,7 +127,7 @@ func (r Reader) ticketPart(ctx context.Context, viewer Viewer, f TicketFilter, p
 			c.and("(" + part.by + ", t.id) " + sign + " (" + c.arg(from.At) + "::timestamptz, " + c.arg(from.ID) + "::bigint)")
 		}
 	}
-	sql := selectTicket + "\n\t\twhere " + c.where() + "\n\t\torder by " + part.by + " " + part.order + ", t.id " + part.order + "\n\t\tlimit " + c.arg(limit)
+	sql := selectTicket + "\n\t\twhere " + c.where() + "\n\t\torder by " + part.by + " " + part.order + ", t.id " + part.order + "\n\t\tlimit " + c.arg(s.limit)
 	tickets, err := rowsOf[desk.Ticket](ctx, r.q, sql, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: tickets: %w", err)

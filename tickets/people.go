@@ -9,32 +9,39 @@ import (
 
 // AcceptParticipant lets a stranger who wrote with a token stand on the ticket: from now on they are among the recipients of replies (T-STRANGER).
 func (s *Service) AcceptParticipant(ctx context.Context, actor desk.Actor, number, contact int64) error {
-	return s.participant(ctx, actor, number, contact, "accepted", (*store.Tx).Accept)
+	return s.participant(ctx, actor, standing{number, contact, "accepted", (*store.Tx).Accept})
 }
 
 // RemoveParticipant takes somebody off a ticket. What they wrote stays.
 func (s *Service) RemoveParticipant(ctx context.Context, actor desk.Actor, number, contact int64) error {
-	return s.participant(ctx, actor, number, contact, "removed", (*store.Tx).RemoveParticipant)
+	return s.participant(ctx, actor, standing{number, contact, "removed", (*store.Tx).RemoveParticipant})
 }
 
-func (s *Service) participant(ctx context.Context, actor desk.Actor, number, contact int64, verb string, do func(*store.Tx, context.Context, int64, int64) error) error {
-	return s.change(ctx, actor, number, func(c *change) error {
-		person, err := c.Contact(ctx, contact)
+// standing is a change of how somebody stands on a ticket.
+type standing struct {
+	number, contact int64
+	verb            string
+	do              func(tx *store.Tx, ctx context.Context, number, contact int64) error
+}
+
+func (s *Service) participant(ctx context.Context, actor desk.Actor, w standing) error {
+	return s.change(ctx, actor, w.number, func(c *change) error {
+		person, err := c.Contact(ctx, w.contact)
 		if err != nil {
 			return err
 		}
-		if err := do(c.Tx, ctx, number, contact); err != nil {
+		if err := w.do(c.Tx, ctx, w.number, w.contact); err != nil {
 			return err
 		}
-		c.event(verb, "", person.Address)
+		c.event(w.verb, "", person.Address)
 		return c.recount(ctx)
 	})
 }
 
 // recount sets the badge 'new participant' of the ticket by who waits there now.
 func (c *change) recount(ctx context.Context) error {
-	standing, err := c.Standing(ctx, c.ticket.ID)
-	c.ticket.NewParticipant = len(standing.Pending) > 0
+	people, err := c.Standing(ctx, c.ticket.ID)
+	c.ticket.NewParticipant = len(people.Pending) > 0
 	return err
 }
 
