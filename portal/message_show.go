@@ -20,6 +20,9 @@ type messagePage struct {
 // messageShow shows one message whole: as a card for the script of an open ticket, else as a page.
 func (p *Portal) messageShow(c *call) error {
 	m, err := p.message(c)
+	if fault := asFault(err); fault != nil && fault.Kind == desk.NotFound && c.partial() {
+		return p.part(c, "ticket_list", "gone", nil) // a card that refreshes itself, and its reply was taken back: it goes
+	}
 	if err != nil {
 		return err
 	}

@@ -156,7 +156,7 @@ func (p *Portal) ticketNews(c *call) error {
 	}
 	news := newsPart{Number: id, After: number64(c.r.URL.Query(), "after"), Back: c.back()}
 	for _, m := range messages {
-		if m.ID > news.After {
+		if m.ID > news.After && m.Kind != desk.KindEvent {
 			news.Count++
 		}
 	}

@@ -37,12 +37,11 @@ function countdown() {
 }
 
 // Live updates: the stream brings numbers of tickets; the page asks for what has changed. A hidden tab hangs up, since a browser has few connections to spend.
-let stream, changed = new Set(), acted = 0;
+let stream, changed = new Set();
 function hear(numbers) {
   if (numbers.includes(Number(openNumber()))) document.body.dispatchEvent(new CustomEvent("ticket-news"));
   refreshRail();
-  if (Date.now() - acted < 2000) numbers = numbers.filter((n) => n !== Number(openNumber())); // the echo of what was done here
-  numbers.forEach((n) => changed.add(n));
+  numbers.filter((n) => n !== Number(openNumber())).forEach((n) => changed.add(n)); // the open one has a bar of its own
   const bar = find("#list-news");
   if (!bar || !changed.size) return;
   bar.textContent = changed.size === 1 ? "1 conversation has changed" : `${changed.size} conversations have changed`;
@@ -72,7 +71,6 @@ function refreshRail() {
 
 document.addEventListener("htmx:afterRequest", (e) => {
   if (e.detail.requestConfig.verb === "get" || !e.detail.successful || !e.detail.target?.matches("#work")) return;
-  acted = Date.now();
   if (find("#list")) htmx.trigger("#list", "refresh");
   refreshRail();
 });
@@ -116,6 +114,8 @@ function ready(root) {
   composer.addEventListener("drop", (e) => { e.preventDefault(); composer.classList.remove("dropping"); attach(e.dataTransfer.files); });
   composer.addEventListener("paste", (e) => { if (attach(e.clipboardData.files)) e.preventDefault(); });
 }
+
+document.addEventListener("click", (e) => e.target.closest(".toast")?.remove());
 
 // Keys press what is on the page.
 const press = (selector) => { const control = find(selector); control?.focus(); control?.click(); };
