@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
+	"image"
+	"image/png"
 	"mime/multipart"
 	"net/http"
 	"regexp"
@@ -286,6 +289,32 @@ func TestFilesWithoutScript(t *testing.T) {
 	file := agent.get(regexp.MustCompile(`/attachments/\d+`).FindString(page.body))
 	if file.body != "all of it" || !strings.HasPrefix(file.header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("the file is %q as %q", file.body, file.header.Get("Content-Disposition"))
+	}
+}
+
+func TestPicturesOfTheMailStandInIt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var dot bytes.Buffer
+	check(t, png.Encode(&dot, image.NewGray(image.Rect(0, 0, 3, 3))))
+	n := h.mail("From: anna@customer.example\nTo: support@example.com\nSubject: Logo\nMessage-ID: <pic@customer.example>\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>Our logo <img src=\"cid:logo@x\"></p>\n--b\nContent-Type: image/png\nContent-ID: <logo@x>\nContent-Disposition: inline\nContent-Transfer-Encoding: base64\n\n" + base64.StdEncoding.EncodeToString(dot.Bytes()) + "\n--b--\n").Ticket
+	agent := h.reader("ada@example.com")
+	page := agent.get(fmt.Sprintf("/tickets/%d", n))
+	body := agent.get(regexp.MustCompile(`/messages/\d+/body`).FindString(page.body))
+	body.has(t, `src="data:image/png;base64,`)
+	if got := body.header.Get("Content-Security-Policy"); !strings.Contains(got, "img-src data:;") || !strings.Contains(got, "sandbox") {
+		t.Errorf("the policy is %s", got)
+	}
+	message := regexp.MustCompile(`/messages/\d+`).FindString(page.body)
+	agent.get(message+"?as=text").has(t, message+"/cid/logo@x")
+	if got := agent.get(message + "/cid/logo@x"); got.status != http.StatusOK || got.header.Get("Content-Type") != "image/png" {
+		t.Errorf("the picture is %d %s", got.status, got.header.Get("Content-Type"))
+	}
+	if got := agent.get(message + "/cid/other"); got.status != http.StatusNotFound {
+		t.Errorf("another picture is %d", got.status)
+	}
+	if got := agent.get(message + "/original"); !strings.Contains(got.body, "Content-ID: <logo@x>") || got.header.Get("Content-Type") != "message/rfc822" {
+		t.Errorf("the original is %s", got.header.Get("Content-Type"))
 	}
 }
 
