@@ -61,11 +61,12 @@ func newGroups(st *store.Store, grouped func(int, time.Duration)) *groups {
 	return &groups{store: st, waiting: make(chan *ticketing, largest), stopped: make(chan struct{}), grouped: grouped}
 }
 
-// file puts the mail into the next group and waits for its commit. If ctx ends first the mail may still be filed: its sender will send it again, and it will be known again.
-func (g *groups) file(ctx context.Context, m *mail) (desk.Outcome, error) {
+// file puts the mail into the next group, says that it is placed, and waits for its commit. If ctx ends first the mail may still be filed: its sender will send it again, and it will be known again.
+func (g *groups) file(ctx context.Context, m *mail, placed func()) (desk.Outcome, error) {
 	one := &ticketing{mail: m, done: make(chan struct{})}
 	select {
 	case g.waiting <- one:
+		placed()
 	case <-ctx.Done():
 		return desk.Outcome{}, fmt.Errorf("intake: wait for a place in a group: %w", ctx.Err())
 	case <-g.stopped:

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"postern/attachments"
@@ -62,7 +63,23 @@ func (in *Intake) Run(ctx context.Context) { in.groups.run(ctx) }
 
 // Accept takes a mail over: raw is the mail as received, trace fields first. An error means that it was not taken and that its sender shall try again.
 // raw may be closed as soon as Accept returns.
-func (in *Intake) Accept(ctx context.Context, env desk.Envelope, raw *io.SectionReader) (outcome desk.Outcome, err error) {
+func (in *Intake) Accept(ctx context.Context, env desk.Envelope, raw *io.SectionReader) (desk.Outcome, error) {
+	return in.AcceptInTurn(ctx, env, raw, Turn{})
+}
+
+// Turn is a mail's place in a row of mails that are accepted at the same time.
+type Turn struct {
+	Before <-chan struct{} // closed when the mail before it has its place in a group; nil: nobody is before it
+	Placed func()          // called once, when this one has its place or needs none; may be nil
+}
+
+// AcceptInTurn is Accept for mails that are read at the same time and filed in order, as those of a file: an answer comes after what it answers, and tickets are numbered in order.
+func (in *Intake) AcceptInTurn(ctx context.Context, env desk.Envelope, raw *io.SectionReader, turn Turn) (outcome desk.Outcome, err error) {
+	placed := func() {}
+	if turn.Placed != nil {
+		placed = sync.OnceFunc(turn.Placed)
+	}
+	defer placed()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	defer func() {
@@ -74,10 +91,13 @@ func (in *Intake) Accept(ctx context.Context, env desk.Envelope, raw *io.Section
 	if err != nil {
 		return desk.Outcome{}, err
 	}
-	outcome, err = in.groups.file(ctx, mail)
+	if turn.Before != nil {
+		<-turn.Before // its own deadline ends this wait too
+	}
+	outcome, err = in.groups.file(ctx, mail, placed)
 	if store.IsData(err) { // something in it cannot be stored as it stands: that must not lose it (T-POISON)
 		in.cfg.Log.Error("a mail could not be filed and is suspended", "session", env.Session, "error", err)
-		outcome, err = in.groups.file(ctx, mail.unprocessable(fmt.Sprintf("The database refused it: %v", err)))
+		outcome, err = in.groups.file(ctx, mail.unprocessable(fmt.Sprintf("The database refused it: %v", err)), placed)
 	}
 	if err == nil && (outcome.Disposition == desk.Duplicate || outcome.Disposition == desk.Suspended) {
 		in.discard(mail) // after an error nobody knows whether the group was committed: the sweep finds objects that no row names

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"postern/config"
@@ -23,10 +23,10 @@ type ingestCommand struct {
 	Paths    []string `arg:"" name:"path" help:"Files (.eml, mbox), folders (Maildir, or any with .eml files), or - for standard input."`
 }
 
-// tally counts what became of the messages.
-type tally map[desk.Disposition]int
+// inFlight is how many messages are read and sealed at the same time: while one group is committed the next gathers, so a commit is shared by about as many.
+const inFlight = 16
 
-// Run takes the messages in, one after the other, and prints a line for each.
+// Run takes the messages in, several at a time, and prints a line for each in the order in which they stand.
 func (c ingestCommand) Run(ctx context.Context, settings config.Settings, term terminal) error {
 	p, err := openPlatform(ctx, settings, platformOptions{role: visitor, conns: 4})
 	if err != nil {
@@ -37,79 +37,139 @@ func (c ingestCommand) Run(ctx context.Context, settings config.Settings, term t
 	if err != nil {
 		return err
 	}
-	if c.Mailbox != "" {
-		if known, err := directory.Recipient(ctx, c.Mailbox); err != nil || !known {
-			return fmt.Errorf("%s is no mailbox here: postern mailbox list shows those that are, postern mailbox add makes one", c.Mailbox)
-		}
+	if err := c.check(ctx, directory); err != nil {
+		return err
 	}
 	in := intake.New(intake.Config{
 		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: &mailauth.Checker{}, Hostname: settings.Hostname, Log: slog.New(slog.DiscardHandler),
 	}, directory)
-	filing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	commits, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
-	go func() { in.Run(filing); close(ended) }()
+	go func() { in.Run(commits); close(ended) }()
 	defer func() { stop(); <-ended }()
 
-	counts := tally{}
-	bar := newProgress(term.err, totalSize(c.Paths))
-	for _, path := range c.Paths {
-		err := eachMessage(path, term.in, func(m rawMessage) error {
-			return c.take(ctx, taking{in: in, directory: directory, counts: counts, out: term.out}, m, bar)
-		})
-		if err != nil {
-			bar.finish()
-			return err
-		}
+	f := &filing{
+		command: c, in: in, directory: directory, out: term.out, bar: newProgress(term.err, "messages", totalSize(c.Paths)),
+		counts: map[desk.Disposition]int{}, queue: make(chan *filed, inFlight),
 	}
-	bar.finish()
+	err = f.all(ctx, term.in)
+	n := f.counts
 	fmt.Fprintf(term.err, "%d new tickets, %d on tickets that were there, %d duplicates, %d suspended, %d failed\n",
-		counts[desk.Ticketed], counts[desk.Appended], counts[desk.Duplicate], counts[desk.Suspended], counts[desk.Refused])
-	if counts[desk.Refused] > 0 {
+		n[desk.Ticketed], n[desk.Appended], n[desk.Duplicate], n[desk.Suspended], n[desk.Refused])
+	if err == nil && n[desk.Refused] > 0 {
 		return errQuiet
+	}
+	return err
+}
+
+// check refuses what would suspend every message for want of a mailbox.
+func (c ingestCommand) check(ctx context.Context, directory *intake.Directory) error {
+	if c.Mailbox == "" {
+		if len(directory.Ours(nil)) == 0 {
+			return errors.New("there is no mailbox that could take them: make one with postern mailbox add support@example.com")
+		}
+		return nil
+	}
+	if known, err := directory.Recipient(ctx, c.Mailbox); err != nil || !known {
+		return fmt.Errorf("%s is no mailbox here: postern mailbox list shows those that are, postern mailbox add makes one", c.Mailbox)
 	}
 	return nil
 }
 
-// taking is what take works with.
-type taking struct {
+// filing is one run of the command: messages are read and filed in the background, and reported in their order.
+type filing struct {
+	command   ingestCommand
 	in        *intake.Intake
 	directory *intake.Directory
-	counts    tally
 	out       io.Writer
+	bar       *progress
+	counts    map[desk.Disposition]int
+	queue     chan *filed
+	last      <-chan struct{} // closed when the message read last has its place in a group
 }
 
-// take files one message. One that fails is reported and does not stop the others; running the command again takes it up.
-func (c ingestCommand) take(ctx context.Context, t taking, m rawMessage, bar *progress) error {
-	if err := ctx.Err(); err != nil {
+// filed is what becomes of one message.
+type filed struct {
+	message rawMessage
+	outcome desk.Outcome
+	err     error
+	done    chan struct{}
+}
+
+// all files every message under the command's paths. One that fails is reported and does not stop the others; running the command again takes it up.
+func (f *filing) all(ctx context.Context, stdin io.Reader) error {
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		for one := range f.queue {
+			<-one.done
+			f.report(one)
+		}
+	}()
+	var err error
+	for _, path := range f.command.Paths {
+		if err = eachMessage(path, stdin, func(m rawMessage) error { return f.file(ctx, m) }); err != nil {
+			break
+		}
+	}
+	close(f.queue)
+	<-reported
+	f.bar.clear()
+	return err
+}
+
+// file begins to file one message. The queue's length bounds how many are under way; those are finished even if the program is told to stop.
+func (f *filing) file(ctx context.Context, m rawMessage) error {
+	if ctx.Err() != nil {
+		m.done()
 		return errors.New("stopped; run the same command again to go on, nothing is doubled")
 	}
-	env := desk.Envelope{Source: desk.FromFile, MailFrom: c.MailFrom, ReceivedAt: m.receivedAt}
+	one := &filed{message: m, done: make(chan struct{})}
+	placed := make(chan struct{})
+	turn := intake.Turn{Before: f.last, Placed: func() { close(placed) }}
+	f.last = placed
+	f.queue <- one
+	env := f.envelope(m)
+	go func() {
+		defer close(one.done)
+		defer m.done()
+		one.outcome, one.err = f.in.AcceptInTurn(context.WithoutCancel(ctx), env, m.raw, turn)
+	}()
+	return nil
+}
+
+// envelope stands in for what an SMTP session would have said.
+func (f *filing) envelope(m rawMessage) desk.Envelope {
+	env := desk.Envelope{Source: desk.FromFile, MailFrom: f.command.MailFrom, ReceivedAt: m.receivedAt}
 	if env.MailFrom == "" {
 		env.MailFrom = m.returnPath
 	}
-	if env.ReceivedAt.IsZero() || env.ReceivedAt.After(time.Now()) {
-		env.ReceivedAt = time.Now()
+	if now := time.Now(); env.ReceivedAt.IsZero() || env.ReceivedAt.After(now) {
+		env.ReceivedAt = now
 	}
-	if c.Mailbox != "" {
-		env.Recipients = []string{c.Mailbox}
+	if f.command.Mailbox != "" {
+		env.Recipients = []string{f.command.Mailbox}
 	} else {
-		env.Recipients = t.directory.Ours(m.addresses)
+		env.Recipients = f.directory.Ours(m.addresses)
 	}
-	outcome, err := t.in.Accept(ctx, env, m.raw)
-	bar.clear()
+	return env
+}
+
+// report prints the line of one message.
+func (f *filing) report(one *filed) {
+	f.bar.clear()
+	name, outcome := one.message.name, one.outcome
 	switch {
-	case err != nil:
-		t.counts[desk.Refused]++
-		fmt.Fprintf(t.out, "%s\tfailed\t%v\n", m.name, err)
+	case one.err != nil:
+		outcome.Disposition = desk.Refused
+		fmt.Fprintf(f.out, "%s\tfailed\t%v\n", name, one.err)
 	case outcome.Ticket != 0:
-		t.counts[outcome.Disposition]++
-		fmt.Fprintf(t.out, "%s\t%s\t#%d\n", m.name, outcome.Disposition, outcome.Ticket)
+		fmt.Fprintf(f.out, "%s\t%s\t#%d\n", name, outcome.Disposition, outcome.Ticket)
 	default:
-		t.counts[outcome.Disposition]++
-		fmt.Fprintf(t.out, "%s\t%s\t%s\n", m.name, outcome.Disposition, outcome.Cause)
+		fmt.Fprintf(f.out, "%s\t%s\t%s\n", name, outcome.Disposition, cmp.Or(outcome.Cause, "-"))
 	}
-	bar.add(m.raw.Size())
-	return nil
+	f.counts[outcome.Disposition]++
+	f.bar.add(one.message.raw.Size())
 }
 
 // totalSize adds up what there is to read, for the progress bar; 0 when it cannot be known.
@@ -123,67 +183,3 @@ func totalSize(paths []string) (total int64) {
 	}
 	return total
 }
-
-// progress is a bar on a terminal for work that takes longer than a moment. On anything else it is silent.
-type progress struct {
-	out         io.Writer
-	total, done int64
-	messages    int
-	start, last time.Time
-	shown       bool
-}
-
-const (
-	barWidth = 30
-	barAfter = 500 * time.Millisecond // shorter work needs no bar
-	barEvery = 100 * time.Millisecond
-)
-
-func newProgress(out io.Writer, total int64) *progress {
-	file, ok := out.(*os.File)
-	if !ok {
-		return &progress{}
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return &progress{}
-	}
-	now := time.Now()
-	return &progress{out: out, total: total, start: now, last: now}
-}
-
-func (p *progress) add(size int64) {
-	p.done += size
-	p.messages++
-	now := time.Now()
-	if p.out == nil || now.Sub(p.start) < barAfter || now.Sub(p.last) < barEvery {
-		return
-	}
-	p.last, p.shown = now, true
-	rate := float64(p.messages) / now.Sub(p.start).Seconds()
-	if p.total == 0 {
-		fmt.Fprintf(p.out, "\r%d messages, %.0f/s ", p.messages, rate)
-		return
-	}
-	part := min(1, float64(p.done)/float64(p.total))
-	filled := int(part * barWidth)
-	bar := ""
-	for i := range barWidth {
-		if i < filled {
-			bar += "█"
-		} else {
-			bar += "░"
-		}
-	}
-	left := time.Duration(float64(now.Sub(p.start)) * (1 - part) / max(part, 0.001)).Round(time.Second)
-	fmt.Fprintf(p.out, "\r%s %3.0f%%  %d messages, %.0f/s, %s left ", bar, part*100, p.messages, rate, left)
-}
-
-// clear takes the bar away, so that a line can be printed where it was.
-func (p *progress) clear() {
-	if p.shown {
-		fmt.Fprint(p.out, "\r\033[K")
-		p.shown = false
-	}
-}
-
-func (p *progress) finish() { p.clear() }

@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, term terminal) int {
 			args = []string{"--help"}
 		}
 		if parsed, err = parser.Parse(args); err != nil {
-			status, done = fail(term, err, exitUsage), true
+			status, done = fail(term, withHelp(err), exitUsage), true
 		}
 	}()
 	if done {
@@ -103,6 +103,21 @@ func fail(term terminal, err error, status int) int {
 		fmt.Fprintln(term.err, "postern: "+strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 	}
 	return status
+}
+
+// withHelp adds where to read on, which is all that the parser's own words lack.
+func withHelp(err error) error {
+	var wrong *kong.ParseError
+	if !errors.As(err, &wrong) || wrong.Context == nil {
+		return err
+	}
+	command := "postern"
+	for _, step := range wrong.Context.Path {
+		if step.Command != nil {
+			command += " " + step.Command.Name
+		}
+	}
+	return fmt.Errorf("%w: run %s --help", err, command)
 }
 
 // errQuiet makes the exit status 1 without a further line.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,34 @@ type rawMessage struct {
 	returnPath string
 	receivedAt time.Time // by the mail's own topmost Received, else its Date; zero if neither says
 	addresses  []string  // of header fields that may name a mailbox of ours
+	done       func()    // to be called when raw is read no more
+}
+
+// source is a file that several messages may be read from at the same time. It is closed when the last of them is done with it.
+type source struct {
+	name  string
+	file  *os.File
+	users atomic.Int64
+}
+
+func newSource(name string, file *os.File) *source {
+	s := &source{name: name, file: file}
+	s.users.Store(1) // whoever splits it
+	return s
+}
+
+func (s *source) done() {
+	if s.users.Add(-1) == 0 {
+		_ = s.file.Close() // it was only read
+	}
+}
+
+// message is the part of the file from begin on. Its user calls done.
+func (s *source) message(name string, begin, length int64) rawMessage {
+	s.users.Add(1)
+	m := describe(name, io.NewSectionReader(s.file, begin, length))
+	m.done = s.done
+	return m
 }
 
 // sizeOf is how many bytes a path holds.
@@ -50,12 +79,13 @@ func eachMessage(path string, stdin io.Reader, do func(rawMessage) error) error 
 		if err != nil {
 			return fmt.Errorf("keep standard input: %w", err)
 		}
-		defer file.Close()
+		from := newSource("-", file)
+		defer from.done()
 		_ = os.Remove(file.Name()) // the open file lives on without its name
 		if _, err := io.Copy(file, stdin); err != nil {
 			return fmt.Errorf("read standard input: %w", err)
 		}
-		return eachInFile("-", file, do)
+		return eachInFile(from, do)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -97,26 +127,27 @@ func openAndEach(path string, do func(rawMessage) error) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	return eachInFile(path, file, do)
+	from := newSource(path, file)
+	defer from.done()
+	return eachInFile(from, do)
 }
 
 // eachInFile splits a file into its messages.
-func eachInFile(name string, file *os.File, do func(rawMessage) error) error {
-	info, err := file.Stat()
+func eachInFile(from *source, do func(rawMessage) error) error {
+	info, err := from.file.Stat()
 	if err != nil {
 		return err
 	}
 	start := make([]byte, 5)
-	if n, _ := file.ReadAt(start, 0); n < 5 || !bytes.Equal(start, []byte("From ")) {
-		return do(describe(name, io.NewSectionReader(file, 0, info.Size())))
+	if n, _ := from.file.ReadAt(start, 0); n < 5 || !bytes.Equal(start, []byte("From ")) {
+		return do(from.message(from.name, 0, info.Size()))
 	}
-	return eachInMbox(name, file, do)
+	return eachInMbox(from, do)
 }
 
 // eachInMbox cuts an mbox at its From_ lines: those that follow an empty line. Lines that were quoted as >From keep their quote: which of them were quoted nobody knows.
-func eachInMbox(name string, file *os.File, do func(rawMessage) error) error {
-	reader := bufio.NewReaderSize(io.NewSectionReader(file, 0, 1<<62), 64<<10)
+func eachInMbox(from *source, do func(rawMessage) error) error {
+	reader := bufio.NewReaderSize(io.NewSectionReader(from.file, 0, 1<<62), 64<<10)
 	var at, begin int64 = 0, -1
 	number, afterBlank := 0, true
 	emit := func(end int64) error {
@@ -124,7 +155,7 @@ func eachInMbox(name string, file *os.File, do func(rawMessage) error) error {
 			return nil
 		}
 		number++
-		return do(describe(fmt.Sprintf("%s:%d", name, number), io.NewSectionReader(file, begin, end-begin)))
+		return do(from.message(fmt.Sprintf("%s:%d", from.name, number), begin, end-begin))
 	}
 	for lineStart := true; ; {
 		line, err := reader.ReadSlice('\n')
@@ -134,7 +165,7 @@ func eachInMbox(name string, file *os.File, do func(rawMessage) error) error {
 			}
 			begin = at + int64(len(line))
 			if errors.Is(err, bufio.ErrBufferFull) {
-				return fmt.Errorf("%s: a From_ line longer than 64 KiB: this is no mbox", name)
+				return fmt.Errorf("%s: a From_ line longer than 64 KiB: this is no mbox", from.name)
 			}
 		}
 		at += int64(len(line))
