@@ -3,6 +3,7 @@
 # make test    every test, from a fresh clone
 # make check   format, vet, staticcheck, the house test, every test with -race
 # make bench   speed beside Postfix and a bare SMTP server, in one run
+# make chaos   the crash tests ten times over: E2E_ROUNDS=10
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 export GOTOOLCHAIN ?= local
@@ -11,7 +12,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: build run demo test check bench fuzz fmt lint clean tools-run tools-test tools-bench
+.PHONY: build run demo test check bench chaos fuzz fmt lint clean tools-run tools-test tools-bench
 
 build:
 	@scripts/need go git
@@ -43,6 +44,12 @@ lint:
 bench:
 	@scripts/need go git postgresql postfix
 	go run ./cmd/bench
+
+# kill -9 of everything, at random moments under load, for E2E_ROUNDS (default 10) times as long as in make test
+E2E_ROUNDS ?= 10
+chaos:
+	@scripts/need go git postgresql
+	E2E_ROUNDS=$(E2E_ROUNDS) go test -timeout 60m -count=1 -v -run 'TestNothingIsLost' ./e2e
 
 # each fuzz target for FUZZTIME (default 10m); the short version is part of make test, which runs every kept case
 FUZZTIME ?= 10m
