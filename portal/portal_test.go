@@ -499,3 +499,27 @@ func TestSlowTabsAreToldToLookAgain(t *testing.T) {
 		t.Error("joined after the end")
 	}
 }
+
+func TestFirstRun(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.sql(`update "user" set disabled_at = now()`)
+	h.sql(`update mailbox set removed_at = now()`)
+	link, err := h.people.MakeFirstOwner(t.Context(), "owner@mail.example.com")
+	check(t, err)
+	owner := h.reader("")
+	steps := owner.post(strings.TrimPrefix(link, h.url))
+	if steps.path != "/setup" {
+		t.Fatalf("the first owner lands at %s (%d)", steps.path, steps.status)
+	}
+	steps.has(t, "First steps", "Your name")
+	owner.get("/tickets").has(t, "No mail can arrive yet.")
+	steps = owner.post("/you", "name", "Olivia", "email", "olivia@example.com", "password", "four plain grey stones", "next", "/setup")
+	steps.has(t, "You are <strong>Olivia</strong> and sign in as <strong>olivia@example.com</strong>")
+	owner.post("/domains", "name", "example.com").has(t, "DKIM (RSA)")
+	steps = owner.post("/mailboxes", "address", "hello@example.com", "name", "Hello", "next", "/setup")
+	steps.has(t, "A first mail", "hello@example.com")
+	if got := h.reader("").post("/sign-in", "email", "olivia@example.com", "password", "four plain grey stones"); got.path != "/tickets" {
+		t.Errorf("the new password leads to %s", got.path)
+	}
+}
