@@ -1,0 +1,172 @@
+// Command bench measures how fast a mail becomes a committed ticket, beside Postfix queueing the same mails and a bare go-smtp keeping nothing, all in one run.
+//
+// Absolute figures of a shared machine mean little, so the peers take turns (A B C A B C …) and the ratios count. The generator is a process of its own and its CPU is
+// nobody's; a peer's CPU is that of all its processes, PostgreSQL's among them. Nothing durable is switched off, and a run in which a mail is missing afterwards fails.
+// It needs Linux (it reads /proc), Postfix and PostgreSQL, and root where Postfix is to run.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// How this program is told to be one of its helpers.
+const (
+	roleGenerator = "generator"
+	roleNull      = "null"
+)
+
+// settings are the flags.
+type settings struct {
+	mails, rounds int
+	only          []string
+	rows          []row
+	dir           string
+	profile       string
+	append        string
+	timeout       time.Duration
+	binary        string
+}
+
+// row is one line of the result: one kind of mail over so many connections at a time.
+type row struct {
+	shape string
+	conns int
+}
+
+func (r row) String() string {
+	connections := "connections"
+	if r.conns == 1 {
+		connections = "connection"
+	}
+	return fmt.Sprintf("%s, %d %s", shapes()[r.shape].name, r.conns, connections)
+}
+
+func parse(args []string) (s settings, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&s.mails, "mails", 4000, "mails a row and round; rows of large mails send a quarter")
+	flags.IntVar(&s.rounds, "rounds", 3, "rounds; the median of them counts")
+	only := flags.String("only", "null,postfix,postern", "peers to measure")
+	rows := flags.String("rows", "4k/10,4k/1,4k/50,64k/10,64ktext/10", "rows: mails (4k, 64k, 64ktext) / connections")
+	flags.StringVar(&s.dir, "dir", "/var/tmp", "folder on the disk to measure; not one in memory")
+	flags.StringVar(&s.profile, "profile", "", "write a CPU profile of Postern under the first row's load into this `file`")
+	flags.StringVar(&s.append, "append", "", "append the result to this `file`")
+	flags.DurationVar(&s.timeout, "timeout", 30*time.Minute, "give up after this long")
+	flags.StringVar(&s.binary, "binary", "", "measure this Postern instead of the one that is built from here")
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	s.only = strings.Split(*only, ",")
+	for _, name := range s.only {
+		if !slices.Contains([]string{"null", "postfix", "postern"}, name) {
+			return s, fmt.Errorf("-only: there is no peer %q", name)
+		}
+	}
+	for text := range strings.SplitSeq(*rows, ",") {
+		one := row{}
+		name, conns, _ := strings.Cut(text, "/")
+		one.shape = name
+		if _, err := fmt.Sscan(conns, &one.conns); err != nil || one.conns < 1 || shapes()[name].share == 0 {
+			return s, fmt.Errorf("-rows: %q is not like 4k/10", text)
+		}
+		s.rows = append(s.rows, one)
+	}
+	if s.mails < 8*perConnection || s.rounds < 1 {
+		return s, fmt.Errorf("-mails: at least %d, and -rounds: at least 1", 8*perConnection)
+	}
+	return s, nil
+}
+
+func main() {
+	err := act(os.Args[1:])
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// act is the benchmark, or one of its helpers, which a signal ends at once.
+func act(args []string) error {
+	if len(args) > 0 && args[0] == roleNull {
+		return serveNull()
+	}
+	if len(args) > 1 && args[0] == roleGenerator {
+		return generatorProcess(args[1])
+	}
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	folder, err := os.MkdirTemp(s.dir, "postern-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Chmod(folder, 0o755); err != nil { // the accounts of Postfix and PostgreSQL pass through it
+		return err
+	}
+	peers, err := startPeers(ctx, s, folder)
+	defer func() {
+		for _, p := range peers {
+			if err := p.stop(); err != nil {
+				fmt.Fprintln(os.Stderr, "bench: stop", p.name()+":", err)
+			}
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	m := &measurement{settings: s, peers: peers, sent: map[string]int{}, samples: map[sampleKey][]sample{}}
+	if err := m.all(ctx); err != nil {
+		return err
+	}
+	return m.report(ctx)
+}
+
+func startPeers(ctx context.Context, s settings, folder string) (peers []peer, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range s.only {
+		place := filepath.Join(folder, name)
+		if err := os.Mkdir(place, 0o755); err != nil {
+			return peers, err
+		}
+		var started peer
+		switch name {
+		case "null":
+			started, err = startNull(ctx, self)
+		case "postfix":
+			started, err = startPostfix(ctx, place)
+		case "postern":
+			binary := s.binary
+			if binary == "" {
+				binary = filepath.Join(folder, "postern.bin")
+				if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "postern/cmd/postern").CombinedOutput(); err != nil {
+					return peers, fmt.Errorf("build Postern: %w: %s", err, out)
+				}
+			}
+			started, err = startPostern(ctx, binary, place)
+		}
+		if err != nil {
+			return peers, err
+		}
+		peers = append(peers, started)
+	}
+	return peers, nil
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// sample is one round of one row for one peer.
+type sample struct {
+	rate     float64 // mails a second
+	cpu      float64 // seconds of CPU for 1,000 mails
+	p50, p99 float64 // milliseconds
+}
+
+type sampleKey struct {
+	row  row
+	peer string
+}
+
+// measurement is one run of the benchmark.
+type measurement struct {
+	settings settings
+	peers    []peer
+	seed     uint64
+	sent     map[string]int // mails by peer
+	samples  map[sampleKey][]sample
+}
+
+// warmUp is how many mails each peer gets before anything counts: processes are forked, caches filled, statements prepared.
+const warmUp = 200
+
+// all measures every row, the peers taking turns, and checks that every mail is there afterwards.
+func (m *measurement) all(ctx context.Context) error {
+	for _, p := range m.peers {
+		if _, err := m.once(ctx, p, m.settings.rows[0], warmUp); err != nil {
+			return err
+		}
+	}
+	for _, r := range m.settings.rows {
+		for range m.settings.rounds {
+			seed := m.seed
+			for _, p := range m.peers {
+				m.seed = seed // the same octets for everybody
+				s, err := m.once(ctx, p, r, m.settings.mails/shapes()[r.shape].share)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", p.name(), r, err)
+				}
+				key := sampleKey{r, p.name()}
+				m.samples[key] = append(m.samples[key], s)
+				fmt.Fprintf(os.Stderr, "%-44s %-8s %7.0f/s  %.3f CPU-s per 1,000  p50 %.1f ms  p99 %.1f ms\n", r, p.name(), s.rate, s.cpu, s.p50, s.p99)
+			}
+		}
+	}
+	if err := m.profile(ctx); err != nil {
+		return err
+	}
+	return m.count(ctx)
+}
+
+// once sends mails to a peer and measures it meanwhile.
+func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sample, err error) {
+	m.seed++
+	text, err := json.Marshal(order{Addr: p.addr(), Shape: r.shape, Conns: r.conns, Mails: mails, Seed: m.seed})
+	if err != nil {
+		return s, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return s, err
+	}
+	generator, err := run(nil, self, roleGenerator, string(text))
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, generator.stop()) }()
+	if _, err := generator.line(ctx); err != nil { // it is ready
+		return s, err
+	}
+	before, err := cpuSeconds(p.pid())
+	if err != nil {
+		return s, err
+	}
+	if err := generator.start(); err != nil {
+		return s, err
+	}
+	line, err := generator.line(ctx)
+	if err != nil {
+		return s, err
+	}
+	after, err := cpuSeconds(p.pid())
+	if err != nil {
+		return s, err
+	}
+	var got yield
+	if err := json.Unmarshal([]byte(line), &got); err != nil {
+		return s, err
+	}
+	m.sent[p.name()] += mails
+	return sample{rate: float64(mails) / got.Seconds, cpu: (after - before) / float64(mails) * 1000, p50: got.P50, p99: got.P99}, nil
+}
+
+// generatorProcess is the main function of the generator.
+func generatorProcess(text string) error {
+	var o order
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return err
+	}
+	return generate(o, os.Stdin, os.Stdout)
+}
+
+// profileSeconds is long enough for some hundred samples of everything that matters.
+const profileSeconds = 10
+
+// profile loads Postern once more, outside the figures, while it writes a profile of itself.
+func (m *measurement) profile(ctx context.Context) error {
+	if m.settings.profile == "" {
+		return nil
+	}
+	for _, p := range m.peers {
+		product, is := p.(*postern)
+		if !is {
+			continue
+		}
+		r := m.settings.rows[0]
+		rate := m.median(r, p.name()).rate
+		done := make(chan error, 1)
+		go func() { done <- product.profile(ctx, profileSeconds, m.settings.profile) }()
+		m.seed += 1000
+		_, err := m.once(ctx, p, r, max(int(rate*profileSeconds), warmUp))
+		return errors.Join(err, <-done)
+	}
+	return errors.New("-profile: Postern is not among the peers")
+}
+
+// count fails when a peer that keeps mail does not have every mail that it confirmed, once.
+func (m *measurement) count(ctx context.Context) error {
+	for _, p := range m.peers {
+		if _, keepsNothing := p.(*null); keepsNothing {
+			continue
+		}
+		kept, err := p.kept(ctx)
+		if err != nil {
+			return fmt.Errorf("count what %s has: %w", p.name(), err)
+		}
+		if kept != m.sent[p.name()] {
+			return fmt.Errorf("%s confirmed %d mails and has %d", p.name(), m.sent[p.name()], kept)
+		}
+	}
+	return nil
+}
+
+// median takes the middle of each figure by itself.
+func (m *measurement) median(r row, peer string) sample {
+	samples := m.samples[sampleKey{r, peer}]
+	middle := func(field func(sample) float64) float64 {
+		values := make([]float64, len(samples))
+		for i, s := range samples {
+			values[i] = field(s)
+		}
+		slices.SortFunc(values, cmp.Compare)
+		if len(values)%2 == 0 {
+			return (values[len(values)/2-1] + values[len(values)/2]) / 2
+		}
+		return values[len(values)/2]
+	}
+	return sample{
+		rate: middle(func(s sample) float64 { return s.rate }), cpu: middle(func(s sample) float64 { return s.cpu }),
+		p50: middle(func(s sample) float64 { return s.p50 }), p99: middle(func(s sample) float64 { return s.p99 }),
+	}
+}

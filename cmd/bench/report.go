@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// report prints the result, and appends it to a file where that was asked for.
+func (m *measurement) report(ctx context.Context) error {
+	var b strings.Builder
+	commit := "unknown"
+	if out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output(); err == nil {
+		commit = strings.TrimSpace(string(out))
+	}
+	fmt.Fprintf(&b, "\n## %s, commit %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), commit)
+	fmt.Fprintf(&b, "%d CPUs, %s; %d rounds of %d mails (large ones: a quarter), %d a connection; medians. Load before and after: %s.\n\n",
+		runtime.NumCPU(), runtime.Version(), m.settings.rounds, m.settings.mails, perConnection, load())
+	m.table(&b)
+	for _, p := range m.peers {
+		product, is := p.(*postern)
+		if !is {
+			continue
+		}
+		peak, err := memoryPeak(product.pid())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "\nPostern's process held %.0f MiB at most. Every mail that was confirmed was counted afterwards.\n", peak)
+	}
+	if _, err := io.WriteString(os.Stdout, b.String()); err != nil {
+		return err
+	}
+	if m.settings.append == "" {
+		return nil
+	}
+	out, err := os.OpenFile(m.settings.append, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, b.String())
+	return errors.Join(err, out.Close())
+}
+
+// load is how busy the machine was, over one, five and fifteen minutes: other work makes figures worse.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(text))[:3], " ")
+}
+
+// table prints a line for each row and peer, with the ratios to Postfix where it took part.
+func (m *measurement) table(out io.Writer) {
+	fmt.Fprintln(out, "| mails | server, what it does before its 250 | mails/s | × Postfix | CPU-s per 1,000 | × Postfix | p50 ms | p99 ms |")
+	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|")
+	for _, r := range m.settings.rows {
+		var beside *sample
+		for _, p := range m.peers {
+			if _, is := p.(*postfix); is {
+				s := m.median(r, p.name())
+				beside = &s
+			}
+		}
+		for _, p := range m.peers {
+			s := m.median(r, p.name())
+			rate, cpu := "", ""
+			if beside != nil {
+				rate, cpu = fmt.Sprintf("%.2f", s.rate/beside.rate), fmt.Sprintf("%.2f", s.cpu/beside.cpu)
+			}
+			fmt.Fprintf(out, "| %s | %s: %s | %.0f | %s | %.2f | %s | %.1f | %.1f |\n", r, p.name(), p.does(), s.rate, rate, s.cpu, cpu, s.p50, s.p99)
+		}
+	}
+}
