@@ -77,7 +77,7 @@ func (p *Portal) linkShow(c *call) error {
 	return p.show(c, "link", linkPage{page: p.bare(c, "Sign in"), Email: email, Token: token})
 }
 
-// linkPost uses the link up and opens the session. An owner without a mailbox goes to the first steps.
+// linkPost uses the link up and opens the session. An owner who has not said their name yet, or who has no mailbox, goes to the first steps.
 func (p *Portal) linkPost(c *call) error {
 	token, user, err := p.identity.UseLink(c.r.Context(), c.r.PathValue("token"), c.client())
 	if err != nil {
@@ -91,7 +91,7 @@ func (p *Portal) linkPost(c *call) error {
 	if err != nil {
 		return err
 	}
-	if len(boxes) == 0 {
+	if len(boxes) == 0 || user.Role == desk.RoleOwner && user.Name == unnamed {
 		return c.seeOther("/setup")
 	}
 	return c.seeOther("/")
