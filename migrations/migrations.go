@@ -29,8 +29,34 @@ type State struct {
 	Applied bool   `json:"applied"`
 }
 
+// Schema is how far a database is: the last of our migrations, and the last of the job queue's.
+type Schema struct {
+	Postern int64 `db:"postern" json:"postern"`
+	Jobs    int64 `db:"jobs" json:"jobs"`
+}
+
+// String writes the version as people read it.
+func (s Schema) String() string { return fmt.Sprintf("%d.%d", s.Postern, s.Jobs) }
+
 // Up applies what is missing. It is safe to call from several processes at once: one works, the others wait and find nothing to do.
 func Up(ctx context.Context, url string) error {
+	return up(ctx, url, func(ctx context.Context, ours *goose.Provider) error {
+		_, err := ours.Up(ctx)
+		return err
+	}, 0)
+}
+
+// UpTo applies what is missing up to a schema, so that what was copied out of a database of that schema can be copied in. A database that is further already stays as it is,
+// and of a schema that this program does not know yet it applies what it knows.
+func UpTo(ctx context.Context, url string, schema Schema) error {
+	return up(ctx, url, func(ctx context.Context, ours *goose.Provider) error {
+		_, err := ours.UpTo(ctx, schema.Postern)
+		return err
+	}, schema.Jobs)
+}
+
+// up runs our migrations, then the job queue's up to a version; 0 is the newest.
+func up(ctx context.Context, url string, ours func(context.Context, *goose.Provider) error, jobs int64) error {
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
 		return fmt.Errorf("migrations: connect: %w", err)
@@ -40,10 +66,10 @@ func Up(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := ours(ctx, provider); err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
-	return upJobs(ctx, pool)
+	return upJobs(ctx, pool, int(jobs))
 }
 
 // Status lists every migration in order.
@@ -81,7 +107,7 @@ func open(pool *pgxpool.Pool) (*goose.Provider, error) {
 }
 
 // upJobs runs the job queue's migrations, each in a transaction of its own: one of them uses an enum value that another adds, which PostgreSQL allows only after a commit.
-func upJobs(ctx context.Context, pool *pgxpool.Pool) error {
+func upJobs(ctx context.Context, pool *pgxpool.Pool, target int) error {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("migrations: jobs: %w", err)
@@ -95,7 +121,18 @@ func upJobs(ctx context.Context, pool *pgxpool.Pool) error {
 	if err != nil {
 		return fmt.Errorf("migrations: jobs: %w", err)
 	}
-	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+	there, err := migrator.ExistingVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("migrations: jobs: %w", err)
+	}
+	var options *rivermigrate.MigrateOpts
+	if known := migrator.AllVersions(); target > 0 && target < len(known) {
+		if len(there) > 0 && there[len(there)-1].Version >= target { // the library refuses to go to where it is already
+			return nil
+		}
+		options = &rivermigrate.MigrateOpts{TargetVersion: target}
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, options); err != nil {
 		return fmt.Errorf("migrations: jobs: %w", err)
 	}
 	return nil

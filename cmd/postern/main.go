@@ -44,6 +44,8 @@ type commands struct {
 	Mailbox mailboxCommand `cmd:"" help:"The addresses that take mail."`
 	Token   tokenCommand   `cmd:"" help:"API tokens."`
 	Ingest  ingestCommand  `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`
+	Backup  backupCommand  `cmd:"" help:"Copy everything (database, attachments, keys) to a folder, while the system runs; again into the same folder copies new attachments only."`
+	Restore restoreCommand `cmd:"" help:"Bring a backup back, into an installation that is empty and does not run."`
 	Doctor  doctorCommand  `cmd:"" help:"Check everything, a line a check, and say what to do about each failure."`
 	Version versionCommand `cmd:"" help:"Version, commit and Go version."`
 }

@@ -144,7 +144,7 @@ func speakSMTP(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(conn.PrintfLine("QUIT"))
 }
 
-// get asks the API with the token in $TOKEN and prints status and answer: get PATH
+// get asks the API with the token in $TOKEN; the status becomes standard error and the answer standard output: get PATH
 func get(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: get PATH")
@@ -157,7 +157,7 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	response, err := http.DefaultClient.Do(request)
 	ts.Check(err)
 	defer response.Body.Close()
-	fmt.Fprintln(ts.Stdout(), response.StatusCode)
+	fmt.Fprintln(ts.Stderr(), response.StatusCode)
 	_, err = io.Copy(ts.Stdout(), response.Body)
 	ts.Check(err)
 }
