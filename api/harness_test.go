@@ -140,9 +140,6 @@ func (o *office) token(t *testing.T, email string, scopes ...desk.Scope) string 
 	return secret
 }
 
-// as is the actor that the role's person is.
-func (o *office) as(role string) desk.Actor { return desk.Actor{User: o.users[role], Via: "portal"} }
-
 // answer is what came back.
 type answer struct {
 	t      *testing.T

@@ -321,21 +321,32 @@ func clearStale(ctx context.Context, h home, log *slog.Logger) error {
 		return nil
 	}
 	log.Warn("stopping a database server that outlived its Postern", "pid", pid)
-	if err := syscall.Kill(pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("stop the server (process %d) that still runs on %s: %w", pid, h.data(), err)
-	}
-	patience := time.NewTimer(stopPatience)
-	defer patience.Stop()
+	return endOrphan(ctx, pid, h)
+}
+
+// endOrphan asks three times, each time less politely, and returns when the process is gone. It waits for less than stop does: PostgreSQL 15 that is told to shut down while it repairs itself after
+// a crash may never do so, which is how an orphan comes to be. What was committed is kept in every case.
+func endOrphan(ctx context.Context, pid int, h home) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	for commandOf(pid, h.data()) == isServer {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-patience.C:
-			return fmt.Errorf("process %d still runs on %s and does not stop: end it by hand", pid, h.data())
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
+		if commandOf(pid, h.data()) != isServer {
+			return nil
 		}
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("stop the server (process %d) that still runs on %s: %w", pid, h.data(), err)
+		}
+		patience := time.Now().Add(quitPatience)
+		for commandOf(pid, h.data()) == isServer && time.Now().Before(patience) {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	if commandOf(pid, h.data()) == isServer {
+		return fmt.Errorf("process %d still runs on %s and outlived SIGKILL: end it by hand", pid, h.data())
 	}
 	return nil
 }

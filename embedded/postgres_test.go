@@ -187,7 +187,7 @@ func TestLongAndUnreachableFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The second start follows the link and makes nothing new.
-	p = start(t, o)
+	start(t, o)
 	if again, _ := os.Readlink(filepath.Join(dir, "pg")); again != link {
 		t.Errorf("the second start went to %q, not %q", again, link)
 	}
