@@ -35,7 +35,7 @@ type settings struct {
 	profile       string
 	append        string
 	timeout       time.Duration
-	binary        string
+	beside        string
 }
 
 // row is one line of the result: one kind of mail over so many connections at a time.
@@ -62,7 +62,7 @@ func parse(args []string) (s settings, err error) {
 	flags.StringVar(&s.profile, "profile", "", "write a CPU profile of Postern under the first row's load into this `file`")
 	flags.StringVar(&s.append, "append", "", "append the result to this `file`")
 	flags.DurationVar(&s.timeout, "timeout", 30*time.Minute, "give up after this long")
-	flags.StringVar(&s.binary, "binary", "", "measure this Postern instead of the one that is built from here")
+	flags.StringVar(&s.beside, "beside", "", "measure this other `binary` of Postern too: what a change brought shows only side by side")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
@@ -138,35 +138,41 @@ func act(args []string) error {
 }
 
 func startPeers(ctx context.Context, s settings, folder string) (peers []peer, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+	names := s.only
+	if s.beside != "" {
+		names = append(slices.Clone(names), "other")
 	}
-	for _, name := range s.only {
+	for _, name := range names {
 		place := filepath.Join(folder, name)
 		if err := os.Mkdir(place, 0o755); err != nil {
 			return peers, err
 		}
-		var started peer
-		switch name {
-		case "null":
-			started, err = startNull(ctx, self)
-		case "postfix":
-			started, err = startPostfix(ctx, place)
-		case "postern":
-			binary := s.binary
-			if binary == "" {
-				binary = filepath.Join(folder, "postern.bin")
-				if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "postern/cmd/postern").CombinedOutput(); err != nil {
-					return peers, fmt.Errorf("build Postern: %w: %s", err, out)
-				}
-			}
-			started, err = startPostern(ctx, binary, place)
-		}
+		started, err := startPeer(ctx, s, name, place)
 		if err != nil {
 			return peers, err
 		}
 		peers = append(peers, started)
 	}
 	return peers, nil
+}
+
+func startPeer(ctx context.Context, s settings, name, place string) (peer, error) {
+	switch name {
+	case "null":
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		return startNull(ctx, self)
+	case "postfix":
+		return startPostfix(ctx, place)
+	case "other":
+		return startPostern(ctx, "other Postern", s.beside, place)
+	default:
+		binary := filepath.Join(place, "postern")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "postern/cmd/postern").CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build Postern: %w: %s", err, out)
+		}
+		return startPostern(ctx, "Postern", binary, place)
+	}
 }

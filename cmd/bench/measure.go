@@ -14,6 +14,7 @@ import (
 type sample struct {
 	rate     float64 // mails a second
 	cpu      float64 // seconds of CPU for 1,000 mails
+	database float64 // PostgreSQL's part of that
 	p50, p99 float64 // milliseconds
 }
 
@@ -52,7 +53,7 @@ func (m *measurement) all(ctx context.Context) error {
 				}
 				key := sampleKey{r, p.name()}
 				m.samples[key] = append(m.samples[key], s)
-				fmt.Fprintf(os.Stderr, "%-44s %-8s %7.0f/s  %.3f CPU-s per 1,000  p50 %.1f ms  p99 %.1f ms\n", r, p.name(), s.rate, s.cpu, s.p50, s.p99)
+				fmt.Fprintf(os.Stderr, "%-44s %-13s %7.0f/s  %.3f CPU-s per 1,000 (PostgreSQL %.3f)  p50 %.1f ms  p99 %.1f ms\n", r, p.name(), s.rate, s.cpu, s.database, s.p50, s.p99)
 			}
 		}
 	}
@@ -81,7 +82,7 @@ func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sam
 	if _, err := generator.line(ctx); err != nil { // it is ready
 		return s, err
 	}
-	before, err := cpuSeconds(p.pid())
+	before, databaseBefore, err := spent(p)
 	if err != nil {
 		return s, err
 	}
@@ -92,7 +93,7 @@ func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sam
 	if err != nil {
 		return s, err
 	}
-	after, err := cpuSeconds(p.pid())
+	after, databaseAfter, err := spent(p)
 	if err != nil {
 		return s, err
 	}
@@ -101,7 +102,21 @@ func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sam
 		return s, err
 	}
 	m.sent[p.name()] += mails
-	return sample{rate: float64(mails) / got.Seconds, cpu: (after - before) / float64(mails) * 1000, p50: got.P50, p99: got.P99}, nil
+	thousands := float64(mails) / 1000
+	return sample{
+		rate: float64(mails) / got.Seconds, cpu: (after - before) / thousands, database: (databaseAfter - databaseBefore) / thousands, p50: got.P50, p99: got.P99,
+	}, nil
+}
+
+// spent is the CPU time of a peer so far, and its database's part of it.
+func spent(p peer) (all, database float64, err error) {
+	if product, is := p.(*postern); is {
+		if database, err = product.databaseCPU(); err != nil {
+			return 0, 0, err
+		}
+	}
+	all, err = cpuSeconds(p.pid())
+	return all, database, err
 }
 
 // generatorProcess is the main function of the generator.
@@ -169,7 +184,8 @@ func (m *measurement) median(r row, peer string) sample {
 		return values[len(values)/2]
 	}
 	return sample{
-		rate: middle(func(s sample) float64 { return s.rate }), cpu: middle(func(s sample) float64 { return s.cpu }),
+		rate: middle(func(s sample) float64 { return s.rate }),
+		cpu:  middle(func(s sample) float64 { return s.cpu }), database: middle(func(s sample) float64 { return s.database }),
 		p50: middle(func(s sample) float64 { return s.p50 }), p99: middle(func(s sample) float64 { return s.p99 }),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -16,13 +17,14 @@ import (
 
 // postern is the product as an operator starts it, with its own PostgreSQL under its default durability.
 type postern struct {
+	called  string
 	process *child
 	address string
 	admin   string
 	data    string
 }
 
-func startPostern(ctx context.Context, binary, folder string) (*postern, error) {
+func startPostern(ctx context.Context, called, binary, folder string) (*postern, error) {
 	data := filepath.Join(folder, "data")
 	process, err := run([]string{
 		"POSTERN_DATA=" + data, "POSTERN_HOSTNAME=" + host, "POSTERN_LOG_LEVEL=warn",
@@ -31,7 +33,7 @@ func startPostern(ctx context.Context, binary, folder string) (*postern, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &postern{process: process, data: data}
+	p := &postern{called: called, process: process, data: data}
 	for p.address == "" || p.admin == "" { // one line a listener; the line of the data folder comes after them
 		line, err := process.line(ctx)
 		if err != nil {
@@ -52,7 +54,7 @@ func startPostern(ctx context.Context, binary, folder string) (*postern, error) 
 	return p, nil
 }
 
-func (*postern) name() string   { return "Postern" }
+func (p *postern) name() string { return p.called }
 func (*postern) does() string   { return "a ticket, committed: read, threaded, indexed, original kept" }
 func (p *postern) addr() string { return p.address }
 func (p *postern) pid() int     { return p.process.cmd.Process.Pid }
@@ -99,7 +101,24 @@ func (p *postern) kept(ctx context.Context) (tickets int, err error) {
 		return 0, err
 	}
 	defer conn.Close(ctx)
-	return tickets, conn.QueryRow(ctx, `select count(*) from ticket join original on original.message = (select min(id) from message where ticket_id = ticket.id)`).Scan(&tickets)
+	return tickets, conn.QueryRow(ctx, `
+		select count(*)
+		from ticket t
+		where (select count(*) from message m join original o on o.message = m.id where m.ticket_id = t.id) = 1`).Scan(&tickets)
+}
+
+// databaseCPU is how much of the CPU time was PostgreSQL's.
+func (p *postern) databaseCPU() (float64, error) {
+	text, err := os.ReadFile(filepath.Join(p.data, "pg", "data", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		return 0, err
+	}
+	return cpuSeconds(pid)
 }
 
 // profile writes a CPU profile of the next seconds into a file.

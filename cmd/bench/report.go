@@ -32,7 +32,9 @@ func (m *measurement) report(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "\nPostern's process held %.0f MiB at most. Every mail that was confirmed was counted afterwards.\n", peak)
+		s := m.median(m.settings.rows[0], p.name())
+		fmt.Fprintf(&b, "\n%s: of its %.2f CPU-s in the first row %.2f were PostgreSQL's. Its process held %.0f MiB at most. Every mail that it confirmed was counted afterwards.\n",
+			p.name(), s.cpu, s.database, peak)
 	}
 	if _, err := io.WriteString(os.Stdout, b.String()); err != nil {
 		return err
