@@ -167,8 +167,15 @@ func TestNothingIsLostWhenProcessesAreKilled(t *testing.T) {
 			t.Error("the program ended because one connection of its database was killed")
 		}
 	}
+	killRepairing := func() { // PostgreSQL repairs itself after a connection was killed; told to shut down meanwhile, it may hang
+		if err := syscall.Kill(p.backend(t), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(chance.Int64N(int64(400 * time.Millisecond)))) // a moment by chance: nothing tells how far the repair has come
+		killProgram()
+	}
 	for range rounds(t) {
-		for _, kill := range []func(){killProgram, killBackend, killProgram, killPostmaster, killProgram, killBackend, killProgram, killPostmaster, killProgram} {
+		for _, kill := range []func(){killProgram, killBackend, killProgram, killPostmaster, killRepairing, killBackend, killProgram, killPostmaster, killRepairing} {
 			l.awaitMail(1+chance.Int64N(60), "a quiet moment")
 			kill()
 		}
