@@ -26,8 +26,9 @@ def send(sender, recipients, mail):
             code, text = client.rcpt(recipient)
     if code == 250:
         code, text = client.data(mail)
-    if code != 250 and code != 421:
-        client.rset()
+    if code != 250 and (code == 421 or client.rset()[0] != 250):  # after many errors a server says goodbye
+        client.close()
+        client = None
     return code, text
 
 
@@ -42,9 +43,8 @@ for line in sys.stdin:
         code, text = error.smtp_code, error.smtp_error
     except (smtplib.SMTPException, OSError) as error:
         code, text = 0, repr(error).encode()
-    if code in (0, 421):
-        if client is not None:
-            client.close()
+    if code == 0 and client is not None:
+        client.close()
         client = None
     print(json.dumps({"code": code, "text": text.decode("ascii", "replace"), "seconds": time.monotonic() - began}), flush=True)
 if client is not None:
