@@ -103,6 +103,9 @@ func NewKeyset(random io.Reader) *Keyset {
 // Active is the id of the key that seals.
 func (k *Keyset) Active() string { return k.keys[0].id }
 
+// Has says whether a key of that id is in the set.
+func (k *Keyset) Has(id string) bool { return k.find(id) != nil }
+
 // Fresh says whether the key file was made just now, so that its owner can be told that a backup without it is worthless.
 func (k *Keyset) Fresh() bool { return k.fresh }
 

@@ -31,3 +31,16 @@ func (tx *Tx) SetSetting(ctx context.Context, key string, value any) error {
 		set value = excluded.value, updated_at = now()`, key, string(text))
 	return wrap(err, "setting "+key)
 }
+
+// Claim keeps a setting unless one is kept already. Whoever comes first wins, however many come at the same time; the others read it.
+func (tx *Tx) Claim(ctx context.Context, key string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return wrap(err, "setting "+key)
+	}
+	_, err = tx.tx.Exec(ctx, `
+		insert into setting (key, value)
+		values ($1, $2)
+		on conflict (key) do nothing`, key, string(text))
+	return wrap(err, "setting "+key)
+}

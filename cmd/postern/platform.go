@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -84,7 +85,7 @@ func openPlatform(ctx context.Context, settings config.Settings, options platfor
 	if err := os.MkdirAll(settings.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	if err := p.openKeys(options); err != nil {
+	if err := p.openKeys(); err != nil {
 		return nil, err
 	}
 	if err := p.reach(ctx, options); err != nil {
@@ -98,25 +99,51 @@ func openPlatform(ctx context.Context, settings config.Settings, options platfor
 	if p.store, err = store.Open(ctx, p.access.DatabaseURL, options.conns); err != nil {
 		return nil, err
 	}
-	if p.bucket, err = attachments.Open(ctx, p.bucketConfig(), p.keys); err != nil {
+	if err := p.matchKeys(ctx); err != nil {
 		return nil, err
 	}
-	return p, nil
-}
-
-// openKeys reads the key file. A new one is made only where there is no data yet that it could not read.
-func (p *platform) openKeys(options platformOptions) (err error) {
-	if err := os.MkdirAll(filepath.Dir(p.settings.KeyFile), 0o700); err != nil {
-		return fmt.Errorf("make the folder of the key file: %w", err)
-	}
-	p.keys, err = secret.OpenKeyset(p.settings.KeyFile, secret.CreateMissing)
-	if err != nil {
-		return err
+	if p.bucket, err = attachments.Open(ctx, p.bucketConfig(), p.keys); err != nil {
+		return nil, err
 	}
 	if p.keys.Fresh() && options.notice != nil {
 		options.notice("made " + p.settings.KeyFile + ": every secret and attachment is sealed with it, so a backup without this file is worthless")
 	}
-	return nil
+	return p, nil
+}
+
+// firstKey is the setting that names the key with which an installation began. It stays in the key file for ever, since what it sealed is not sealed anew.
+const firstKey = "first_key"
+
+// matchKeys refuses a key file that is not the installation's, before anything is sealed that the others could not read: a machine that came later without the file, or a file that got lost.
+func (p *platform) matchKeys(ctx context.Context) error {
+	var first string
+	err := p.store.Setting(ctx, firstKey, &first)
+	if err == nil && first == "" {
+		err = p.store.Write(ctx, func(tx *store.Tx) error {
+			if err := tx.Claim(ctx, firstKey, p.keys.Active()); err != nil {
+				return err
+			}
+			return tx.Setting(ctx, firstKey, &first)
+		})
+	}
+	if err != nil || p.keys.Has(first) {
+		return err
+	}
+	if p.keys.Fresh() {
+		if err := os.Remove(p.settings.KeyFile); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("this installation is sealed with key %s, which is not in %s: bring that key file here, from another machine of the installation or from a backup", first, p.settings.KeyFile)
+}
+
+// openKeys reads the key file, or makes one; matchKeys sees later whether that was right.
+func (p *platform) openKeys() (err error) {
+	if err := os.MkdirAll(filepath.Dir(p.settings.KeyFile), 0o700); err != nil {
+		return fmt.Errorf("make the folder of the key file: %w", err)
+	}
+	p.keys, err = secret.OpenKeyset(p.settings.KeyFile, secret.CreateMissing)
+	return err
 }
 
 // reach fills in p.access: from the settings, from a running serve, or by starting the embedded parts.
@@ -163,7 +190,11 @@ func (p *platform) running(ctx context.Context) (found access, ok bool) {
 		return access{}, false // left over from a serve that was killed: nothing listens there
 	}
 	_ = conn.Close(ctx) // it was only to see whether somebody answers
-	return found, true
+	store, err := (&net.Dialer{}).DialContext(ctx, "tcp", found.S3Endpoint)
+	if err != nil {
+		return access{}, false // the database is elsewhere and lives on
+	}
+	return found, store.Close() == nil
 }
 
 func (p *platform) startPostgres(ctx context.Context, options platformOptions) error {

@@ -22,6 +22,9 @@ const memory = 220 << 20
 // drain is how long mail and requests that are under way may take when the program stops.
 const drain = 30 * time.Second
 
+// lastBreath is how long saying goodbye may take when the database has ended: time for SMTP clients to read a 4xx.
+const lastBreath = 2 * time.Second
+
 // serveCommand runs the system.
 type serveCommand struct {
 	Role []string `name:"role" enum:"smtp,web,worker" default:"smtp,web,worker" placeholder:"smtp,web,worker" help:"Parts to run here; all unless given. Several machines may share one database and one bucket."`
@@ -61,7 +64,7 @@ func (s serveCommand) Run(ctx context.Context, settings config.Settings, term te
 	s.announce(ctx, system, listeners, say)
 	err = system.wait(ctx)
 	say("stopping: letting mail and requests that are under way finish")
-	return errors.Join(err, system.stop())
+	return errors.Join(err, system.stop(err))
 }
 
 // listeners are the sockets of one process: opened before anything else, so that a port that is taken is said at once.

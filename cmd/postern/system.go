@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -250,14 +249,21 @@ func (sys *system) wait(ctx context.Context) error {
 	case err := <-sys.failed:
 		return err
 	case err := <-gone:
-		return cmp.Or(err, errors.New("the embedded PostgreSQL has ended"))
+		return errors.Join(errNoDatabase, err)
 	}
 }
 
-// stop ends the parts in the order in which work flows: no new mail, no new requests, then the work that they left, then the ground.
-func (sys *system) stop() error {
+// errNoDatabase says that the embedded database has ended, so that nothing which is under way can be finished.
+var errNoDatabase = errors.New("the database is gone")
+
+// stop ends the parts in the order in which work flows: no new mail, no new requests, then the work that they left, then the ground. reason is why wait returned.
+func (sys *system) stop(reason error) error {
 	sys.health.Drain()
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	patience, alone := drain, errors.Is(reason, errNoDatabase)
+	if alone { // whoever supervises us shall start both again soon
+		patience = lastBreath
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var failed error
 	if sys.smtpd != nil {
@@ -267,7 +273,7 @@ func (sys *system) stop() error {
 	if sys.web != nil {
 		failed = errors.Join(failed, sys.web.Shutdown(ctx))
 	}
-	if sys.jobs != nil {
+	if sys.jobs != nil && !alone { // without a database they would try for seconds to sign off from it
 		failed = errors.Join(failed, sys.jobs.Stop(ctx))
 	}
 	sys.stopIntake()
