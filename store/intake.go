@@ -94,6 +94,10 @@ func abandon(conn *pgx.Conn) {
 }
 
 const (
+	// Planning these statements anew for every group costs more than some of them do, and what PostgreSQL learns of the arguments is only how long the arrays are. A plan that is
+	// kept must not be one for the small tables of the first minute, which would read them whole until their statistics come: an index is there for each look-up.
+	sqlPlans = `select set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)`
+
 	// One lock per Message-ID keeps two processes from filing a mail and its answer, or the same mail twice, past each other. Sorted, so that no two wait for each other.
 	sqlLocks = `
 		select count(pg_advisory_xact_lock(h))
@@ -156,6 +160,7 @@ func lookUp(ctx context.Context, conn *pgx.Conn, ask Lookup) (Found, error) {
 	found := Found{Messages: map[int64]int64{}, Suspended: map[string]int64{}}
 	batch := &pgx.Batch{}
 	batch.Queue(`begin`)
+	batch.Queue(sqlPlans)
 	if len(ask.Keys) > 0 {
 		batch.Queue(sqlLocks, ask.Keys)
 		batch.Queue(sqlKeys, ask.Keys).Query(into(&found.Keys))
