@@ -122,6 +122,27 @@ func TestWhatIsDumpedComesBack(t *testing.T) {
 	}
 }
 
+// What is committed while the tables are copied is in none of them: a ticket never comes without its contact.
+func TestDumpIsOneMoment(t *testing.T) {
+	t.Parallel()
+	st, conn := openBoth(t, testkit.Postgres(t))
+	kept := shelf{}
+	_, err := st.Dump(t.Context(), func(table string) (io.WriteCloser, error) {
+		if len(kept) == 0 {
+			run(t, conn, awkward)
+		}
+		return kept.write(table)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"contact", "ticket", "message", "audit"} {
+		if rows := kept[table]; rows == nil || rows.Len() > 0 {
+			t.Errorf("%s: %v", table, rows)
+		}
+	}
+}
+
 func TestLoadIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	from, source := openBoth(t, testkit.Postgres(t))
