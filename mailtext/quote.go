@@ -1,6 +1,7 @@
 package mailtext
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -227,6 +228,10 @@ func fieldRole(line string) fieldRoles {
 
 // attribution says whether line i begins the sentence 'On … somebody wrote:' in any language. after is the line behind it.
 func attribution(lines []textLine, i int) (after int, found bool) {
+	// Almost every line of every mail comes through here: first the cheap question whether such a sentence could end at all.
+	if !slices.ContainsFunc(lines[i:min(i+maxAttributionLines, len(lines))], func(l textLine) bool { return endsAttribution(l.text) }) {
+		return 0, false
+	}
 	joined := ""
 	for j := i; j < len(lines) && j < i+maxAttributionLines; j++ {
 		line := lines[j].text
@@ -248,8 +253,14 @@ func attribution(lines []textLine, i int) (after int, found bool) {
 	return 0, false
 }
 
+// attributionEnds are the last bytes of all that may end such a sentence, decoration included.
+const attributionEnds = ":-e*_ " + "\xA0" + "\x9A" // of U+00A0 and of U+FF1A in UTF-8
+
 // endsAttribution says whether a line may be the last of such a sentence: it ends in a colon, or, as Zoho writes, in dashes.
 func endsAttribution(line string) bool {
+	if line == "" || strings.IndexByte(attributionEnds, line[len(line)-1]) < 0 {
+		return false
+	}
 	end := strings.TrimRight(line, "*_ \u00A0")
 	return strings.HasSuffix(end, ":") || strings.HasSuffix(end, "：") || strings.HasSuffix(end, "---") || strings.HasSuffix(end, "> wrote")
 }

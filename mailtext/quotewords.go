@@ -1,6 +1,9 @@
 package mailtext
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // What mail programs write above quoted history and below mails, in the languages they speak. Gathered from mails; case does not matter.
 
@@ -85,12 +88,24 @@ var fieldLabels = func() map[string]fieldRoles {
 	return table
 }()
 
-// mobilePhrases are signatures of telephones and programs; … stands for the device.
-var mobilePhrases = []string{
-	"sent from my…", "sent from mail for…", "sent from outlook…", "sent from yahoo…", "sent from samsung…", "sent from proton…", "sent from gmail…", "sent via…", "sent using…", "sent with…", "get outlook for…",
-	"von meinem…gesendet", "gesendet von…", "gesendet mit…", "von unterwegs gesendet", "holen sie sich outlook für…", "outlook für…beziehen", "diese nachricht wurde von meinem…gesendet",
-	"envoyé de mon…", "envoyé depuis…", "envoyé à partir de…", "envoyé avec…", "télécharger outlook pour…", "obtenir outlook pour…", "inviato da…", "inviato dal…", "scarica outlook per…", "ottieni outlook per…",
-	"enviado desde…", "enviado de…", "enviado do…", "enviado a partir do…", "enviado via…", "obtener outlook para…", "obter o outlook para…", "verzonden vanaf…", "verstuurd vanaf…", "verzonden met…", "verstuurd met…", "download outlook voor…",
-	"wysłane z…", "wysłano z…", "pobierz aplikację outlook dla…", "odesláno z…", "odoslané z…", "sendt fra…", "skickat från…", "skickades från…", "hämta outlook för…", "hent outlook til…", "lähetetty…", "küldve…", "iphone-omról küldve", "trimis de pe…", "poslano s…", "poslano z…",
-	"отправлено с…", "отправлено из…", "надіслано з…", "στάλθηκε από…", "iphone'umdan gönderildi", "…'ımdan gönderildi", "…'umdan gönderildi", "发自我的…", "從我的…傳送", "来自我的…", "iphoneから送信", "…から送信", "나의…에서 보냄", "내…에서 보냄", "נשלח מה…", "أُرسلت من…", "được gửi từ…", "dikirim dari…",
+// mobilePhrase is a signature of a telephone or program.
+type mobilePhrase struct {
+	before, after string
+	device        bool // the name of a device stands between them
 }
+
+// mobilePhrases are those that are known; … stands for the device.
+var mobilePhrases = func() (list []mobilePhrase) {
+	for _, phrase := range []string{
+		"sent from my…", "sent from mail for…", "sent from outlook…", "sent from yahoo…", "sent from samsung…", "sent from proton…", "sent from gmail…", "sent via…", "sent using…", "sent with…", "get outlook for…",
+		"von meinem…gesendet", "gesendet von…", "gesendet mit…", "von unterwegs gesendet", "holen sie sich outlook für…", "outlook für…beziehen", "diese nachricht wurde von meinem…gesendet",
+		"envoyé de mon…", "envoyé depuis…", "envoyé à partir de…", "envoyé avec…", "télécharger outlook pour…", "obtenir outlook pour…", "inviato da…", "inviato dal…", "scarica outlook per…", "ottieni outlook per…",
+		"enviado desde…", "enviado de…", "enviado do…", "enviado a partir do…", "enviado via…", "obtener outlook para…", "obter o outlook para…", "verzonden vanaf…", "verstuurd vanaf…", "verzonden met…", "verstuurd met…", "download outlook voor…",
+		"wysłane z…", "wysłano z…", "pobierz aplikację outlook dla…", "odesláno z…", "odoslané z…", "sendt fra…", "skickat från…", "skickades från…", "hämta outlook för…", "hent outlook til…", "lähetetty…", "küldve…", "iphone-omról küldve", "trimis de pe…", "poslano s…", "poslano z…",
+		"отправлено с…", "отправлено из…", "надіслано з…", "στάλθηκε από…", "iphone'umdan gönderildi", "…'ımdan gönderildi", "…'umdan gönderildi", "发自我的…", "從我的…傳送", "来自我的…", "iphoneから送信", "…から送信", "나의…에서 보냄", "내…에서 보냄", "נשלח מה…", "أُرسلت من…", "được gửi từ…", "dikirim dari…",
+	} {
+		before, after, device := strings.Cut(phrase, "…")
+		list = append(list, mobilePhrase{before, after, device})
+	}
+	return list
+}()

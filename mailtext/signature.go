@@ -46,12 +46,11 @@ func isMobileSignature(line string) bool {
 		return false
 	}
 	for _, phrase := range mobilePhrases {
-		before, after, isSplit := strings.Cut(phrase, "…")
-		if !strings.HasPrefix(line, before) || !strings.HasSuffix(line, after) || len(line) < len(before)+len(after) {
+		if !strings.HasPrefix(line, phrase.before) || !strings.HasSuffix(line, phrase.after) || len(line) < len(phrase.before)+len(phrase.after) {
 			continue
 		}
-		device := line[len(before) : len(line)-len(after)]
-		if !isSplit && device != "" && device[0] != ' ' {
+		device := line[len(phrase.before) : len(line)-len(phrase.after)]
+		if !phrase.device && device != "" && device[0] != ' ' {
 			continue
 		}
 		return len(strings.Fields(device)) <= 5
