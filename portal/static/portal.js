@@ -42,6 +42,9 @@ function hear(numbers) {
   if (numbers.includes(Number(openNumber()))) document.body.dispatchEvent(new CustomEvent("ticket-news"));
   refreshRail();
   numbers.filter((n) => n !== Number(openNumber())).forEach((n) => changed.add(n)); // the open one has a bar of its own
+  showChanged();
+}
+function showChanged() {
   const bar = find("#list-news");
   if (!bar || !changed.size) return;
   bar.textContent = changed.size === 1 ? "1 conversation has changed" : `${changed.size} conversations have changed`;
@@ -74,8 +77,12 @@ document.addEventListener("htmx:afterRequest", (e) => {
   if (find("#list")) htmx.trigger("#list", "refresh");
   refreshRail();
 });
+// A fresh list shows what was known when it was asked for; what came while it was on its way keeps its bar.
+document.addEventListener("htmx:beforeRequest", (e) => { e.detail.xhr.known = [...changed]; });
 document.addEventListener("htmx:afterSwap", (e) => {
-  if (e.detail.target.id === "list") { changed.clear(); }
+  if (e.detail.target.id !== "list") return;
+  e.detail.xhr.known.forEach((n) => changed.delete(n));
+  showChanged();
 });
 document.addEventListener("htmx:load", (e) => {
   localTimes(e.detail.elt);
