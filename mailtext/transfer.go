@@ -54,7 +54,20 @@ type base64Bits struct {
 
 // decode appends the bytes that are complete to out.
 func (b *base64Bits) decode(out, in []byte) []byte {
-	for _, c := range in {
+	for i := 0; i < len(in); i++ {
+		if b.have == 0 && !b.ended { // as it is almost always: groups of four, one after the other
+			for ; i+4 <= len(in); i += 4 {
+				first, second, third, fourth := base64Values[in[i]], base64Values[in[i+1]], base64Values[in[i+2]], base64Values[in[i+3]]
+				if first|second|third|fourth >= 64 {
+					break
+				}
+				out = append(out, first<<2|second>>4, second<<4|third>>2, third<<6|fourth)
+			}
+			if i == len(in) {
+				break
+			}
+		}
+		c := in[i]
 		v := base64Values[c]
 		switch {
 		case v < 64 && !b.ended:
