@@ -98,7 +98,10 @@ const mostAttempts = 5000
 
 // Enqueue puts a job into the queue, to run at the given time (zero: at once) if the transaction commits.
 func (tx *Tx) Enqueue(ctx context.Context, job Job, at time.Time) error {
-	options := river.InsertOpts{ScheduledAt: at, MaxAttempts: mostAttempts}
+	options := river.InsertOpts{MaxAttempts: mostAttempts}
+	if time.Until(at) > 0 { // with any time, even one that has come, River leaves the job to its scheduler, which looks every five seconds
+		options.ScheduledAt = at
+	}
 	if _, err := tx.jobs.InsertTx(ctx, tx.tx, job, &options); err != nil {
 		return fmt.Errorf("store: enqueue %s: %w", job.Kind(), err)
 	}
