@@ -1,4 +1,4 @@
-// Package e2e promises that what the contract says holds for the program as it is shipped: the tests build the binary, run it with its own database and store, and speak to it
+// Package e2e promises that what the contract says holds for the whole program: the tests build the binary, run it with its own database and store, and speak to it
 // only as strangers and operators do, by SMTP, HTTP, DNS, signals and its command line.
 //
 // It holds tests only. Everything runs on loopback, on ports that the kernel chooses, in a folder that is gone afterwards; every process is ended by its number.

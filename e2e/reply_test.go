@@ -111,9 +111,19 @@ func (d *desk) verify(mail []byte) string {
 }
 
 // The walk of a conversation: a mail comes in, an agent answers, a foreign verifier finds both signatures good, and the customer's answers join the ticket however they come.
-func TestReplyIsSignedAndItsAnswersJoin(t *testing.T) {
+// Then what became of each answer shows through the API.
+func TestRepliesLeaveSignedAndTheirAnswersJoin(t *testing.T) {
 	t.Parallel()
-	d := openDesk(t, testkit.Behaviour{})
+	var greylisted atomic.Int32
+	d := openDesk(t, testkit.Behaviour{Rcpt: func(to string) *smtp.SMTPError {
+		switch {
+		case strings.HasPrefix(to, "slow@") && greylisted.Add(1) == 1:
+			return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "greylisted, come back"}
+		case strings.HasPrefix(to, "gone@"):
+			return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "gone moved out"}
+		}
+		return nil
+	}})
 	eventually(t, "the running program takes mail for the new mailbox", func() bool {
 		path := filepath.Join(d.dir, "probe.eml")
 		_ = os.WriteFile(path, []byte(letter{from: "probe@elsewhere.example", to: mailbox, subject: "probe", id: "probe@elsewhere.example", text: "."}.String()), 0o600)
@@ -122,6 +132,15 @@ func TestReplyIsSignedAndItsAnswersJoin(t *testing.T) {
 		answer, err := client.send(dispatch{Path: path, From: "probe@elsewhere.example", To: []string{mailbox}})
 		return err == nil && answer.Code == 250
 	})
+	d.replyIsSigned()
+	d.firstRefusalIsTriedAgain()
+	d.lastRefusalBounces()
+}
+
+// replyIsSigned walks through one conversation (T-SIGN, T-BYTES, and §2 of the behaviour).
+func (d *desk) replyIsSigned() {
+	t := d.t
+	t.Helper()
 	number := d.mail(letter{from: customer, to: mailbox, subject: "Kühlschrank: tropft", id: "first@customer.example", text: "It drips. Was tun?"})
 
 	said := d.answer(number, "Please turn it off.\n.\n.. and call us — today.", in("sent"))
@@ -210,20 +229,10 @@ func (d *desk) answersJoin(number int64, reply mail.Header) {
 	}
 }
 
-// T-DELIVERY: what a refused recipient looks like through the API. A 4xx is tried again, a 5xx bounces and opens the ticket; one never counts as the other.
-func TestDeliveryStates(t *testing.T) {
-	t.Parallel()
-	var greylisted atomic.Int32
-	d := openDesk(t, testkit.Behaviour{Rcpt: func(to string) *smtp.SMTPError {
-		switch {
-		case strings.HasPrefix(to, "slow@") && greylisted.Add(1) == 1:
-			return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "greylisted, come back"}
-		case strings.HasPrefix(to, "gone@"):
-			return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "gone moved out"}
-		}
-		return nil
-	}})
-
+// T-DELIVERY: a 4xx is tried again; it never counts as a 5xx.
+func (d *desk) firstRefusalIsTriedAgain() {
+	t := d.t
+	t.Helper()
 	slow := d.mail(letter{from: "slow@customer.example", to: support, subject: "slow", id: "slow@customer.example", text: "?"})
 	said := d.answer(slow, "Coming.", in("deferred"))
 	if got := said.Delivery[0]; got.NextAt == nil || !strings.Contains(got.Reply, "451") || !strings.Contains(got.Reply, "greylisted, come back") || got.Attempts != 1 {
@@ -237,16 +246,21 @@ func TestDeliveryStates(t *testing.T) {
 	if arrived := d.sink.Next(t); len(arrived.To) != 1 || arrived.To[0] != "slow@customer.example" {
 		t.Errorf("sent to %v", arrived.To)
 	}
+	if got := show(t, d.program, slow); got.Status != "pending" || got.DeliveryProblem {
+		t.Errorf("a reply that arrived leaves the ticket %s, problem %t", got.Status, got.DeliveryProblem)
+	}
+}
 
+// T-DELIVERY: a 5xx bounces, shows on the ticket and opens it.
+func (d *desk) lastRefusalBounces() {
+	t := d.t
+	t.Helper()
 	gone := d.mail(letter{from: "gone@customer.example", to: support, subject: "gone", id: "gone@customer.example", text: "?"})
-	said = d.answer(gone, "Are you there?", in("bounced"))
+	said := d.answer(gone, "Are you there?", in("bounced"))
 	if got := said.Delivery[0]; !strings.Contains(got.Reply, "550") || !strings.Contains(got.Reply, "gone moved out") || got.NextAt != nil {
 		t.Errorf("after a 5xx: %+v", got)
 	}
 	if got := show(t, d.program, gone); got.Status != "open" || !got.DeliveryProblem {
 		t.Errorf("a bounce leaves the ticket %s, problem %t", got.Status, got.DeliveryProblem)
-	}
-	if got := show(t, d.program, slow); got.Status != "pending" || got.DeliveryProblem {
-		t.Errorf("a reply that arrived leaves the ticket %s, problem %t", got.Status, got.DeliveryProblem)
 	}
 }
