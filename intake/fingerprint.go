@@ -9,11 +9,18 @@ import (
 	"io"
 )
 
-// prints tell mails apart.
-type prints struct {
-	content []byte // of all but the trace fields: equal for the same mail that came by two ways
-	whole   []byte // of the bytes as the client sent them: our own trace fields left out
-	dated   bool   // the mail carries a Date, or the trace of a server before us
+// extent is how much of a mail its fingerprint covers.
+type extent int
+
+const (
+	exceptTrace extent = iota // all but the trace fields: equal for the same mail that came by two ways
+	asSent                    // the bytes as the client sent them: all but our own two trace fields
+)
+
+// fingerprint tells mails apart.
+type fingerprint struct {
+	sum   []byte
+	dated bool // the mail carries a Date, or the trace of a server before us
 }
 
 // traceFields are written by servers on the way (RFC 5321 §4.4, RFC 8601, RFC 8617): they differ between two copies of one mail.
@@ -23,23 +30,22 @@ var traceFields = map[string]bool{
 	"arc-authentication-results": true, "x-spam-status": true, "x-spam-score": true, "x-spam-level": true, "x-google-smtp-source": true,
 }
 
-// fingerprint reads the mail once, at the speed of the hash.
-func fingerprint(raw *io.SectionReader) (prints, error) {
-	content, whole := sha256.New(), sha256.New()
-	var result prints
+// takeFingerprint reads the mail once, at the speed of the hash.
+func takeFingerprint(raw *io.SectionReader, of extent) (fingerprint, error) {
+	hasher := sha256.New()
 	reader := bufio.NewReaderSize(io.NewSectionReader(raw, 0, raw.Size()), 8<<10)
-	if err := printHeader(reader, content, whole, &result); err != nil {
-		return prints{}, err
+	dated, err := printHeader(reader, hasher, of)
+	if err != nil {
+		return fingerprint{}, err
 	}
-	if _, err := io.Copy(io.MultiWriter(content, whole), reader); err != nil {
-		return prints{}, err
+	if _, err := io.Copy(hasher, reader); err != nil {
+		return fingerprint{}, err
 	}
-	result.content, result.whole = content.Sum(nil), whole.Sum(nil)
-	return result, nil
+	return fingerprint{sum: hasher.Sum(nil), dated: dated}, nil
 }
 
 // printHeader goes through the header line by line. The first Return-Path and the first Received are ours.
-func printHeader(reader *bufio.Reader, content, whole hash.Hash, result *prints) error {
+func printHeader(reader *bufio.Reader, hasher hash.Hash, of extent) (dated bool, err error) {
 	field, ours := "", 0
 	for start := true; ; {
 		line, err := reader.ReadSlice('\n')
@@ -53,20 +59,17 @@ func printHeader(reader *bufio.Reader, content, whole hash.Hash, result *prints)
 				}
 				field = "ours"
 			}
-			result.dated = result.dated || field == "date" || field == "received"
+			dated = dated || field == "date" || field == "received"
 		}
-		if field != "ours" {
-			whole.Write(line)
-			if !traceFields[field] {
-				content.Write(line)
-			}
+		if field != "ours" && (of == asSent || !traceFields[field]) {
+			hasher.Write(line)
 		}
 		if start && (bytes.Equal(line, []byte("\r\n")) || bytes.Equal(line, []byte("\n"))) || errors.Is(err, io.EOF) {
-			return nil
+			return dated, nil
 		}
 		start = !errors.Is(err, bufio.ErrBufferFull) // else the rest of this long line follows
 		if err != nil && start {
-			return err
+			return dated, err
 		}
 	}
 }

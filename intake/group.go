@@ -23,6 +23,7 @@ type groups struct {
 	store   *store.Store
 	waiting chan *ticketing
 	stopped chan struct{}
+	filed   chan struct{} // holds one token when something was filed since it was last taken
 	grouped func(mails int, took time.Duration)
 	spare   spare // of run's goroutine only
 }
@@ -58,7 +59,7 @@ func newGroups(st *store.Store, grouped func(int, time.Duration)) *groups {
 	if grouped == nil {
 		grouped = func(int, time.Duration) {}
 	}
-	return &groups{store: st, waiting: make(chan *ticketing, largest), stopped: make(chan struct{}), grouped: grouped}
+	return &groups{store: st, waiting: make(chan *ticketing, largest), stopped: make(chan struct{}), filed: make(chan struct{}, 1), grouped: grouped}
 }
 
 // file puts the mail into the next group, says that it is placed, and waits for its commit. If ctx ends first the mail may still be filed: its sender will send it again, and it will be known again.
@@ -133,6 +134,10 @@ func (g *groups) commit(group []*ticketing) {
 		}
 	}
 	g.grouped(len(group), time.Since(start))
+	select {
+	case g.filed <- struct{}{}:
+	default: // it is known already
+	}
 	for _, one := range group {
 		close(one.done)
 	}

@@ -59,7 +59,36 @@ func New(cfg Config, directory *Directory) *Intake {
 }
 
 // Run commits groups of mails until ctx ends; mails that wait then are still filed.
-func (in *Intake) Run(ctx context.Context) { in.groups.run(ctx) }
+func (in *Intake) Run(ctx context.Context) {
+	tidying, stop := context.WithCancel(ctx)
+	tidied := make(chan struct{})
+	go func() { defer close(tidied); in.tidy(tidying) }()
+	in.groups.run(ctx)
+	stop()
+	<-tidied
+}
+
+// tidyAfter is how long new words may wait in front of the search index: they are found there too, only more slowly.
+const tidyAfter = time.Second
+
+// tidy sorts the words of filed mails into the search index, beside the filing, so that no group has to do it for those before it.
+func (in *Intake) tidy(ctx context.Context) {
+	for {
+		select {
+		case <-in.groups.filed:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(tidyAfter):
+		case <-ctx.Done():
+			return
+		}
+		if err := in.cfg.Store.MergeSearch(ctx); err != nil && ctx.Err() == nil {
+			in.cfg.Log.Warn("the search index could not be tidied; PostgreSQL does it by itself later", "error", err)
+		}
+	}
+}
 
 // Accept takes a mail over: raw is the mail as received, trace fields first. An error means that it was not taken and that its sender shall try again.
 // raw may be closed as soon as Accept returns.

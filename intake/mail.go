@@ -51,11 +51,9 @@ func (in *Intake) prepare(ctx context.Context, env desk.Envelope, raw *io.Sectio
 		return nil, fmt.Errorf("intake: read the mail: %w", err)
 	}
 	m.parsed = parsed
-	print, err := fingerprint(raw)
-	if err != nil {
-		return nil, fmt.Errorf("intake: read the mail again: %w", err)
+	if err := in.identify(m, raw); err != nil {
+		return nil, err
 	}
-	in.identify(m, print)
 	named := m.named()
 	m.mailboxes, m.asBcc = in.directory.mailboxes(env.Recipients, named)
 	for _, person := range named {
@@ -93,8 +91,7 @@ func (in *Intake) prepare(ctx context.Context, env desk.Envelope, raw *io.Sectio
 }
 
 // identify finds who the mail says that it is from, and by which id it is known.
-func (in *Intake) identify(m *mail, print prints) {
-	m.digest = print.content
+func (in *Intake) identify(m *mail, raw *io.SectionReader) error {
 	if m.parsed != nil {
 		m.messageID = m.parsed.MessageID
 		if len(m.parsed.From) > 0 {
@@ -110,16 +107,24 @@ func (in *Intake) identify(m *mail, print prints) {
 		m.from.Addr = "unknown@invalid" // RFC 2606 §2: nobody's address, and nobody's identity
 	}
 	m.from.Addr = desk.Canonical(m.from.Addr)
-	m.keyed = true
+	of := exceptTrace
+	if m.messageID == "" {
+		of = asSent
+	}
+	print, err := takeFingerprint(raw, of)
+	if err != nil {
+		return fmt.Errorf("intake: read the mail again: %w", err)
+	}
+	m.digest, m.keyed = print.sum, true
 	if m.messageID == "" {
 		// A missing id is no key for anything. Bytes that carry a Date or a trace of their way are a mail of their own, and coming again they are the same one
 		// tried twice; without either, two equal mails may well be two (an alarm that always says the same), so each gets an id of its own.
-		m.messageID = hex.EncodeToString(print.whole[:16]) + "@synthetic." + in.cfg.Hostname
-		m.digest = print.whole
+		m.messageID = hex.EncodeToString(print.sum[:16]) + "@synthetic." + in.cfg.Hostname
 		if m.keyed = print.dated; !m.keyed {
-			m.messageID = fmt.Sprintf("%x.%d@synthetic.%s", print.whole[:8], m.at.UnixNano(), in.cfg.Hostname)
+			m.messageID = fmt.Sprintf("%x.%d@synthetic.%s", print.sum[:8], m.at.UnixNano(), in.cfg.Hostname)
 		}
 	}
+	return nil
 }
 
 // named is everybody in To and Cc.

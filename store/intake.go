@@ -220,6 +220,14 @@ func (f Found) ticketsToAsk(numbers []int64) []int64 {
 	return ids
 }
 
+// MergeSearch sorts the words that filing has put in front of the search index into it. Without it the statement that finds the space in front full would have to.
+func (s *Store) MergeSearch(ctx context.Context) error {
+	if _, err := s.pool.Exec(ctx, `select gin_clean_pending_list('message_search')`); err != nil {
+		return fmt.Errorf("store: merge search: %w", err)
+	}
+	return nil
+}
+
 // into collects rows by name into a slice.
 func into[T any](target *[]T) func(pgx.Rows) error {
 	return func(rows pgx.Rows) (err error) {
