@@ -219,6 +219,24 @@ func TestHopsAreCounted(t *testing.T) {
 }
 
 // What the Intake gets: the envelope, and the mail behind its trace fields (RFC 5321 §4.4).
+// A mail without a header, whose first line begins with a blank, must not be folded into our own Received.
+func TestTextIsNotFoldedIntoTheTrace(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{" indented from the first line\r\n", "\tand so is this\r\nand more\r\n"} {
+		ts := start(t, nil, nil)
+		c := ts.hello()
+		c.send("MAIL FROM:<a@example.net>\r\nRCPT TO:<support@example.com>\r\nDATA\r\n")
+		c.want("250 ")
+		c.want("250 ")
+		c.want("354 ")
+		c.send(text + ".\r\n")
+		c.want("250 2.0.0 #1001")
+		if raw := ts.shelf.got()[0].raw; !strings.HasSuffix(raw, "+0000\r\n\r\n"+text) {
+			t.Errorf("got %q, want an empty line between the trace and the text", raw)
+		}
+	}
+}
+
 func TestEnvelopeAndTrace(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 22, 19, 0, 0, 0, time.UTC)

@@ -164,6 +164,12 @@ func (t *transfer) keep(b []byte) {
 	if t.spoolErr != nil || t.bare || t.nul || len(b) == 0 {
 		return
 	}
+	if t.size == int64(len(b)) && (b[0] == ' ' || b[0] == '\t') {
+		// A mail without a header, whose text would be folded into our own Received (RFC 5322 §2.2.3): an empty line ends the header before it.
+		if _, t.spoolErr = t.spool.Write([]byte("\r\n")); t.spoolErr != nil {
+			return
+		}
+	}
 	_, t.spoolErr = t.spool.Write(b)
 }
 

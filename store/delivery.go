@@ -42,6 +42,24 @@ func (tx *Tx) ClaimDeliveries(ctx context.Context, message int64, now, until tim
 	return rows, wrap(err, "claim deliveries")
 }
 
+// ResumeSending takes up what a process was sending when it died. It is right only where no other process works on this database: otherwise what is under way elsewhere
+// would begin a second time.
+func (tx *Tx) ResumeSending(ctx context.Context) error {
+	const jobs = `
+		update river_job
+		set state = 'available', scheduled_at = now()
+		where state = 'running' and kind = $1`
+	if _, err := tx.tx.Exec(ctx, jobs, desk.SendReply{}.Kind()); err != nil {
+		return wrap(err, "resume jobs")
+	}
+	const claims = `
+		update delivery
+		set next_at = null
+		where state = 'queued' and next_at is not null`
+	_, err := tx.tx.Exec(ctx, claims)
+	return wrap(err, "resume deliveries")
+}
+
 // Stranded lists messages whose delivery was due before the given time and has not happened: their job was lost. At most 1,000.
 func (r Reader) Stranded(ctx context.Context, before time.Time) ([]int64, error) {
 	const sql = `

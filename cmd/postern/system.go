@@ -85,7 +85,10 @@ func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) 
 	if sys.sender, err = newSender(settings, log); err != nil {
 		return nil, err
 	}
-	if p.postgres != nil {
+	if p.postgres != nil { // the database is this process's alone
+		if err := p.store.Write(ctx, func(tx *store.Tx) error { return tx.ResumeSending(ctx) }); err != nil {
+			return nil, err
+		}
 		if err := sys.welcome(ctx); err != nil {
 			return nil, err
 		}
