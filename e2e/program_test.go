@@ -106,7 +106,6 @@ type program struct {
 	now   running
 	child *exec.Cmd
 	ended chan struct{} // closed when the child has ended
-	peak  int           // the highest VmHWM of the children before, in KiB
 }
 
 // running is where the process of the moment listens.
@@ -217,13 +216,6 @@ func (p *program) process() (pid int, ended <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.child.Process.Pid, p.ended
-}
-
-// kill ends the process as a power cut would, and waits until it is gone.
-func (p *program) kill() {
-	pid, ended := p.process()
-	_ = syscall.Kill(pid, syscall.SIGKILL)
-	<-ended
 }
 
 // stop ends the process politely, and by force if that does not help.
