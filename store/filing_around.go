@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// This file writes what stands around a message: its files, people, mailboxes, what was held back, the audit and the news.
+
 // joinWords makes one argument of many words: they hold no spaces, so a space divides them.
 func joinWords(words []string) string { return strings.Join(words, " ") }
 
