@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -54,8 +55,14 @@ func changeOf(form url.Values) desk.TicketChange {
 }
 
 // mergePost merges the ticket into another and shows that one.
-func (p *Portal) mergePost(c *call) error {
-	source, err := c.id64("number")
+func (p *Portal) mergePost(c *call) error { return p.toOther(c, "number", p.tickets.Merge) }
+
+// movePost moves one message to another ticket and shows it there (T-MOVE).
+func (p *Portal) movePost(c *call) error { return p.toOther(c, "id", p.tickets.Move) }
+
+// toOther brings what the path names to the ticket that the form names, and shows that ticket.
+func (p *Portal) toOther(c *call, what string, bring func(ctx context.Context, actor desk.Actor, id, target int64) error) error {
+	id, err := c.id64(what)
 	if err != nil {
 		return err
 	}
@@ -67,7 +74,7 @@ func (p *Portal) mergePost(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := p.tickets.Merge(c.r.Context(), c.actor, source, target); err != nil {
+	if err := bring(c.r.Context(), c.actor, id, target); err != nil {
 		return err
 	}
 	return c.seeOther(ticketPath(c, target))
@@ -92,26 +99,6 @@ func (p *Portal) peoplePost(c *call) error {
 		}
 		return desk.Wrong("do", "The form does not say what to do.")
 	})
-}
-
-// movePost moves one message to another ticket and shows it there (T-MOVE).
-func (p *Portal) movePost(c *call) error {
-	id, err := c.id64("id")
-	if err != nil {
-		return err
-	}
-	form, err := c.form()
-	if err != nil {
-		return err
-	}
-	target, err := otherTicket(form)
-	if err != nil {
-		return err
-	}
-	if err := p.tickets.Move(c.r.Context(), c.actor, id, target); err != nil {
-		return err
-	}
-	return c.seeOther(ticketPath(c, target))
 }
 
 // splitPost makes a ticket of its own out of one message and shows it.
