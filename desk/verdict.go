@@ -14,31 +14,38 @@ const (
 	ResultPolicy    Result = "policy"    // true, but refused by our own rules
 )
 
-// Method is the result of one check, with what it looked at and a reason a person can read.
+// Method is the result of one check, with what it looked at and a reason a person can read. Domains and identities are in lower case ASCII (A-labels).
 type Method struct {
 	Result    Result `json:"result"`
 	Domain    string `json:"domain,omitempty"`    // the domain that the result speaks for
-	Selector  string `json:"selector,omitempty"`  // DKIM: s=
-	Algorithm string `json:"algorithm,omitempty"` // DKIM: a=
-	Bits      int    `json:"bits,omitempty"`      // DKIM: size of the key
-	Policy    string `json:"policy,omitempty"`    // DMARC: p= in force
-	Aligned   bool   `json:"aligned,omitempty"`   // aligned with the From domain (RFC 9989 §4.4)
-	Reason    string `json:"reason,omitempty"`
+	Identity  string `json:"identity,omitempty"`  // SPF: the address or HELO name that was checked; DKIM: i=; iprev: the address of the client
+	Selector  string `json:"selector,omitempty"`  // DKIM, ARC: s=
+	Algorithm string `json:"algorithm,omitempty"` // DKIM, ARC: a=
+	Bits      int    `json:"bits,omitempty"`      // DKIM, ARC: size of the key
+	Policy    string `json:"policy,omitempty"`    // DMARC: what the From domain asks to do with this mail if it fails: none, quarantine, reject
+	Aligned   bool   `json:"aligned,omitempty"`   // SPF, DKIM: aligned with the From domain (RFC 9989 §4.4)
+	Testing   bool   `json:"testing,omitempty"`   // DKIM t=y, DMARC t=y: the domain is still trying things out
+	Reason    string `json:"reason,omitempty"`    // one sentence in our words
+	Told      string `json:"told,omitempty"`      // SPF exp=: the domain's own words, from a stranger (RFC 7208 §6.2)
 }
 
 // Verdict is what could be proved about who sent a mail.
 type Verdict struct {
-	SPF   Method   `json:"spf"`
-	DKIM  []Method `json:"dkim"`
-	DMARC Method   `json:"dmarc"`
-	ARC   Method   `json:"arc"`
-	IPRev Method   `json:"iprev"`
+	From    string   `json:"from,omitempty"` // the domain of From that was judged; empty when there is not exactly one From with one address
+	Org     string   `json:"org,omitempty"`  // its organizational domain (RFC 9989 §4.10)
+	IPRev   Method   `json:"iprev"`          // RFC 8601 §3
+	Helo    Method   `json:"helo"`           // SPF of the HELO name (RFC 7208 §2.3)
+	SPF     Method   `json:"spf"`            // SPF of MAIL FROM, or of postmaster@ the HELO name for the null sender (§2.4)
+	DKIM    []Method `json:"dkim"`           // one a signature, in the order of the header; at most 10
+	DMARC   Method   `json:"dmarc"`
+	ARC     Method   `json:"arc"`               // of the whole chain; Domain and Selector are those of its last sealer
+	Rescued string   `json:"rescued,omitempty"` // the trusted ARC sealer whose word makes up for what forwarding broke (RFC 8617 §5.2)
 }
 
 // Unchecked is the verdict of a mail that nobody checked: 'none' everywhere.
 func Unchecked(reason string) Verdict {
 	none := Method{Result: ResultNone, Reason: reason}
-	return Verdict{SPF: none, DMARC: none, ARC: none, IPRev: none}
+	return Verdict{IPRev: none, Helo: none, SPF: none, DMARC: none, ARC: none}
 }
 
 // Trust is how far the From address may be believed (behaviour §4).
@@ -50,11 +57,14 @@ const (
 	TrustUnverified Trust = "unverified" // neither
 )
 
-// Verified says whether the From address is proved: DMARC pass, or, where the domain publishes no DMARC, an aligned SPF or DKIM pass.
+// Verified says whether the From address is proved: DMARC pass, the word of a trusted ARC sealer, or, where the domain publishes no DMARC, an aligned SPF or DKIM pass.
 // oneFrom is whether the mail has exactly one From with one address; anything else proves nothing.
 func (v Verdict) Verified(oneFrom bool) bool {
 	if !oneFrom {
 		return false
+	}
+	if v.Rescued != "" {
+		return true
 	}
 	if v.DMARC.Result != ResultNone {
 		return v.DMARC.Result == ResultPass
