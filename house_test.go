@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"intake":  4,
 	"tickets": 3, "identity": 3, "domains": 3, "smtpd": 3,
 	"store": 2, "attachments": 2, "mailauth": 2, "threading": 2, // tickets writes the marks that threading reads
+	"reports": 2, // what machines report is read out of a mail that mailtext has read
 	"secret": 1, "mailtext": 1, "embedded": 1, "observe": 1,
 	"desk": 0, "config": 0, "migrations": 0,
 }
