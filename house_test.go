@@ -20,9 +20,10 @@ var floors = map[string]int{
 	"portal": 5, "api": 5, "mailout": 5,
 	"intake":  4,
 	"tickets": 3, "identity": 3, "domains": 3, "smtpd": 3,
-	"store": 2, "attachments": 2, "mailauth": 2, "threading": 2, // tickets writes the marks that threading reads
+	"filters": 2,                                                  // asks others' programs about a mail; intake, above it, decides
+	"store":   2, "attachments": 2, "mailauth": 2, "threading": 2, // tickets writes the marks that threading reads
 	"reports": 2, // what machines report is read out of a mail that mailtext has read
-	"secret": 1, "mailtext": 1, "embedded": 1, "observe": 1,
+	"secret":  1, "mailtext": 1, "embedded": 1, "observe": 1,
 	"desk": 0, "config": 0, "migrations": 0,
 }
 
@@ -39,6 +40,7 @@ var doors = []struct {
 	{"github.com/minio/sio", []string{"attachments"}, "nothing reaches the bucket unsealed"},
 	{"github.com/rclone/gofakes3", []string{"embedded"}, "the product speaks S3 only; the built-in store is one of many"},
 	{"github.com/emersion/go-smtp", []string{"smtpd", "mailout", "cmd"}, "with its defaults it can lose mail: it is used behind a strict session only (cmd/bench compares with it bare)"},
+	{"github.com/emersion/go-milter", []string{"filters"}, "it bounds one packet, not a conversation: deadline and sum of answers are set around it"},
 	{"github.com/emersion/go-msgauth", []string{"mailauth", "mailout", "domains"}, "signatures are made and judged in one place each"},
 	{"github.com/emersion/go-message", []string{"mailtext", "mailout"}, "reading mail is bounded in one place"},
 	{"github.com/jhillyerd/enmime", []string{"mailtext", "mailout"}, "it is safe only behind bounds"},

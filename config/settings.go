@@ -6,6 +6,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,8 +48,9 @@ type Settings struct {
 	Smarthost  string  `name:"smarthost" env:"POSTERN_SMARTHOST" placeholder:"URL" help:"Send through smtp://user:pass@host:587 or smtps://…; direct to MX unless given." group:"Mail"`
 	MXPort     uint16  `name:"mx-port" env:"POSTERN_MX_PORT" default:"25" placeholder:"PORT" help:"Port used for direct delivery." group:"Mail"`
 	MaxMessage Size    `name:"max-message" env:"POSTERN_MAX_MESSAGE" default:"50MiB" placeholder:"SIZE" help:"Largest message; more gets 552." group:"Mail"`
-	RspamdURL  string  `name:"rspamd-url" env:"POSTERN_RSPAMD_URL" placeholder:"URL" help:"Spam filter to ask." group:"Mail"`
+	RspamdURL  string  `name:"rspamd-url" env:"POSTERN_RSPAMD_URL" placeholder:"URL" help:"Spam filter to ask; a password stands in the URL as in http://:secret@host:11334." group:"Mail"`
 	Milters    Milters `name:"milters" env:"POSTERN_MILTERS" placeholder:"ADDR,…" help:"Mail filters to ask: unix:/path or inet:host:port." group:"Mail"`
+	Clamd      Scanner `name:"clamd" env:"POSTERN_CLAMD" placeholder:"ADDR" help:"Virus scanner to ask: host:port or unix:/path." group:"Mail"`
 
 	Log      LogFormat `name:"log" env:"POSTERN_LOG" placeholder:"text|json" help:"Log format; text on a terminal, else json." group:"Logs"`
 	LogLevel LogLevel  `name:"log-level" env:"POSTERN_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error." group:"Logs"`
@@ -78,3 +80,17 @@ func clean(host string) string { return strings.ToLower(strings.TrimSuffix(host,
 
 // Secure says whether people reach the portal over TLS, so that cookies are marked secure and HSTS is sent.
 func (s Settings) Secure() bool { return strings.HasPrefix(s.PublicURL, "https://") }
+
+// Scanner is where a virus scanner listens: host:port or unix:/path, or nothing.
+type Scanner string
+
+// UnmarshalText checks the form.
+func (s *Scanner) UnmarshalText(text []byte) error {
+	addr := strings.TrimSpace(string(text))
+	path, unix := strings.CutPrefix(addr, "unix:")
+	if addr != "" && (unix && path == "" || !unix && hostPort(addr) != nil) {
+		return fmt.Errorf("%q is not a scanner's address like unix:/run/clamav/clamd.ctl or 127.0.0.1:3310", addr)
+	}
+	*s = Scanner(addr)
+	return nil
+}
