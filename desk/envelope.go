@@ -25,6 +25,7 @@ type Envelope struct {
 	Protocol   string     `json:"protocol,omitempty"` // SMTP, ESMTP, ESMTPS, UTF8SMTPS … (RFC 3848)
 	TLS        string     `json:"tls,omitempty"`      // version and cipher; empty in clear text
 	UTF8       bool       `json:"utf8,omitempty"`     // SMTPUTF8 was asked for (RFC 6531)
+	Listed     []string   `json:"listed,omitempty"`   // zones of the operator's choice that list RemoteIP (RFC 5782)
 	ReceivedAt time.Time  `json:"received_at"`
 }
 
