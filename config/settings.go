@@ -22,10 +22,12 @@ type Settings struct {
 	Hostname  string `name:"hostname" env:"POSTERN_HOSTNAME" placeholder:"NAME" help:"Name in the SMTP banner, HELO and Message-IDs; the machine's name unless given." group:"Settings"`
 	PublicURL string `name:"public-url" env:"POSTERN_PUBLIC_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The portal as people reach it; https turns on secure cookies and HSTS." group:"Settings"`
 
-	SMTPAddr  Listeners `name:"smtp-addr" env:"POSTERN_SMTP_ADDR" default:"127.0.0.1:2525" placeholder:"HOST:PORT,…" help:"SMTP listeners." group:"Listeners"`
-	SMTPProxy Networks  `name:"smtp-proxy" env:"POSTERN_SMTP_PROXY" placeholder:"CIDR,…" help:"Networks that may speak the PROXY protocol (v1, v2) to the SMTP listeners." group:"Listeners"`
-	HTTPAddr  Listener  `name:"http-addr" env:"POSTERN_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Portal and API." group:"Listeners"`
-	AdminAddr Listener  `name:"admin-addr" env:"POSTERN_ADMIN_ADDR" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"/metrics, /healthz, /readyz and /debug/pprof; keep it off public networks." group:"Listeners"`
+	SMTPAddr    Listeners  `name:"smtp-addr" env:"POSTERN_SMTP_ADDR" default:"127.0.0.1:2525" placeholder:"HOST:PORT,…" help:"SMTP listeners." group:"Listeners"`
+	SMTPProxy   Networks   `name:"smtp-proxy" env:"POSTERN_SMTP_PROXY" placeholder:"CIDR,…" help:"Networks that may speak the PROXY protocol (v1, v2) to the SMTP listeners." group:"Listeners"`
+	SMTPTrusted Networks   `name:"smtp-trusted" env:"POSTERN_SMTP_TRUSTED" default:"127.0.0.0/8,::1" placeholder:"CIDR,…" help:"Networks of your own relays: what one address may do does not limit them, and no block list is asked about them." group:"Listeners"`
+	SMTPLimits  SMTPLimits `name:"smtp-limits" env:"POSTERN_SMTP_LIMITS" placeholder:"NAME=N,…" help:"What SMTP clients may do, like per-ip=50,idle=2m; docs/operations.md has the table." group:"Listeners"`
+	HTTPAddr    Listener   `name:"http-addr" env:"POSTERN_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Portal and API." group:"Listeners"`
+	AdminAddr   Listener   `name:"admin-addr" env:"POSTERN_ADMIN_ADDR" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"/metrics, /healthz, /readyz and /debug/pprof; keep it off public networks." group:"Listeners"`
 
 	TLSCert       string `name:"tls-cert" env:"POSTERN_TLS_CERT" placeholder:"FILE" help:"Certificate for STARTTLS and HTTPS, read again when it changes." group:"TLS"`
 	TLSKey        string `name:"tls-key" env:"POSTERN_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate." group:"TLS"`
@@ -51,6 +53,9 @@ type Settings struct {
 	RspamdURL  string  `name:"rspamd-url" env:"POSTERN_RSPAMD_URL" placeholder:"URL" help:"Spam filter to ask; a password stands in the URL as in http://:secret@host:11334." group:"Mail"`
 	Milters    Milters `name:"milters" env:"POSTERN_MILTERS" placeholder:"ADDR,…" help:"Mail filters to ask: unix:/path or inet:host:port." group:"Mail"`
 	Clamd      Scanner `name:"clamd" env:"POSTERN_CLAMD" placeholder:"ADDR" help:"Virus scanner to ask: host:port or unix:/path." group:"Mail"`
+
+	DNSBL       Blocklists   `name:"dnsbl" env:"POSTERN_DNSBL" placeholder:"ZONE[=WEIGHT],…" help:"DNS block lists to ask about clients (RFC 5782); none unless given." group:"Mail"`
+	DNSBLAction ListedAction `name:"dnsbl-action" env:"POSTERN_DNSBL_ACTION" default:"suspend" placeholder:"suspend|reject" help:"What happens to mail from a client that is listed." group:"Mail"`
 
 	Log      LogFormat `name:"log" env:"POSTERN_LOG" placeholder:"text|json" help:"Log format; text on a terminal, else json." group:"Logs"`
 	LogLevel LogLevel  `name:"log-level" env:"POSTERN_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error." group:"Logs"`

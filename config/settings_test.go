@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -110,7 +111,7 @@ func TestFileRefused(t *testing.T) {
 // TestContract: every variable of the contract is there, with its default, and is documented.
 func TestContract(t *testing.T) {
 	want := map[string]string{
-		"DATA": "./data", "HOSTNAME": "", "PUBLIC_URL": "http://127.0.0.1:8080", "SMTP_ADDR": "127.0.0.1:2525", "SMTP_PROXY": "", "HTTP_ADDR": "127.0.0.1:8080",
+		"DATA": "./data", "HOSTNAME": "", "PUBLIC_URL": "http://127.0.0.1:8080", "SMTP_ADDR": "127.0.0.1:2525", "SMTP_PROXY": "", "HTTP_ADDR": "127.0.0.1:8080", "SMTP_TRUSTED": "127.0.0.0/8,::1", "SMTP_LIMITS": "", "DNSBL": "", "DNSBL_ACTION": "suspend",
 		"ADMIN_ADDR": "127.0.0.1:9090", "TLS_CERT": "", "TLS_KEY": "", "ACME": "off", "ACME_DIRECTORY": "", "ACME_CA": "", "DATABASE_URL": "", "AUTO_MIGRATE": "on",
 		"S3_ENDPOINT": "", "S3_BUCKET": "", "S3_REGION": "us-east-1", "S3_ACCESS_KEY": "", "S3_SECRET_KEY": "", "S3_TLS": "on", "KEY_FILE": "", "DNS": "", "SMARTHOST": "",
 		"MX_PORT": "25", "MAX_MESSAGE": "50MiB", "RSPAMD_URL": "", "MILTERS": "", "CLAMD": "", "LOG": "", "LOG_LEVEL": "info", "PG_FETCH": "on", "CONFIG": "",
@@ -219,28 +220,75 @@ func TestSize(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	for args, want := range map[string]string{
-		"--smtp-addr=25":                "is not host:port",
-		"--smtp-addr=":                  "no address to listen on",
-		"--http-addr=localhost":         "is not host:port",
-		"--smtp-proxy=10.0.0.1/8":       "did you mean 10.0.0.0/8",
-		"--smtp-proxy=everybody":        "is not a network",
-		"--dns=ns.example:dns":          "is not host:port",
-		"--milters=/run/x.sock":         "is not a filter's address",
-		"--clamd=/run/clamd.ctl":        "is not a scanner's address",
-		"--clamd=unix:":                 "is not a scanner's address",
-		"--clamd=unix:/run/clamd.ctl":   "",
-		"--clamd=127.0.0.1:3310":        "",
-		"--log=xml":                     "is none of: text, json",
-		"--log-level=loud":              "is none of: info, debug, warn, error",
-		"--acme=maybe":                  "neither on nor off",
-		"--acme=on":                     "",
-		"--dns=::1,ns.example,[::1]:53": "",
-		"--milters=unix:/x,inet:h:1":    "",
-		"--log-level=":                  "",
+		"--smtp-addr=25":                              "is not host:port",
+		"--smtp-addr=":                                "no address to listen on",
+		"--http-addr=localhost":                       "is not host:port",
+		"--smtp-proxy=10.0.0.1/8":                     "did you mean 10.0.0.0/8",
+		"--smtp-proxy=everybody":                      "is not a network",
+		"--dns=ns.example:dns":                        "is not host:port",
+		"--milters=/run/x.sock":                       "is not a filter's address",
+		"--clamd=/run/clamd.ctl":                      "is not a scanner's address",
+		"--clamd=unix:":                               "is not a scanner's address",
+		"--clamd=unix:/run/clamd.ctl":                 "",
+		"--clamd=127.0.0.1:3310":                      "",
+		"--log=xml":                                   "is none of: text, json",
+		"--log-level=loud":                            "is none of: info, debug, warn, error",
+		"--smtp-limits=per-ip=0":                      "neither a number from 1 to 1000000 nor off",
+		"--smtp-limits=sessions=off":                  "not a number from 1",
+		"--smtp-limits=per-adress=1":                  `"per-adress" is no limit: there are sessions, per-ip`,
+		"--smtp-limits=idle=5":                        "not a time from 1s to 24h",
+		"--smtp-limits=rate=fast":                     "not a size like 1KiB",
+		"--smtp-limits=idle":                          "not written like per-ip=50",
+		"--smtp-limits=idle=1m,idle=2m":               "idle stands there twice",
+		"--smtp-trusted=10.0.0.1/8":                   "did you mean 10.0.0.0/8",
+		"--dnsbl=nowhere":                             "list 1 is not a zone",
+		"--dnsbl=bl.example=2":                        `the weight "2" is not a number above 0`,
+		"--dnsbl=b.c,b.c,b.c,b.c,b.c,b.c,b.c,b.c,b.c": "9 lists are too many",
+		"--dnsbl-action=tag":                          "is none of: suspend, reject",
+		"--acme=maybe":                                "neither on nor off",
+		"--acme=on":                                   "",
+		"--dns=::1,ns.example,[::1]:53":               "",
+		"--milters=unix:/x,inet:h:1":                  "",
+		"--log-level=":                                "",
 	} {
 		_, err := parse(t, "serve", args)
 		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}
+
+func TestSMTPLimits(t *testing.T) {
+	got, err := parse(t, "serve", "--smtp-limits=Per-IP=50, new-per-minute=off,rate=2KiB,idle=90s", "--dnsbl=BL.example.org., half.example=0.5", "--dnsbl-action=reject")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (SMTPLimits{PerIP: 50, NewPerMinute: -1, Rate: 2048, Idle: 90 * time.Second}); got.SMTPLimits != want {
+		t.Errorf("read as %+v, want %+v", got.SMTPLimits, want)
+	}
+	if want := (Blocklists{{"bl.example.org", 1}, {"half.example", 0.5}}); !reflect.DeepEqual(got.DNSBL, want) || got.DNSBLAction != "reject" {
+		t.Errorf("lists %+v, %s", got.DNSBL, got.DNSBLAction)
+	}
+	if want := (Networks{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}); !reflect.DeepEqual(got.SMTPTrusted, want) {
+		t.Errorf("trusted %s", got.SMTPTrusted)
+	}
+	nobody, err := parse(t, "serve", "--smtp-trusted=")
+	if err != nil || len(nobody.SMTPTrusted) != 0 {
+		t.Errorf("nobody trusted: %s, %v", nobody.SMTPTrusted, err)
+	}
+}
+
+// Each name of the error is one that is read.
+func TestSMTPLimitNames(t *testing.T) {
+	for name := range strings.SplitSeq(limitNames, ", ") {
+		value := "10"
+		switch name {
+		case "idle", "session-time", "mail-time":
+			value = "10s"
+		}
+		var limits SMTPLimits
+		if err := limits.UnmarshalText([]byte(name + "=" + value)); err != nil || limits == (SMTPLimits{}) {
+			t.Errorf("%s: %+v, %v", name, limits, err)
 		}
 	}
 }
