@@ -1,4 +1,4 @@
-// Package threading decides which ticket a mail belongs to, and writes the marks by which an answer is known again: reply addresses and Message-IDs that only we can make.
+// Package threading decides which ticket a mail belongs to, and writes the marks by which an answer or a bounce is known again: reply addresses, return paths and Message-IDs that only we can make.
 //
 // It is pure: it sees values, never the database, a socket or the bytes of a mail.
 package threading
@@ -13,10 +13,16 @@ import (
 	"postern/secret"
 )
 
+// purpose is what a tag was made for: made for one purpose it proves nothing for another.
+type purpose string
+
 const (
-	purpose  = "reply token" // of the MAC: a tag made for anything else is no token
-	tagBytes = secret.MinTag // 80 bits: nobody guesses that through SMTP (behaviour §2.2)
-	maxLocal = 64            // octets of a local part (RFC 5321 §4.5.3.1.1)
+	replyToken purpose = "reply token"
+	returnPath purpose = "return path"
+
+	tagBytes       = secret.MinTag // 80 bits: nobody guesses that through SMTP (behaviour §2.2)
+	recipientBytes = 4             // tell apart the recipients of one message, of whom there are a hundred at most
+	maxLocal       = 64            // octets of a local part (RFC 5321 §4.5.3.1.1)
 )
 
 // letters is base32 in lower case without padding: mail systems change the case of local parts.
@@ -33,29 +39,39 @@ func NewCodec(keys *secret.Keyset, hostname string) *Codec {
 	return &Codec{keys: keys, hostname: strings.ToLower(hostname)}
 }
 
-// token is keyid-message-tag, for instance gqzq3ab7-aaaae-mfrggzdfmztwq2lk.
-func (c *Codec) token(message int64) string {
-	id := encode(message)
-	key, tag := c.keys.MAC(purpose, []byte(id))
-	return key + "-" + id + "-" + letters.EncodeToString(tag[:tagBytes])
+// token is keyid-what-tag, for instance gqzq3ab7-aaaae-mfrggzdfmztwq2lk.
+func (c *Codec) token(p purpose, what string) string {
+	key, tag := c.keys.MAC(string(p), []byte(what))
+	return key + "-" + what + "-" + letters.EncodeToString(tag[:tagBytes])
 }
 
-// read checks a token and returns the message that it names.
-func (c *Codec) read(token string) (message int64, ok bool) {
+// read checks a token that was made for the purpose and returns what it names.
+func (c *Codec) read(p purpose, token string) (what string, ok bool) {
 	key, rest, _ := strings.Cut(strings.ToLower(token), "-")
-	id, tag, found := strings.Cut(rest, "-")
+	what, tag, found := strings.Cut(rest, "-")
 	if !found {
-		return 0, false
+		return "", false
 	}
 	raw, err := letters.DecodeString(tag)
-	if err != nil || len(tag) != letters.EncodedLen(tagBytes) || !c.keys.CheckMAC(purpose, key, []byte(id), raw) {
+	if err != nil || len(tag) != letters.EncodedLen(tagBytes) || !c.keys.CheckMAC(string(p), key, []byte(what), raw) {
+		return "", false
+	}
+	return what, true
+}
+
+// readMessage reads a reply token.
+func (c *Codec) readMessage(token string) (message int64, ok bool) {
+	what, ok := c.read(replyToken, token)
+	if !ok {
 		return 0, false
 	}
-	return decode(id)
+	return decode(what)
 }
 
 // MessageID is the Message-ID of a message of ours, without the angle brackets (RFC 5322 §3.6.4).
-func (c *Codec) MessageID(message int64) string { return c.token(message) + "@" + c.hostname }
+func (c *Codec) MessageID(message int64) string {
+	return c.token(replyToken, encode(message)) + "@" + c.hostname
+}
 
 // ParseMessageID says which of our messages an id names. It is false for every id that we did not make.
 func (c *Codec) ParseMessageID(id string) (message int64, ok bool) {
@@ -63,32 +79,86 @@ func (c *Codec) ParseMessageID(id string) (message int64, ok bool) {
 	if !found {
 		return 0, false
 	}
-	return c.read(token)
+	return c.readMessage(token)
 }
 
 // ReplyAddress is the address to which answers to the message go: support+token@example.com (RFC 5233). Where the mailbox's local part leaves no room for a token it
 // is the mailbox itself; the answer is then known by our Message-ID.
 func (c *Codec) ReplyAddress(mailbox string, message int64) string {
-	local, domain := desk.SplitAddress(mailbox)
-	tagged := local + "+" + c.token(message)
-	if len(tagged) > maxLocal {
-		return mailbox
+	if tagged, fits := withDetail(mailbox, c.token(replyToken, encode(message))); fits {
+		return tagged
 	}
-	return tagged + "@" + domain
+	return mailbox
 }
 
-// ParseAddress takes a reply address apart. It is false for an address without a valid token.
+// ParseAddress takes a reply address apart. It is false for an address without a valid token, and for a return path.
 func (c *Codec) ParseAddress(addr string) (mailbox string, message int64, ok bool) {
-	base, detail := desk.CutSubaddress(addr)
-	if detail == "" {
+	mailbox, token := cutDetail(addr)
+	if token == "" {
 		return "", 0, false
 	}
-	if at := strings.LastIndexByte(detail, '+'); at >= 0 { // support+sales+token@: the mailbox has a detail of its own
+	message, ok = c.readMessage(token)
+	return mailbox, message, ok
+}
+
+// ReturnPath is the envelope sender of the message's copy to one recipient, so that a bounce names both, whatever it holds (VERP): support+token@example.com. It is never taken for a reply
+// address. Where the mailbox's local part leaves no room for it (from 18 to 30 octets, by the length of the message's number and the key's id) it is the reply address, which names no recipient.
+func (c *Codec) ReturnPath(mailbox string, message int64, recipient string) string {
+	tag := RecipientTag(recipient)
+	if tagged, fits := withDetail(mailbox, c.token(returnPath, letters.EncodeToString(append(tag[:], significant(message)...)))); fits {
+		return tagged
+	}
+	return c.ReplyAddress(mailbox, message)
+}
+
+// ParseReturnPath takes a return path apart. recipient is the RecipientTag of whom the message went to. It is false for every address that we did not make as a return path.
+func (c *Codec) ParseReturnPath(addr string) (mailbox string, message int64, recipient [4]byte, ok bool) {
+	mailbox, token := cutDetail(addr)
+	what, ok := c.read(returnPath, token)
+	if !ok {
+		return "", 0, recipient, false
+	}
+	raw, err := letters.DecodeString(what)
+	if err != nil || len(raw) <= recipientBytes {
+		return "", 0, recipient, false
+	}
+	message, ok = number(raw[recipientBytes:])
+	return mailbox, message, [4]byte(raw[:recipientBytes]), ok
+}
+
+// RecipientTag is how a return path names a recipient: the first 4 bytes of the SHA-256 of the canonical address. It tells the recipients of one message apart and says nothing to anybody else.
+func RecipientTag(addr string) [4]byte {
+	sum := sha256.Sum256([]byte(desk.Canonical(addr)))
+	return [4]byte(sum[:recipientBytes])
+}
+
+// Signed says whether the address is a reply address or a return path of ours: mail to it is taken even where its mailbox is not there any more.
+func (c *Codec) Signed(addr string) bool {
+	if _, _, ok := c.ParseAddress(addr); ok {
+		return true
+	}
+	_, _, _, ok := c.ParseReturnPath(addr)
+	return ok
+}
+
+// withDetail adds a detail to an address (RFC 5233), and says whether the local part is not too long with it.
+func withDetail(addr, detail string) (tagged string, fits bool) {
+	local, domain := desk.SplitAddress(addr)
+	local += "+" + detail
+	return local + "@" + domain, len(local) <= maxLocal
+}
+
+// cutDetail takes the last detail off an address: in support+sales+token@ the mailbox has one of its own. The mailbox is canonical; without a detail both are empty.
+func cutDetail(addr string) (mailbox, detail string) {
+	base, detail := desk.CutSubaddress(addr)
+	if detail == "" {
+		return "", ""
+	}
+	if at := strings.LastIndexByte(detail, '+'); at >= 0 {
 		local, domain := desk.SplitAddress(base)
 		base, detail = local+"+"+detail[:at]+"@"+domain, detail[at+1:]
 	}
-	message, ok = c.read(detail)
-	return desk.Canonical(base), message, ok
+	return desk.Canonical(base), detail
 }
 
 // Key is the form in which a Message-ID is stored and looked up: the first 16 bytes of its SHA-256. Ids are compared to the letter (RFC 5322 §3.6.4),
@@ -99,19 +169,29 @@ func Key(messageID string) [16]byte {
 }
 
 // encode writes a number as base32, without the zero bytes in front.
-func encode(n int64) string {
+func encode(n int64) string { return letters.EncodeToString(significant(n)) }
+
+func decode(s string) (int64, bool) {
+	raw, err := letters.DecodeString(s)
+	if err != nil {
+		return 0, false
+	}
+	return number(raw)
+}
+
+// significant is a number's bytes, without the zeros in front.
+func significant(n int64) []byte {
 	var raw [8]byte
 	binary.BigEndian.PutUint64(raw[:], uint64(n))
 	start := 0
 	for start < 7 && raw[start] == 0 {
 		start++
 	}
-	return letters.EncodeToString(raw[start:])
+	return raw[start:]
 }
 
-func decode(s string) (int64, bool) {
-	raw, err := letters.DecodeString(s)
-	if err != nil || len(raw) == 0 || len(raw) > 8 {
+func number(raw []byte) (int64, bool) {
+	if len(raw) == 0 || len(raw) > 8 {
 		return 0, false
 	}
 	var whole [8]byte
