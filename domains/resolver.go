@@ -1,10 +1,8 @@
 package domains
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -47,27 +45,21 @@ func IsNoSuchName(err error) bool {
 }
 
 const (
-	udpSize   = 1232        // largest answer over UDP that is not fragmented on today's paths (DNS Flag Day 2020); longer ones come over TCP
-	maxAlias  = 8           // CNAMEs followed before a chain counts as a loop
-	maxTTL    = time.Minute // so that an admin who mends a record sees it mended at once
-	cacheSize = 4096        // answers kept; the cache is emptied when it is full
-	rounds    = 2           // how often each server is asked: UDP loses packets
 	ourselves = "localhost" // never asked for: RFC 6761 §6.3
 	resolvers = "/etc/resolv.conf"
 )
 
-// DNS is a stub resolver over UDP and TCP with a small cache of good answers. It is safe for use by several goroutines.
+// DNS is a stub resolver over UDP and TCP. It keeps what it was told for a minute at most, asks each question only once at a time, and when no server answers anything it says so
+// at once instead of letting everybody wait. It is safe for use by several goroutines.
 type DNS struct {
 	servers []string
-	timeout time.Duration
+	timeout time.Duration // for each server, each time it is asked
+	now     func() time.Time
+	breaker breaker
 
-	mu    sync.Mutex
-	cache map[dns.Question]answer
-}
-
-type answer struct {
-	records []dns.RR
-	until   time.Time
+	mu      sync.Mutex
+	cache   cache
+	flights map[question]*flight
 }
 
 var _ Resolver = (*DNS)(nil)
@@ -78,7 +70,7 @@ func NewResolver(servers []string, timeout time.Duration) *DNS {
 	if len(servers) == 0 {
 		servers = systemServers()
 	}
-	return &DNS{servers: servers, timeout: timeout, cache: map[dns.Question]answer{}}
+	return &DNS{servers: servers, timeout: timeout, now: time.Now, flights: map[question]*flight{}}
 }
 
 func systemServers() []string {
@@ -93,66 +85,70 @@ func systemServers() []string {
 	return servers
 }
 
-// LookupTXT implements Resolver.
+// LookupTXT implements Resolver and lookup.Resolver.
 func (d *DNS) LookupTXT(ctx context.Context, name string) ([]string, error) {
-	records, err := d.lookup(ctx, name, dns.TypeTXT)
-	if err != nil {
-		return nil, err
-	}
-	texts := make([]string, len(records))
-	for i, record := range records {
-		texts[i] = unescape(strings.Join(record.(*dns.TXT).Txt, ""))
-	}
-	return texts, nil
+	found, err := d.lookup(ctx, name, dns.TypeTXT)
+	return slices.Clone(found.texts), err
 }
 
-// LookupMX implements Resolver.
+// LookupMX implements Resolver and lookup.Resolver.
 func (d *DNS) LookupMX(ctx context.Context, domain string) ([]*net.MX, error) {
-	records, err := d.lookup(ctx, domain, dns.TypeMX)
+	found, err := d.lookup(ctx, domain, dns.TypeMX)
 	if err != nil {
 		return nil, err
 	}
-	exchangers := make([]*net.MX, len(records))
-	for i, record := range records {
-		mx := record.(*dns.MX)
-		host := strings.ToLower(mx.Mx)
-		if host != "." {
-			host = strings.TrimSuffix(host, ".")
-		}
-		exchangers[i] = &net.MX{Host: host, Pref: mx.Preference}
+	own := slices.Clone(found.exchangers) // what is kept is nobody's to change
+	exchangers := make([]*net.MX, len(own))
+	for i := range own {
+		exchangers[i] = &own[i]
 	}
-	slices.SortStableFunc(exchangers, func(a, b *net.MX) int { return cmp.Compare(a.Pref, b.Pref) })
 	return exchangers, nil
+}
+
+// LookupA implements lookup.Resolver.
+func (d *DNS) LookupA(ctx context.Context, name string) ([]netip.Addr, error) {
+	if isOurselves(name) {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
+	}
+	found, err := d.lookup(ctx, name, dns.TypeA)
+	return slices.Clone(found.addrs), err
+}
+
+// LookupAAAA implements lookup.Resolver.
+func (d *DNS) LookupAAAA(ctx context.Context, name string) ([]netip.Addr, error) {
+	if isOurselves(name) {
+		return []netip.Addr{netip.IPv6Loopback()}, nil
+	}
+	found, err := d.lookup(ctx, name, dns.TypeAAAA)
+	return slices.Clone(found.addrs), err
+}
+
+// LookupPTR implements lookup.Resolver. An IPv4 address in IPv6 clothes is looked up as what it is.
+func (d *DNS) LookupPTR(ctx context.Context, addr netip.Addr) ([]string, error) {
+	name, err := dns.ReverseAddr(addr.Unmap().WithZone("").String())
+	if err != nil {
+		return nil, noSuchName(addr.String())
+	}
+	found, err := d.lookup(ctx, name, dns.TypePTR)
+	return slices.Clone(found.names), err
 }
 
 // LookupAddrs implements Resolver. Half an answer is an answer: when only the A or only the AAAA lookup fails, the addresses of the other are returned.
 func (d *DNS) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error) {
-	if strings.EqualFold(strings.TrimSuffix(host, "."), ourselves) {
-		return []netip.Addr{netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
-	}
 	type result struct {
-		records []dns.RR
-		err     error
+		addrs []netip.Addr
+		err   error
 	}
 	six := make(chan result, 1)
 	go func() {
-		records, err := d.lookup(ctx, host, dns.TypeAAAA)
-		six <- result{records, err}
+		addrs, err := d.LookupAAAA(ctx, host)
+		six <- result{addrs, err}
 	}()
-	four, errFour := d.lookup(ctx, host, dns.TypeA)
+	four, errFour := d.LookupA(ctx, host)
 	sixes := <-six
-	var addrs []netip.Addr
-	for _, record := range slices.Concat(sixes.records, four) {
-		var ip net.IP
-		switch record := record.(type) {
-		case *dns.AAAA:
-			ip = record.AAAA
-		case *dns.A:
-			ip = record.A
-		}
-		if addr, ok := netip.AddrFromSlice(ip); ok {
-			addrs = append(addrs, addr.Unmap())
-		}
+	addrs := slices.Concat(sixes.addrs, four)
+	for i, addr := range addrs {
+		addrs[i] = addr.Unmap()
 	}
 	switch {
 	case len(addrs) > 0:
@@ -167,124 +163,80 @@ func (d *DNS) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error
 	return nil, noRecord(host, dns.TypeA)
 }
 
-// lookup returns the records of one type at a name, following aliases (RFC 1034 §3.6.2).
-func (d *DNS) lookup(ctx context.Context, name string, kind uint16) ([]dns.RR, error) {
-	if !isASCII(name) {
-		ascii, err := ASCII(name)
-		if err != nil {
-			return nil, noSuchName(name)
-		}
-		name = ascii
-	}
-	if _, ok := dns.IsDomainName(name); !ok || name == "" {
-		return nil, noSuchName(name) // it cannot be asked for, so nothing can be there
-	}
-	question := dns.Question{Name: dns.CanonicalName(name), Qtype: kind, Qclass: dns.ClassINET}
-	if records, ok := d.cached(question); ok {
-		return records, nil
-	}
-	current := question
-	for range maxAlias {
-		reply, err := d.exchange(ctx, current)
-		if err != nil {
-			return nil, err
-		}
-		records, target := pick(reply.Answer, current)
-		if len(records) > 0 {
-			d.keep(question, records)
-			return records, nil
-		}
-		if reply.Rcode == dns.RcodeNameError {
-			return nil, noSuchName(name)
-		}
-		if target == current.Name {
-			return nil, noRecord(name, kind)
-		}
-		current.Name = target
-	}
-	return nil, temporary(name, kind, errors.New("more aliases than can be followed"))
+func isOurselves(host string) bool {
+	return strings.EqualFold(strings.TrimSuffix(host, "."), ourselves)
 }
 
-// pick finds the wanted records in an answer, and where its aliases lead.
-func pick(answers []dns.RR, question dns.Question) (records []dns.RR, target string) {
-	target = question.Name
-	for range len(answers) + 1 {
-		alias := ""
-		for _, record := range answers {
-			if dns.CanonicalName(record.Header().Name) != target {
-				continue
-			}
-			if record.Header().Rrtype == question.Qtype {
-				records = append(records, record)
-			} else if cname, ok := record.(*dns.CNAME); ok {
-				alias = dns.CanonicalName(cname.Target)
-			}
-		}
-		if len(records) > 0 || alias == "" {
-			return records, target
-		}
-		target = alias
+// lookup returns what the DNS holds of one type at a name: from memory, from a question that is already under way, or by asking.
+func (d *DNS) lookup(ctx context.Context, name string, kind uint16) (answer, error) {
+	canonical, ok := canonicalName(name)
+	if !ok {
+		return answer{}, noSuchName(name) // it cannot be asked for, so nothing can be there
 	}
-	return nil, target
+	asked := question{canonical, kind}
+	d.mu.Lock()
+	if found, ok := d.cache.get(asked, d.now()); ok {
+		d.mu.Unlock()
+		return found, found.err
+	}
+	if err := ctx.Err(); err != nil {
+		d.mu.Unlock()
+		return answer{}, temporary(name, kind, err)
+	}
+	under, ok := d.flights[asked]
+	if !ok {
+		flying, cancel := context.WithCancel(context.WithoutCancel(ctx)) // others may come to wait for it too
+		under = &flight{landed: make(chan struct{}), cancel: cancel}
+		d.flights[asked] = under
+		go d.fly(flying, asked, under)
+	}
+	under.waiting++
+	d.mu.Unlock()
+	select {
+	case <-under.landed:
+		return under.answer, under.err
+	case <-ctx.Done():
+		d.leave(asked, under)
+		return answer{}, temporary(name, kind, ctx.Err())
+	}
 }
 
-// exchange asks the servers in turn until one gives an answer that can be believed: records, or the certainty that there are none.
-func (d *DNS) exchange(ctx context.Context, question dns.Question) (*dns.Msg, error) {
-	query := new(dns.Msg)
-	query.Id, query.RecursionDesired, query.Question = dns.Id(), true, []dns.Question{question}
-	query.SetEdns0(udpSize, false)
-	var last error
-	for range rounds {
-		for _, server := range d.servers {
-			reply, err := d.ask(ctx, query, server)
-			if err == nil {
-				return reply, nil
-			}
-			last = err
-			if ctx.Err() != nil {
-				return nil, temporary(question.Name, question.Qtype, ctx.Err())
-			}
-		}
-	}
-	return nil, temporary(question.Name, question.Qtype, last)
+// flight is a question under way.
+type flight struct {
+	waiting int // askers; under the lock of DNS
+	cancel  context.CancelFunc
+	landed  chan struct{} // closed when answer and err are there
+	answer  answer
+	err     error
 }
 
-func (d *DNS) ask(ctx context.Context, query *dns.Msg, server string) (*dns.Msg, error) {
-	client := dns.Client{Net: "udp", Timeout: d.timeout, UDPSize: udpSize}
-	reply, _, err := client.ExchangeContext(ctx, query, server)
-	if err == nil && reply.Truncated {
-		client.Net = "tcp" // RFC 7766 §5
-		reply, _, err = client.ExchangeContext(ctx, query, server)
+// fly asks, and tells everybody who waits.
+func (d *DNS) fly(ctx context.Context, asked question, f *flight) {
+	defer f.cancel()
+	f.answer, f.err = d.resolve(ctx, asked)
+	d.mu.Lock()
+	if now := d.now(); now.Before(f.answer.until) {
+		d.cache.put(asked, f.answer)
 	}
-	switch {
-	case err != nil:
-		return nil, err
-	case len(reply.Question) != 1 || dns.CanonicalName(reply.Question[0].Name) != query.Question[0].Name || reply.Question[0].Qtype != query.Question[0].Qtype:
-		return nil, fmt.Errorf("%s answered another question", server)
-	case reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:
-		return nil, fmt.Errorf("%s answered %s", server, dns.RcodeToString[reply.Rcode])
+	if d.flights[asked] == f {
+		delete(d.flights, asked)
 	}
-	return reply, nil
+	d.mu.Unlock()
+	close(f.landed)
 }
 
-func (d *DNS) cached(question dns.Question) ([]dns.RR, bool) {
+// leave stops waiting. A question that nobody waits for is given up.
+func (d *DNS) leave(asked question, f *flight) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	found, ok := d.cache[question]
-	return found.records, ok && time.Now().Before(found.until)
-}
-
-func (d *DNS) keep(question dns.Question, records []dns.RR) {
-	ttl := maxTTL
-	for _, record := range records {
-		ttl = min(ttl, time.Duration(record.Header().Ttl)*time.Second)
+	f.waiting--
+	if f.waiting > 0 {
+		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.cache) >= cacheSize {
-		clear(d.cache)
+	if d.flights[asked] == f {
+		delete(d.flights, asked)
 	}
-	d.cache[question] = answer{records: records, until: time.Now().Add(ttl)}
+	f.cancel()
 }
 
 func noRecord(name string, kind uint16) error {
@@ -302,26 +254,4 @@ func temporary(name string, kind uint16, err error) error {
 		IsTimeout: errors.As(err, &network) && network.Timeout(),
 	}
 	return &LookupError{DNSError: &failed}
-}
-
-// unescape undoes the presentation form in which the DNS library holds text: \" \\ and \DDD (RFC 1035 §5.1).
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			out = append(out, s[i])
-			continue
-		}
-		i++
-		if digits := s[i:min(i+3, len(s))]; len(digits) == 3 && strings.Trim(digits, "0123456789") == "" {
-			out = append(out, (digits[0]-'0')*100+(digits[1]-'0')*10+digits[2]-'0')
-			i += 2
-			continue
-		}
-		out = append(out, s[i])
-	}
-	return string(out)
 }

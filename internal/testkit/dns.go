@@ -62,7 +62,7 @@ func (s *DNSServer) Set(t testing.TB, zone string) {
 	parser := dns.NewZoneParser(strings.NewReader(zone+"\n"), ".", "zone")
 	parser.SetDefaultTTL(60)
 	for record, ok := parser.Next(); ok; record, ok = parser.Next() {
-		name := dns.CanonicalName(record.Header().Name)
+		name := spelled(t, dns.CanonicalName(record.Header().Name))
 		records[name] = append(records[name], record)
 	}
 	if err := parser.Err(); err != nil {
@@ -71,6 +71,20 @@ func (s *DNSServer) Set(t testing.TB, zone string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.zone = records
+}
+
+// spelled brings a name with odd octets into the one spelling that questions come in.
+func spelled(t testing.TB, name string) string {
+	t.Helper()
+	wire := make([]byte, 256)
+	if _, err := dns.PackDomainName(name, wire, 0, nil, false); err != nil {
+		t.Fatalf("the test's zone has the name %q: %v", name, err)
+	}
+	same, _, err := dns.UnpackDomainName(wire, 0)
+	if err != nil {
+		t.Fatalf("the test's zone has the name %q: %v", name, err)
+	}
+	return same
 }
 
 // Fail makes every question for a name end in SERVFAIL.
@@ -113,6 +127,9 @@ func (s *DNSServer) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
 	mute, rcode := s.mute[name], s.failing[name]
 	if rcode == 0 {
 		reply.Answer, rcode = s.answer(name, kind)
+		if len(reply.Answer) == 0 {
+			reply.Ns = s.authority(name)
+		}
 	}
 	s.mu.Unlock()
 	if mute {
@@ -127,6 +144,22 @@ func (s *DNSServer) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
 		reply.Truncate(size)
 	}
 	_ = w.WriteMsg(reply)
+}
+
+// authority is the SOA record of the zone that a name is in, with which a server says how long there is nothing (RFC 2308 §3). A zone text without one has none.
+func (s *DNSServer) authority(name string) []dns.RR {
+	for {
+		for _, record := range s.zone[name] {
+			if record.Header().Rrtype == dns.TypeSOA {
+				return []dns.RR{record}
+			}
+		}
+		next, end := dns.NextLabel(name, 0)
+		if end {
+			return nil
+		}
+		name = name[next:]
+	}
 }
 
 // answer finds the records of a name, following aliases as a recursive server does.
