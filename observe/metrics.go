@@ -19,6 +19,8 @@ type Metrics struct {
 
 	connections prometheus.Gauge
 	replied     *prometheus.CounterVec
+	limited     *prometheus.CounterVec
+	listed      *prometheus.CounterVec
 	accepted    *prometheus.CounterVec
 	octets      prometheus.Histogram
 	took        prometheus.Histogram
@@ -43,6 +45,8 @@ func NewMetrics(version string) *Metrics {
 		registry:    prometheus.NewRegistry(),
 		connections: gauge("postern_smtp_connections", "SMTP connections that are open now."),
 		replied:     counters("postern_smtp_refusals_total", "SMTP answers that refused something, by reply code.", "code"),
+		limited:     counters("postern_smtp_limited_total", "SMTP clients that came to a limit, by its name in POSTERN_SMTP_LIMITS.", "limit"),
+		listed:      counters("postern_smtp_dnsbl_total", "Questions to DNS block lists about SMTP clients, by list and answer.", "list", "result"),
 		accepted:    counters("postern_smtp_accepted_total", "Mails that SMTP answered 250, by what became of them.", "disposition"),
 		octets:      histogram("postern_smtp_mail_octets", "Size of mails that SMTP took.", prometheus.ExponentialBuckets(1<<10, 4, 9)),
 		took:        histogram("postern_smtp_intake_seconds", "Time from the end of a mail's data to its answer.", seconds),
@@ -57,7 +61,7 @@ func NewMetrics(version string) *Metrics {
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postern_build_info", Help: "Version of the program, always 1.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
 	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.connections, m.replied, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook, m.deliveries, m.requests, m.answers)
+		m.connections, m.replied, m.limited, m.listed, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook, m.deliveries, m.requests, m.answers)
 	for _, disposition := range []desk.Disposition{desk.Ticketed, desk.Appended, desk.Duplicate, desk.Suspended} {
 		m.accepted.WithLabelValues(string(disposition))
 		m.mails.WithLabelValues(string(disposition))
@@ -93,6 +97,12 @@ func (m *Metrics) Connections(delta int) { m.connections.Add(float64(delta)) }
 
 // Replied is told of an SMTP answer that refused something: 4xx or 5xx.
 func (m *Metrics) Replied(code int) { m.replied.WithLabelValues(strconv.Itoa(code)).Inc() }
+
+// Limited is told that an SMTP client came to a limit.
+func (m *Metrics) Limited(limit string) { m.limited.WithLabelValues(limit).Inc() }
+
+// Listed is told what a DNS block list said of an SMTP client: listed, not-listed, or error when it said nothing.
+func (m *Metrics) Listed(list, result string) { m.listed.WithLabelValues(list, result).Inc() }
 
 // Received is told of a mail that intake has judged, its size, and how long that took. One that was refused counts only as intake's.
 func (m *Metrics) Received(disposition desk.Disposition, octets int64, took time.Duration) {

@@ -22,6 +22,8 @@ var _ interface {
 	Connections(delta int)
 	Replied(code int)
 	Received(disposition desk.Disposition, octets int64, took time.Duration)
+	Limited(limit string)
+	Listed(list, result string)
 } = (*Metrics)(nil)
 
 // get asks the admin listener.
@@ -48,6 +50,8 @@ func TestMetrics(t *testing.T) {
 	m.Connections(1)
 	m.Connections(-1)
 	m.Replied(550)
+	m.Limited("per-ip")
+	m.Listed("bl.example.org", "error")
 	m.Received(desk.Ticketed, 2000, 12*time.Millisecond)
 	m.Received(desk.Refused, 2000, 12*time.Millisecond)
 	m.Intake(desk.Outcome{Disposition: desk.Ticketed}, nil)
@@ -62,6 +66,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, line := range []string{
 		`postern_build_info{version="1.2.3"} 1`, `postern_smtp_connections 1`, `postern_smtp_refusals_total{code="550"} 1`,
+		`postern_smtp_limited_total{limit="per-ip"} 1`, `postern_smtp_dnsbl_total{list="bl.example.org",result="error"} 1`,
 		`postern_smtp_accepted_total{disposition="ticketed"} 1`, `postern_smtp_accepted_total{disposition="appended"} 0`,
 		`postern_intake_mails_total{disposition="suspended"} 1`, `postern_intake_mails_total{disposition="refused"} 0`, `postern_intake_suspended_total{cause="loop"} 1`,
 		`postern_intake_suspended_total{cause="spam"} 0`, `postern_intake_failures_total 1`, `postern_intake_group_mails_sum 3`, `postern_delivery_attempts_total{state="sent"} 1`,

@@ -125,7 +125,7 @@ func cpuTime(b *testing.B) time.Duration {
 func BenchmarkPostern(b *testing.B) {
 	for _, size := range []int{4 << 10, 64 << 10} {
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
-			s := New(Config{Hostname: "mx.example.com", SpoolDir: b.TempDir()}, book{}, &sink{})
+			s := New(Config{Hostname: "mx.example.com", SpoolDir: b.TempDir(), Trusted: local()}, book{}, &sink{})
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				b.Fatal(err)
@@ -161,7 +161,7 @@ func BenchmarkWaitingConnections(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				s := New(Config{Hostname: "mx.example.com", MaxPerIP: 2000}, book{}, &sink{})
+				s := New(Config{Hostname: "mx.example.com", Limits: Limits{Sessions: 2000}, Trusted: local()}, book{}, &sink{})
 				l, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {
 					b.Fatal(err)

@@ -2,9 +2,11 @@ package smtpd
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/emersion/go-smtp"
@@ -46,10 +48,11 @@ func outOfSequence(text string) decision { return refuse(503, [3]int{5, 5, 1}, t
 // badArgument refuses a command whose argument cannot be read.
 func badArgument(text string) decision { return refuse(501, [3]int{5, 5, 4}, text) }
 
-// command decides about one line of the client, which includes its LF. It does no I/O.
+// command decides about one line of the client, which includes its LF. It does no I/O, but reads the clock.
 func (s *session) command(raw []byte) decision {
 	s.client.commands++
-	if s.client.commands > s.server.cfg.MaxCommands {
+	if s.client.commands > s.server.cfg.Limits.Commands {
+		s.client.limited(limitCommands)
 		return dismiss(421, [3]int{4, 7, 0}, "too many commands without a mail, goodbye")
 	}
 	line, ended := strings.CutSuffix(string(raw), "\r\n")
@@ -131,6 +134,10 @@ func (s *session) mail(arg string) decision {
 		// RFC 6531 §3.5
 		return refuse(553, [3]int{5, 6, 7}, "an address beyond ASCII needs SMTPUTF8")
 	}
+	if !s.client.trusted && !s.server.sent.take(perIPKey(s.client.ip), time.Now()) {
+		s.client.limited(limitMailsPerMinute)
+		return refuse(450, [3]int{4, 7, 1}, "too many mails from your address, please try again in a minute")
+	}
 	s.next = next
 	return pass("MAIL FROM:<" + oneLine(next.from) + ">")
 }
@@ -194,6 +201,10 @@ func (s *session) recipient(arg string) decision {
 		return refuse(555, [3]int{5, 5, 4}, "RCPT has no parameters here")
 	case !txn.utf8 && !isASCII(arg):
 		return refuse(553, [3]int{5, 6, 7}, "an address beyond ASCII needs SMTPUTF8")
+	}
+	if txn.named >= s.server.cfg.Limits.Recipients {
+		s.client.limited(limitRecipients)
+		return refuse(452, [3]int{4, 5, 3}, fmt.Sprintf("a mail has at most %d recipients here: please send it to the others apart", s.server.cfg.Limits.Recipients))
 	}
 	s.rcpt, s.postmaster = to, false
 	return pass("RCPT TO:<" + oneLine(to.String()) + ">")

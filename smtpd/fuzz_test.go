@@ -27,7 +27,9 @@ func FuzzSession(f *testing.F) {
 		f.Add(clientSide(f, file))
 	}
 	f.Add([]byte("EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.com>\r\nDATA\r\nx\r\n.\r\nBDAT 3 LAST\r\nxyzRSET\r\n"))
-	ts := start(f, func(c *Config) { c.MaxMessage, c.MaxPerIP, c.IdleTimeout = 10_000, 2000, 2*time.Second }, func(s *Server) { s.pace.tarpit = 0 })
+	ts := start(f, func(c *Config) {
+		c.MaxMessage, c.Limits = 10_000, Limits{PerIP: -1, NewPerMinute: -1, MailsPerMinute: -1, Idle: 2 * time.Second}
+	}, func(s *Server) { s.pace.tarpit = 0 })
 	f.Fuzz(func(t *testing.T, input []byte) {
 		conn, err := net.Dial("tcp", ts.addr)
 		if err != nil {

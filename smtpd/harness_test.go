@@ -13,6 +13,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -109,6 +110,9 @@ func start(t testing.TB, change func(*Config), quicken func(*Server)) *testServe
 	})
 	return ts
 }
+
+// local is the network of these tests' clients.
+func local() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 
 // talk is the client's side of a dialogue.
 type talk struct {

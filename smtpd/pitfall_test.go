@@ -95,7 +95,7 @@ func both(t *testing.T, change func(*Config), quicken func(*Server), test func(*
 
 // Pitfall 1: what comes after a timeout inside a mail is not executed as commands.
 func TestTimeoutInsideAMailIsTheEnd(t *testing.T) {
-	both(t, func(c *Config) { c.IdleTimeout = 150 * time.Millisecond }, nil, func(t *testing.T, ts *testServer, c *talk) {
+	both(t, func(c *Config) { c.Limits.Idle = 150 * time.Millisecond }, nil, func(t *testing.T, ts *testServer, c *talk) {
 		c.envelope()
 		c.send("DATA\r\n")
 		c.want("354 ")
@@ -112,7 +112,7 @@ func TestTimeoutInsideAMailIsTheEnd(t *testing.T) {
 
 // Pitfall 1 again, where the client waits between two chunks and between two commands.
 func TestTimeoutBetweenCommandsIsTheEnd(t *testing.T) {
-	both(t, func(c *Config) { c.IdleTimeout = 150 * time.Millisecond }, nil, func(t *testing.T, ts *testServer, c *talk) {
+	both(t, func(c *Config) { c.Limits.Idle = 150 * time.Millisecond }, nil, func(t *testing.T, ts *testServer, c *talk) {
 		c.envelope()
 		c.send("BDAT 100\r\nhello\r\n")
 		c.want("421 4.4.2")
@@ -125,7 +125,7 @@ func TestTimeoutBetweenCommandsIsTheEnd(t *testing.T) {
 
 // Pitfall 2: the idle time is for each read, not for the mail; the mail has a time of its own.
 func TestSteadyMailMayTakeLongerThanTheIdleTime(t *testing.T) {
-	both(t, func(c *Config) { c.IdleTimeout = 250 * time.Millisecond }, nil, func(t *testing.T, ts *testServer, c *talk) {
+	both(t, func(c *Config) { c.Limits.Idle = 250 * time.Millisecond }, nil, func(t *testing.T, ts *testServer, c *talk) {
 		c.envelope()
 		c.send("DATA\r\n")
 		c.want("354 ")
@@ -139,7 +139,7 @@ func TestSteadyMailMayTakeLongerThanTheIdleTime(t *testing.T) {
 }
 
 func TestTransactionHasAnEnd(t *testing.T) {
-	both(t, func(c *Config) { c.IdleTimeout, c.TransactionTimeout = time.Minute, 200*time.Millisecond }, nil, func(t *testing.T, ts *testServer, c *talk) {
+	both(t, func(c *Config) { c.Limits.Idle, c.Limits.MailTime = time.Minute, 200*time.Millisecond }, nil, func(t *testing.T, ts *testServer, c *talk) {
 		c.envelope()
 		c.send("DATA\r\nSubject: endless\r\n")
 		c.want("354 ")
@@ -149,7 +149,7 @@ func TestTransactionHasAnEnd(t *testing.T) {
 }
 
 func TestTransferHasALeastRate(t *testing.T) {
-	slow := func(s *Server) { s.pace.grace, s.pace.minRate = 50*time.Millisecond, 10_000 }
+	slow := func(s *Server) { s.pace.grace, s.cfg.Limits.Rate = 50*time.Millisecond, 10_000 }
 	both(t, func(*Config) {}, slow, func(t *testing.T, ts *testServer, c *talk) {
 		c.envelope()
 		c.send("DATA\r\n")
@@ -209,7 +209,7 @@ func TestLongLines(t *testing.T) {
 
 // Pitfall 6: commands are counted, and a mail sets the count back.
 func TestCommandsAreCounted(t *testing.T) {
-	both(t, func(c *Config) { c.MaxCommands = 10 }, nil, func(t *testing.T, ts *testServer, c *talk) {
+	both(t, func(c *Config) { c.Limits.Commands = 10 }, nil, func(t *testing.T, ts *testServer, c *talk) {
 		for range 5 {
 			c.envelope()
 			c.send("DATA\r\n")

@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,7 +27,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 
 // Refusal is the error by which an Intake turns a mail down with words of its own: a reply code 4xx or 5xx, an enhanced status code (RFC 3463), and a sentence for the person who sent the mail.
-// It is found however deeply it is wrapped. A code outside 400 to 599 is answered as 451, like every error that is no Refusal.
+// It is found however deeply it is wrapped. The class of the enhanced code is made to agree with the reply code. A code outside 400 to 599 is answered as 451, like every error that is no Refusal.
 func Refusal(code int, enhanced [3]int, text string) error {
 	return &refusal{code: code, enhanced: enhanced, text: text}
 }
@@ -69,7 +70,7 @@ func outcomeReply(o desk.Outcome) (*smtp.SMTPError, error) {
 	case desk.Suspended:
 		return reply(250, ok, "held for review"), nil
 	case desk.Refused:
-		return reply(550, [3]int{5, 7, 1}, o.Reason), nil
+		return reply(550, [3]int{5, 7, 1}, cmp.Or(o.Reason, "the mail is refused by the rules of this server")), nil
 	}
 	return nil, fmt.Errorf("intake returned the unknown disposition %q", o.Disposition)
 }
@@ -80,7 +81,9 @@ func errorReply(err error, session string) *smtp.SMTPError {
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused) && refused.code >= 400 && refused.code <= 599:
-		return reply(refused.code, refused.enhanced, refused.text)
+		enhanced := refused.enhanced
+		enhanced[0] = refused.code / 100 // RFC 3463 §2: the class agrees with the code, or senders differ on whether to try again
+		return reply(refused.code, enhanced, refused.text)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return reply(452, [3]int{4, 3, 1}, "no room to store the mail at the moment, please try again later ("+session+")")
 	}

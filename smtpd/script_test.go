@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 			}
 			ts := start(t, func(c *Config) {
 				withTLS(c)
-				c.MaxMessage, c.MaxRecipients = 100_000, 3
+				c.MaxMessage, c.Limits.Recipients = 100_000, 3
 			}, nil)
 			c := ts.dial()
 			for number, line := range strings.Split(string(text), "\n") {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,6 +27,8 @@ type Server struct {
 	pace   pace
 	now    func() time.Time // the clock of the trace fields
 	spools *spools
+	begun  *window // sessions
+	sent   *window // mails
 
 	bare     *dialogues // connections that are not offered STARTTLS, or speak TLS already
 	offering *dialogues // connections that are offered STARTTLS
@@ -50,6 +53,7 @@ func New(cfg Config, dir Directory, in Intake) *Server {
 		stopping: make(chan struct{}), drained: make(chan struct{}),
 		listeners: map[net.Listener]struct{}{}, clients: map[*client]struct{}{}, perIP: map[netip.Addr]int{},
 	}
+	s.begun, s.sent = newWindow(s.cfg.Limits.NewPerMinute), newWindow(s.cfg.Limits.MailsPerMinute)
 	s.spools = newSpools(s.cfg.SpoolDir, s.cfg.MemorySpool)
 	s.base, s.kill = context.WithCancel(context.Background())
 	s.bare = s.newDialogues(nil)
@@ -148,14 +152,13 @@ func (s *Server) unlisten(l net.Listener) {
 func (s *Server) take(conn net.Conn) {
 	ip := addrOf(conn.RemoteAddr())
 	if !s.reserve() {
+		s.cfg.Metrics.Limited(limitSessions)
 		turnAway(conn, "too many connections, please try again later")
 		return
 	}
-	for _, network := range s.cfg.ProxyFrom {
-		if network.Contains(ip) {
-			go s.takeProxied(conn)
-			return
-		}
+	if contains(s.cfg.ProxyFrom, ip) {
+		go s.takeProxied(conn)
+		return
 	}
 	s.admit(conn, ip)
 }
@@ -174,7 +177,8 @@ func (s *Server) takeProxied(conn net.Conn) {
 
 // admit makes a client of a connection whose place is reserved, unless its address has too many.
 func (s *Server) admit(conn net.Conn, ip netip.Addr) {
-	c := &client{server: s, id: newID(), ip: ip, socket: conn, started: time.Now()}
+	now := time.Now()
+	c := &client{server: s, id: newID(), ip: ip, socket: conn, started: now, progress: now, trusted: contains(s.cfg.Trusted, ip)}
 	if why := s.enter(c); why != "" {
 		s.release()
 		turnAway(conn, why)
@@ -198,8 +202,13 @@ func (s *Server) enter(c *client) (why string) {
 	switch {
 	case s.closing.Load():
 		return "the server is stopping, please try again soon"
-	case s.perIP[key] >= s.cfg.MaxPerIP:
+	case c.trusted:
+	case reached(s.perIP[key], s.cfg.Limits.PerIP):
+		s.cfg.Metrics.Limited(limitPerIP)
 		return "too many connections from your address"
+	case !s.begun.take(key, c.started):
+		s.cfg.Metrics.Limited(limitNewPerMinute)
+		return "too many new connections from your address, please try again in a minute"
 	}
 	s.perIP[key]++
 	s.clients[c] = struct{}{}
@@ -227,7 +236,7 @@ func (s *Server) leave(c *client) {
 func (s *Server) reserve() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open >= s.cfg.MaxConnections {
+	if s.open >= s.cfg.Limits.Sessions {
 		return false
 	}
 	s.open++
@@ -263,7 +272,7 @@ func (s *Server) newDialogues(offer *tls.Config) *dialogues {
 	}))
 	d.smtp.Domain = s.cfg.Hostname
 	d.smtp.MaxMessageBytes = s.cfg.MaxMessage
-	d.smtp.MaxRecipients = s.cfg.MaxRecipients
+	d.smtp.MaxRecipients = s.cfg.Limits.Recipients // for EHLO (RFC 9422); the session counts before it
 	d.smtp.EnableSMTPUTF8 = true
 	d.smtp.MaxLineLength = 0 // the wire limits the lines
 	d.smtp.TLSConfig = offer
@@ -314,7 +323,12 @@ func addrOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// perIPKey is what MaxPerIP counts: an IPv6 customer has a /64 at least.
+// contains says whether one of the networks has the address.
+func contains(networks []netip.Prefix, ip netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(network netip.Prefix) bool { return network.Contains(ip) })
+}
+
+// perIPKey is what the limits of one address count: an IPv6 customer has a /64 at least.
 func perIPKey(ip netip.Addr) netip.Addr {
 	if ip.Is6() {
 		if p, err := ip.Prefix(64); err == nil {

@@ -20,7 +20,7 @@ import (
 
 func TestConnectionLimits(t *testing.T) {
 	t.Parallel()
-	ts := start(t, func(c *Config) { c.MaxConnections, c.MaxPerIP = 3, 2 }, nil)
+	ts := start(t, func(c *Config) { c.Limits.Sessions, c.Limits.PerIP = 3, 2 }, nil)
 	first, second := ts.hello(), ts.hello()
 	third := ts.dial()
 	third.want("421 4.7.0 too many connections from your address")
@@ -37,7 +37,7 @@ func TestConnectionLimits(t *testing.T) {
 
 func TestGlobalConnectionLimit(t *testing.T) {
 	t.Parallel()
-	ts := start(t, func(c *Config) { c.MaxConnections = 1 }, nil)
+	ts := start(t, func(c *Config) { c.Limits.Sessions = 1 }, nil)
 	ts.hello()
 	c := ts.dial()
 	c.want("421 4.7.0 too many connections, please")
@@ -55,7 +55,7 @@ func TestProxyProtocol(t *testing.T) {
 			ts := start(t, func(c *Config) {
 				withTLS(c)
 				c.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-				c.MaxPerIP = 1
+				c.Limits.PerIP = 1
 			}, nil)
 			header := proxyproto.HeaderProxyFromAddrs(version, real, here)
 			c := ts.dial()
@@ -302,6 +302,31 @@ type recorder struct {
 	open     int
 	replied  map[int]int
 	received map[desk.Disposition]int
+	limited  map[string]int
+	listed   map[string]int // by list and result
+}
+
+func newRecorder() *recorder {
+	return &recorder{replied: map[int]int{}, received: map[desk.Disposition]int{}, limited: map[string]int{}, listed: map[string]int{}}
+}
+
+func (r *recorder) Limited(limit string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limited[limit]++
+}
+
+func (r *recorder) Listed(list, result string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listed[list+" "+result]++
+}
+
+// reached says how often a limit was reached.
+func (r *recorder) reached(limit string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limited[limit]
 }
 
 func (r *recorder) Connections(delta int) {
@@ -326,7 +351,7 @@ func (r *recorder) Received(d desk.Disposition, octets int64, _ time.Duration) {
 func TestLogAndMetrics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	metrics := &recorder{replied: map[int]int{}, received: map[desk.Disposition]int{}}
+	metrics := newRecorder()
 	ts := start(t, func(c *Config) {
 		c.Log, c.Metrics = slog.New(slog.NewTextHandler(&log, nil)), metrics
 	}, nil)

@@ -18,6 +18,7 @@ import (
 type transaction struct {
 	from       string
 	recipients []string
+	named      int // recipients that were taken, with those that were named twice
 	utf8       bool
 	turnedDown bool          // a recipient was refused
 	env        desk.Envelope // of a mail whose octets have begun to come
@@ -39,8 +40,9 @@ type session struct {
 
 // Mail begins a mail. The address is the one that command read, for go-smtp's has lost its quotes.
 func (s *session) Mail(string, *smtp.MailOptions) error {
-	s.wire.cutoff, s.wire.moving = time.Now().Add(s.server.cfg.TransactionTimeout), time.Time{}
+	s.wire.cutoff, s.wire.moving = time.Now().Add(s.server.cfg.Limits.MailTime), time.Time{}
 	s.txn = s.next
+	s.server.ask(s.client)
 	return nil
 }
 
@@ -48,22 +50,49 @@ func (s *session) Mail(string, *smtp.MailOptions) error {
 func (s *session) Rcpt(string, *smtp.RcptOptions) error {
 	txn, addr := s.txn, s.rcpt.String()
 	if slices.ContainsFunc(txn.recipients, func(r string) bool { return strings.EqualFold(r, addr) }) {
+		txn.named++
 		return nil
 	}
 	if !s.postmaster {
-		known, err := s.server.dir.Recipient(s.server.base, addr)
-		if err != nil {
+		if refusal := s.refuseRecipient(addr); refusal != nil {
 			txn.turnedDown = true
-			return s.failed("look up a recipient", err)
-		}
-		if !known {
-			txn.turnedDown = true
-			s.tarpit()
-			return reply(550, [3]int{5, 1, 1}, "there is no mailbox <"+addr+"> here: please check the address")
+			return refusal
 		}
 	}
 	txn.recipients = append(txn.recipients, addr)
+	txn.named++
 	return nil
+}
+
+// refuseRecipient is why an address is not taken as a recipient, or nil.
+func (s *session) refuseRecipient(addr string) *smtp.SMTPError {
+	known, err := s.server.dir.Recipient(s.server.base, addr)
+	switch {
+	case err != nil:
+		return s.failed("look up a recipient", err)
+	case !known:
+		return s.unknown(addr)
+	case !s.server.cfg.Blocklists.Reject, strings.EqualFold(s.rcpt.local, "postmaster"):
+		// RFC 5321 §4.5.1: postmaster hears those who are refused in error.
+		return nil
+	}
+	if lists := s.client.listing.wait(); len(lists) > 0 {
+		return reply(550, [3]int{5, 7, 1}, "your address "+literal(s.client.ip)+" is listed by "+strings.Join(lists, ", ")+": please ask there")
+	}
+	return nil
+}
+
+// unknown answers a recipient that is not ours. A client that names many of them is in search of addresses: it is made to wait, and then sent away.
+func (s *session) unknown(addr string) *smtp.SMTPError {
+	if !s.client.trusted && reached(s.client.unknown, s.server.cfg.Limits.Unknown) {
+		s.client.unknown++
+		s.client.limited(limitUnknown)
+		farewell := reply(421, [3]int{4, 7, 0}, "too many recipients that are not here, goodbye")
+		s.wire.hangUp(farewell)
+		return farewell
+	}
+	s.tarpit()
+	return reply(550, [3]int{5, 1, 1}, "there is no mailbox <"+addr+"> here: please check the address")
 }
 
 // tarpit lets a client wait that goes through addresses in search of ours: each unknown one takes twice as long as the one before.
@@ -109,7 +138,7 @@ func (s *session) chunk(d decision) *smtp.SMTPError {
 		return nil
 	}
 	if d.chunk >= usefulChunk {
-		s.client.commands = 0
+		s.client.commands, s.client.progress = 0, time.Now()
 	}
 	if !d.last && t.refusal() == nil {
 		return reply(250, [3]int{2, 0, 0}, fmt.Sprintf("%d octets taken", d.chunk))
@@ -130,6 +159,7 @@ func (s *session) begin(f framing) *transfer {
 
 // finish decides about a mail that is here as a whole.
 func (s *session) finish(t *transfer) *smtp.SMTPError {
+	defer func() { s.client.progress = time.Now() }()
 	if refusal := t.refusal(); refusal != nil {
 		return refusal
 	}
@@ -154,6 +184,7 @@ func (s *session) handOver(env desk.Envelope, t *transfer) (answer *smtp.SMTPErr
 			answer = s.failed("take a mail over", fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
+	env.Listed = s.client.listing.wait()
 	began := time.Now()
 	outcome, err := s.server.in.Accept(s.server.base, env, t.spool.section())
 	if err == nil {
@@ -175,6 +206,11 @@ func (s *session) failed(doing string, err error) *smtp.SMTPError {
 		s.server.cfg.Log.Warn("smtp: could not "+doing, slog.String("session", s.client.id), slog.Any("error", err))
 	}
 	return answer
+}
+
+// full says whether the client has sent as many mails as one session may.
+func (s *session) full() bool {
+	return !s.client.trusted && reached(s.client.mails, s.server.cfg.Limits.MailsPerSession)
 }
 
 // Reset gives the present mail up: after RSET, EHLO, and at the end of each mail.

@@ -18,7 +18,9 @@ import (
 )
 
 // Intake takes over a received mail. Accept returns only when the mail's end state is durable: its outcome becomes the reply. It must not keep raw, which is gone when Accept returns.
-// A Refusal is told to the sender as it stands; any other error is 451, and the sender tries again.
+// A mail that policy refuses for good has the Outcome desk.Refused, which is 550 5.7.1 with its Reason, or a Refusal where another code says more:
+// 550 5.7.26 for mail that fails DMARC (RFC 7372 §3.2), 450 4.7.1 for a sender that sent too much, 451 4.7.1 while a filter that must judge is away.
+// A Refusal is told to the sender as it stands; any other error is 451 4.3.0, and the sender tries again.
 type Intake interface {
 	Accept(ctx context.Context, env desk.Envelope, raw *io.SectionReader) (desk.Outcome, error)
 }
@@ -35,25 +37,23 @@ type Metrics interface {
 	Connections(delta int)                                                   // a connection was taken (1) or has ended (-1)
 	Replied(code int)                                                        // an answer other than success left: 4xx or 5xx
 	Received(disposition desk.Disposition, octets int64, took time.Duration) // an Intake took a mail over, and how long it needed
+	Limited(limit string)                                                    // a client came to a limit, by its name in the settings, and was answered 421, 450 or 452
+	Listed(list, result string)                                              // a block list was asked about a client: listed, not-listed, error
 }
 
 // Config is what an operator may set. A zero value means the default that stands beside it.
 type Config struct {
-	Hostname           string             // the name in the greeting and in Received; localhost
-	MaxMessage         int64              // largest mail in octets, more is 552 5.3.4; 50 MiB
-	MemorySpool        int64              // mails up to this size wait in memory, larger ones in a file; 256 KiB
-	SpoolDir           string             // where those files are made (and unlinked at once); the system's folder for temporary files
-	TLS                func() *tls.Config // asked once a connection; nil, or a nil result, means no STARTTLS
-	ProxyFrom          []netip.Prefix     // peers that must speak the PROXY protocol, v1 or v2; from all others it is refused
-	MaxConnections     int                // open at once; 2000
-	MaxPerIP           int                // open at once from one IPv4 address or IPv6 /64; 100
-	MaxRecipients      int                // of one mail, more are 452 4.5.3; 1000
-	MaxErrors          int                // answers 4xx or 5xx in one session before it is closed; 20
-	MaxCommands        int                // commands without a mail among them before a session is closed; 2000
-	IdleTimeout        time.Duration      // how long a client may be silent; 5 minutes (RFC 5321 §4.5.3.2.7)
-	TransactionTimeout time.Duration      // from MAIL to the end of the data, however busy; 30 minutes
-	Log                *slog.Logger       // one line a session; nothing
-	Metrics            Metrics            // nothing
+	Hostname    string             // the name in the greeting and in Received; localhost
+	MaxMessage  int64              // largest mail in octets, more is 552 5.3.4; 50 MiB
+	MemorySpool int64              // mails up to this size wait in memory, larger ones in a file; 256 KiB
+	SpoolDir    string             // where those files are made (and unlinked at once); the system's folder for temporary files
+	TLS         func() *tls.Config // asked once a connection; nil, or a nil result, means no STARTTLS
+	ProxyFrom   []netip.Prefix     // peers that must speak the PROXY protocol, v1 or v2; from all others it is refused
+	Trusted     []netip.Prefix     // our own relays: no limit of what one address or one session of theirs may send (PerIP, NewPerMinute, Mails…, Unknown), and no block list is asked; nobody
+	Limits      Limits             // what clients may do
+	Blocklists  Blocklists         // DNS block lists to ask about them; none
+	Log         *slog.Logger       // one line a session; nothing
+	Metrics     Metrics            // nothing
 }
 
 // withDefaults fills in what was left out.
@@ -61,13 +61,7 @@ func (c Config) withDefaults() Config {
 	c.Hostname = cmp.Or(c.Hostname, "localhost")
 	c.MaxMessage = cmp.Or(c.MaxMessage, 50<<20)
 	c.MemorySpool = cmp.Or(c.MemorySpool, 256<<10)
-	c.MaxConnections = cmp.Or(c.MaxConnections, 2000)
-	c.MaxPerIP = cmp.Or(c.MaxPerIP, 100)
-	c.MaxRecipients = cmp.Or(c.MaxRecipients, 1000)
-	c.MaxErrors = cmp.Or(c.MaxErrors, 20)
-	c.MaxCommands = cmp.Or(c.MaxCommands, 2000)
-	c.IdleTimeout = cmp.Or(c.IdleTimeout, 5*time.Minute)
-	c.TransactionTimeout = cmp.Or(c.TransactionTimeout, 30*time.Minute)
+	c.Limits = c.Limits.withDefaults()
 	if c.TLS == nil {
 		c.TLS = func() *tls.Config { return nil }
 	}
@@ -86,23 +80,25 @@ type unmeasured struct{}
 func (unmeasured) Connections(int)                                 {}
 func (unmeasured) Replied(int)                                     {}
 func (unmeasured) Received(desk.Disposition, int64, time.Duration) {}
+func (unmeasured) Limited(string)                                  {}
+func (unmeasured) Listed(string, string)                           {}
 
 // pace holds the speeds that are no operator's business; tests turn them up.
 type pace struct {
-	grace     time.Duration // a transfer may be slow for this long
-	minRate   int64         // octets a second that it must reach on average afterwards
+	grace     time.Duration // a transfer may be slower than Limits.Rate for this long
 	tarpit    time.Duration // what the second unknown recipient waits for its answer; every further one twice as long
 	tarpitMax time.Duration // and this is the most
 	proxy     time.Duration // how long a listed peer has for its PROXY header
 	handshake time.Duration // how long a client has for the TLS handshake
 	farewell  time.Duration // how long a client that is sent away has to read why
+	lists     time.Duration // how long the block lists have to answer
 }
 
-// usual is the pace in service. The rate lets a modem of 1980 deliver, and a client that sends a line now and then give its place to another.
+// usual is the pace in service.
 func usual() pace {
 	return pace{
-		grace: time.Minute, minRate: 256,
+		grace:  time.Minute,
 		tarpit: 250 * time.Millisecond, tarpitMax: 5 * time.Second,
-		proxy: 5 * time.Second, handshake: 30 * time.Second, farewell: 500 * time.Millisecond,
+		proxy: 5 * time.Second, handshake: 30 * time.Second, farewell: 500 * time.Millisecond, lists: 2 * time.Second,
 	}
 }

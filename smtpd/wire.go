@@ -61,6 +61,7 @@ type wire struct {
 	spare    []byte  // memory of line
 
 	deadline time.Time // as the socket has it
+	bound    string    // the limit that it comes from
 	cutoff   time.Time // when the transaction must be over; zero outside one
 	moving   time.Time // when the transfer of a mail began; zero outside one
 	moved    int64     // octets since
@@ -87,6 +88,11 @@ func (w *wire) Read(p []byte) (int, error) {
 			n := copy(p, w.line)
 			w.line = w.line[n:]
 			return n, nil
+		case w.session.full():
+			// Now, and not as the answer to the next MAIL: a client that finds its connection ended before it needs it again opens another at once, and does not take that mail for deferred.
+			w.client.limited(limitMailsPerSession)
+			w.hangUp(reply(421, [3]int{4, 7, 0}, "enough mails for one session, please connect again"))
+			continue
 		}
 		line, err := w.readLine()
 		switch {
@@ -269,19 +275,29 @@ func (w *wire) keepingUp(n int) error {
 	}
 	w.moved += int64(n)
 	elapsed := time.Since(w.moving)
-	pace := w.client.server.pace
-	if elapsed > pace.grace && w.moved < int64(elapsed.Seconds()*float64(pace.minRate)) {
+	if elapsed > w.client.server.pace.grace && w.moved < int64(elapsed.Seconds()*float64(w.client.server.cfg.Limits.Rate)) {
 		return errTooSlow
 	}
 	return nil
 }
 
-// arm sets the deadline of the next read or write: the idle time from now, and never beyond the end of the transaction. Setting it costs something, so a deadline that is nearly right is left alone.
+// horizon is the time beyond which no client is waited for, whatever it sends, and the name of the limit that sets it: the mail on its way must be here, or the next one.
+func (w *wire) horizon() (end time.Time, limit string) {
+	session := w.client.progress.Add(w.client.server.cfg.Limits.SessionTime)
+	switch {
+	case w.cutoff.IsZero(), !w.inMail && session.Before(w.cutoff):
+		return session, limitSessionTime
+	}
+	return w.cutoff, limitMailTime
+}
+
+// arm sets the deadline of the next read or write: the idle time from now, and never beyond the horizon. Setting it costs something, so a deadline that is nearly right is left alone.
 func (w *wire) arm() {
-	idle := w.client.server.cfg.IdleTimeout
+	idle := w.client.server.cfg.Limits.Idle
 	want := time.Now().Add(idle)
-	if !w.cutoff.IsZero() && want.After(w.cutoff) {
-		want = w.cutoff
+	w.bound = limitIdle
+	if end, limit := w.horizon(); want.After(end) {
+		want, w.bound = end, limit
 	}
 	if late := want.Sub(w.deadline); late >= 0 && late < min(time.Second, idle/8) {
 		return
@@ -311,7 +327,8 @@ func (w *wire) put(line []byte) {
 	}
 	w.out = append(w.out, line...)
 	w.client.answered(line)
-	if w.client.errors >= w.client.server.cfg.MaxErrors {
+	if w.client.errors >= w.client.server.cfg.Limits.Errors {
+		w.client.limited(limitErrors)
 		w.hangUp(reply(421, [3]int{4, 7, 0}, "too many errors, goodbye"))
 		return
 	}
@@ -341,8 +358,10 @@ func (w *wire) fail(err error) {
 	switch {
 	case w.ended:
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.client.limited(w.bound)
 		w.hangUp(reply(421, [3]int{4, 4, 2}, "nothing was heard in time, goodbye"))
 	case errors.Is(err, errTooSlow):
+		w.client.limited(limitRate)
 		w.hangUp(reply(421, [3]int{4, 4, 2}, "the transfer is too slow, goodbye"))
 	case errors.Is(err, errClosing):
 		w.hangUp(reply(421, [3]int{4, 3, 2}, "the server is stopping, please try again soon"))

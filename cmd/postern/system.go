@@ -128,8 +128,13 @@ func (sys *system) buildSMTP() error {
 	if err != nil {
 		return err
 	}
+	lists := smtpd.Blocklists{Resolver: domains.NewResolver(settings.DNS, lookUpTime), Reject: settings.DNSBLAction == "reject"}
+	for _, list := range settings.DNSBL {
+		lists.Zones = append(lists.Zones, smtpd.Zone(list))
+	}
 	sys.smtpd = smtpd.New(smtpd.Config{
 		Hostname: settings.Hostname, MaxMessage: int64(settings.MaxMessage), TLS: cert.config, ProxyFrom: settings.SMTPProxy, Log: sys.log, Metrics: sys.metrics,
+		Trusted: settings.SMTPTrusted, Limits: smtpd.Limits(settings.SMTPLimits), Blocklists: lists,
 	}, sys.directory, sys.intake)
 	return nil
 }
