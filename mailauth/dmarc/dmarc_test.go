@@ -131,7 +131,7 @@ func TestJudge(t *testing.T) {
 		"nothing to judge by":                       {from: "example.com", want: "fail reject"},
 		"no record: relaxed by the public suffixes": {from: "news.plain.co.uk", spf: "pass plain.co.uk", dkim: "pass other.co.uk", want: "none ", spfOK: true, dkimOK: "n", org: "plain.co.uk"},
 		"no record: neighbours":                     {from: "a.github.io", dkim: "pass b.github.io", want: "none ", dkimOK: "n", org: "a.github.io"},
-		"DNS failed for the From domain":            {from: "broken.example", spf: "pass broken.example", want: "temperror "},
+		"DNS failed for the From domain":            {from: "broken.example", spf: "pass broken.example", want: "temperror ", spfOK: true},
 		"DNS failed above":                          {from: "half.broken.example", want: "temperror "},
 		"SPF could not be checked":                  {from: "example.com", spf: "temperror example.com", want: "temperror reject"},
 		"DKIM could not be checked":                 {from: "example.com", dkim: "temperror mail.example.com", want: "temperror reject", dkimOK: "n"},
