@@ -5,7 +5,7 @@ import "strings"
 // Local parts that nobody reads as a person, in lower case. Those of RFC 2142 §4 and §5 are for faults, not for conversations; behind the others stands a program (RFC 3834 §2).
 // Addresses of a department, such as info@ and sales@, are people's.
 const (
-	rolesWhole  = " postmaster hostmaster webmaster abuse noc security root daemon nobody news usenet uucp www ftp" +
+	rolesWhole = " postmaster hostmaster webmaster abuse noc security root daemon nobody news usenet uucp www ftp" +
 		" mailerdaemon mailsystem listserv listproc majordomo mailman sympa owner request bounce bounces autoreply autoresponder automailer notification notifications notify "
 	rolesWithin = "noreply donotreply dontreply mailerdaemon"
 	rolesBegin  = "owner- bounce- bounces- srs0= srs1= srs0+ srs1+ prvs= msprvs1="

@@ -18,35 +18,42 @@ import (
 
 // author is in whose name a mail leaves, and by whose keys it is signed.
 type author struct {
-	from       desk.Address
-	returnPath string
-	keys       []domains.Key
-	problem    string // why it is not the mailbox itself, signed
+	from    desk.Address
+	keys    []domains.Key
+	system  bool   // it is the system's domain, not the mailbox
+	problem string // why it is not the mailbox itself, signed
 }
 
-// author chooses the From line (T-SIGN): the mailbox, if its domain is verified; else the system's domain in the mailbox's name; and before any domain is verified the mailbox, unsigned.
-func (w *sendReply) author(ctx context.Context, out tickets.Outgoing) (author, error) {
-	mailbox := out.Message.From()
+// authorOf chooses the From line (T-SIGN): the mailbox, if its domain is verified; else the system's address in the mailbox's name; and before any domain is verified the mailbox, unsigned.
+func authorOf(ctx context.Context, names *domains.Service, mailbox desk.Address, system string) (author, error) {
 	own := desk.DomainOf(mailbox.Addr)
-	keys, active, err := w.domains.SigningKeys(ctx, own)
+	keys, active, err := names.SigningKeys(ctx, own)
 	if err != nil {
 		return author{}, err
 	}
 	if active {
-		return author{from: mailbox, returnPath: out.ReturnPath, keys: keys}, nil
+		return author{from: mailbox, keys: keys}, nil
 	}
-	if out.System.From == "" {
-		return author{from: mailbox, returnPath: out.ReturnPath, problem: fmt.Sprintf(
+	if system == "" {
+		return author{from: mailbox, problem: fmt.Sprintf(
 			"This mail left unsigned, since no mail domain is verified yet: many servers take unsigned mail for spam. Add %s under Domains and publish its records.", own)}, nil
 	}
-	system := desk.DomainOf(out.System.From)
-	if keys, _, err = w.domains.SigningKeys(ctx, system); err != nil {
+	via := desk.DomainOf(system)
+	if keys, _, err = names.SigningKeys(ctx, via); err != nil {
 		return author{}, err
 	}
 	return author{
-		from: desk.Address{Name: mailbox.Label() + " via " + system, Addr: out.System.From}, returnPath: out.System.ReturnPath, keys: keys,
-		problem: fmt.Sprintf("This mail left in the name of %s, since the domain %s is not verified: see its records under Domains. Answers still go to %s.", system, own, mailbox.Addr),
+		from: desk.Address{Name: mailbox.Label() + " via " + via, Addr: system}, keys: keys, system: true,
+		problem: fmt.Sprintf("This mail left in the name of %s, since the domain %s is not verified: see its records under Domains. Answers still go to %s.", via, own, mailbox.Addr),
 	}, nil
+}
+
+// returnPath is where bounces of the message go: to the domain that it leaves from.
+func (a author) returnPath(out tickets.Outgoing) tickets.ReturnPath {
+	if a.system {
+		return out.System.ReturnPath
+	}
+	return out.ReturnPath
 }
 
 // prepare composes and signs the mail and keeps its exact bytes. It happens once: every attempt sends the same.
@@ -55,31 +62,11 @@ func (w *sendReply) prepare(ctx context.Context, out tickets.Outgoing, from auth
 	for _, file := range out.Files {
 		size += file.Size
 	}
-	composed, err := newSheet(size)
+	final, err := write(draftOf(ctx, out, from), from.keys, size)
 	if err != nil {
 		return err
 	}
-	defer composed.close()
-	if err := mailout.Compose(composed, draftOf(ctx, out, from)); err != nil {
-		return err
-	}
-	final := composed
-	if len(from.keys) > 0 {
-		signed, err := newSheet(size)
-		if err != nil {
-			return err
-		}
-		defer signed.close()
-		reader, err := composed.reader()
-		if err != nil {
-			return err
-		}
-		// No x=: mail that waits in a queue for days must not arrive with a signature that has ended.
-		if err := mailout.Sign(signed, reader, from.keys, time.Time{}); err != nil {
-			return err
-		}
-		final = signed
-	}
+	defer final.close()
 	reader, err := final.reader()
 	if err != nil {
 		return err
@@ -89,6 +76,36 @@ func (w *sendReply) prepare(ctx context.Context, out tickets.Outgoing, from auth
 		problems = []string{from.problem}
 	}
 	return w.tickets.KeepSigned(ctx, tickets.Signed{Message: out.Message.ID, Size: final.size, R: reader, Problems: problems})
+}
+
+// write composes a mail of about the given size and signs it where there are keys. The caller closes the sheet.
+func write(draft mailout.Draft, keys []domains.Key, size int64) (*sheet, error) {
+	composed, err := newSheet(size)
+	if err != nil {
+		return nil, err
+	}
+	if err := mailout.Compose(composed, draft); err != nil {
+		composed.close()
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return composed, nil
+	}
+	defer composed.close()
+	signed, err := newSheet(size)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := composed.reader()
+	if err == nil {
+		// No x=: mail that waits in a queue for days must not arrive with a signature that has ended.
+		err = mailout.Sign(signed, reader, keys, time.Time{})
+	}
+	if err != nil {
+		signed.close()
+		return nil, err
+	}
+	return signed, nil
 }
 
 // draftOf is what the mail says.

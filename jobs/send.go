@@ -55,7 +55,7 @@ func (w *sendReply) Work(ctx context.Context, job *river.Job[desk.SendReply]) er
 	if err != nil {
 		return err
 	}
-	from, err := w.author(ctx, out)
+	from, err := authorOf(ctx, w.domains, out.Message.From(), out.System.From)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,8 @@ func undone(err error) bool {
 	return errors.As(err, &fault) && fault.Kind == desk.NotFound
 }
 
-// attempt delivers to the recipients that are due, those of one server together, and records each outcome at once, so that a crash repeats as little as possible.
+// attempt delivers to the recipients that are due, those of one server after each other over one connection. Whoever has their copy is recorded before the next one leaves,
+// and the others at the end of their group, so that a crash repeats as little as possible.
 func (w *sendReply) attempt(ctx context.Context, out tickets.Outgoing, from author) error {
 	bytes, size, err := w.tickets.SignedBytes(ctx, out.Message.ID)
 	if err != nil {
@@ -101,19 +102,35 @@ func (w *sendReply) attempt(ctx context.Context, out tickets.Outgoing, from auth
 		known[recipient.Recipient], due[i] = recipient, recipient.Recipient
 	}
 	slices.Sort(due)
-	for _, group := range w.sender.Group(due) {
-		outcome := w.sender.Deliver(ctx, mailout.Outgoing{
-			ID: out.Message.MessageID, EnvelopeFrom: from.returnPath, Recipients: group, Size: size,
-			Open: func() (io.ReadCloser, error) {
-				bytes, _, err := w.tickets.SignedBytes(ctx, out.Message.ID)
-				return bytes, err
-			},
-		})
-		for i, one := range outcome {
-			before := known[one.Recipient]
-			outcome[i] = mailout.After(desk.Delivery{Attempts: before.Attempts}, one, before.QueuedAt, w.random)
+	join := func(one desk.Delivery) desk.Delivery {
+		before := known[one.Recipient]
+		return mailout.After(desk.Delivery{Attempts: before.Attempts}, one, before.QueuedAt, w.random)
+	}
+	mail := mailout.Outgoing{
+		ID: out.Message.MessageID, ReturnPath: from.returnPath(out), Size: size,
+		Open: func() (io.ReadCloser, error) {
+			bytes, _, err := w.tickets.SignedBytes(ctx, out.Message.ID)
+			return bytes, err
+		},
+	}
+	for _, mail.Recipients = range w.sender.Group(due) {
+		var lost error
+		mail.Sent = func(one desk.Delivery) error {
+			lost = w.record(ctx, out.Message.ID, []desk.Delivery{join(one)})
+			return lost
 		}
-		if err := w.record(ctx, out.Message.ID, outcome); err != nil {
+		outcome := w.sender.Deliver(ctx, mail)
+		if lost != nil {
+			return lost
+		}
+		rest := slices.DeleteFunc(outcome, func(one desk.Delivery) bool { return one.State == desk.DeliverySent })
+		for i, one := range rest {
+			rest[i] = join(one)
+		}
+		if len(rest) == 0 {
+			continue
+		}
+		if err := w.record(ctx, out.Message.ID, rest); err != nil {
 			return err
 		}
 	}

@@ -231,12 +231,13 @@ func TestSend(t *testing.T) {
 		if !bytes.Equal(one.Bytes, kept) {
 			t.Error("what arrived is not what was kept")
 		}
-		if _, message, ok := h.codec.ParseAddress(one.From); !ok || message != m.ID {
-			t.Errorf("bounces go to %s", one.From)
+		box, message, recipient, ok := h.codec.ParseReturnPath(one.From)
+		if !ok || box != "support@example.com" || message != m.ID || len(one.To) != 1 || recipient != threading.RecipientTag(one.To[0]) {
+			t.Errorf("bounces of the copy to %v go to %s", one.To, one.From)
 		}
 	}
-	if got != 2 {
-		t.Errorf("%d mails came, want one for each domain", got)
+	if got != 3 {
+		t.Errorf("%d mails came, want one for each recipient", got)
 	}
 	fields := header(t, kept)
 	if _, message, ok := h.codec.ParseAddress(strings.Trim(fields.Get("Reply-To")[strings.Index(fields.Get("Reply-To"), "<"):], "<>")); !ok || message != m.ID {
@@ -337,14 +338,14 @@ func TestT_DELIVERY_crash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, err := worker.author(t.Context(), out)
+	from, err := authorOf(t.Context(), h.domains, out.Message.From(), out.System.From)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := worker.prepare(t.Context(), out, from); err != nil {
 		t.Fatal(err)
 	}
-	h.config.Sender.Deliver(t.Context(), mailout.Outgoing{EnvelopeFrom: from.returnPath, Recipients: []string{"carol@customer.test"}, Size: int64(len(h.original(t, m.ID))),
+	h.config.Sender.Deliver(t.Context(), mailout.Outgoing{ReturnPath: from.returnPath(out), Recipients: []string{"carol@customer.test"}, Size: int64(len(h.original(t, m.ID))),
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(h.original(t, m.ID))), nil }}) // … and here it died
 	first := h.sink.Next(t)
 	h.start(t)

@@ -38,14 +38,15 @@ type Timeouts struct {
 
 // Outgoing is one mail on its way to recipients that one connection can serve: those of one group made by Sender.Group.
 type Outgoing struct {
-	ID           string // for the logs
-	EnvelopeFrom string // where bounces go; empty is the null sender (RFC 5321 §4.5.5)
-	Recipients   []string
-	Size         int64 // octets that Open gives
-	Open         func() (io.ReadCloser, error)
+	ID         string                        // for the logs
+	ReturnPath func(recipient string) string // where a bounce of this recipient's copy goes; nil, or an empty answer, is the null sender (RFC 5321 §4.5.5)
+	Recipients []string
+	Size       int64                         // octets that Open gives
+	Open       func() (io.ReadCloser, error) // called once for the header and once for each copy
+	Sent       func(desk.Delivery) error     // hears of each copy as soon as its server has it, before the next one leaves; an error ends the attempt; nil: nobody asks
 }
 
-// Group sorts recipients into those that travel together: by domain, or all together to the smarthost, and never more than any server takes at once.
+// Group sorts recipients into those that travel over one connection, one after the other: by domain, or all together to the smarthost, and never more than a hundred.
 func (s *Sender) Group(recipients []string) [][]string {
 	var groups [][]string
 	where := map[string]int{}
@@ -55,7 +56,7 @@ func (s *Sender) Group(recipients []string) [][]string {
 			domain = ""
 		}
 		at, ok := where[domain]
-		if !ok || len(groups[at]) == pathLen {
+		if !ok || len(groups[at]) == maxGroup {
 			at = len(groups)
 			where[domain] = at
 			groups = append(groups, nil)
@@ -66,13 +67,15 @@ func (s *Sender) Group(recipients []string) [][]string {
 }
 
 // Deliver makes one attempt and returns what became of each recipient, in the order given: sent, deferred or bounced, with the host that answered last and its words (T-DELIVERY).
-// It tries hosts in turn until each recipient has an answer. It never returns early with less: when ctx ends, what is open is deferred. Attempts and NextAt are the caller's (see After).
+// Every recipient's copy is a transaction of its own, with its own return path, so that a bounce names whom it is about (T-BYTES, T-DSN); the copies share connections.
+// It tries hosts in turn until each recipient has an answer. It never returns early with less: when ctx ends, or Sent fails, what is open is deferred. Attempts and NextAt are the caller's (see After).
 func (s *Sender) Deliver(ctx context.Context, m Outgoing) []desk.Delivery {
 	now := time.Now
 	if s.Now != nil {
 		now = s.Now
 	}
 	book := newLedger(m.Recipients)
+	book.now, book.sent = now, m.Sent
 	if mail, failed := prepare(m, book); failed != nil {
 		book.settleAll(*failed)
 	} else {
@@ -98,7 +101,9 @@ func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
 			continue
 		}
 		for _, addr := range addrs {
-			s.try(ctx, host, addr, m, book)
+			for s.try(ctx, host, addr, m, book) == again {
+				continue // ends: each time at least one recipient was settled
+			}
 			if len(book.open()) == 0 {
 				return
 			}
@@ -106,14 +111,23 @@ func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
 	}
 }
 
-// try makes one connection and one transaction, and says in the log how it went.
-func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m envelope, book *ledger) {
+// next says where a delivery goes after one connection.
+type next int
+
+const (
+	onward next = iota // to the next address, with what is open
+	again              // to the same one: it was content with what it got, and hung up before it had all (many servers take only so many mails in a connection)
+)
+
+// try makes one connection and a transaction for each recipient, and says in the log how it went.
+func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m envelope, book *ledger) next {
 	started := time.Now()
 	session, err := s.connect(ctx, host, addr)
 	where := place{host: host.name}
+	then := onward
 	if err == nil {
 		where.tls = session.tls
-		session.transact(m, book)
+		then = session.transact(m, book)
 		session.quit()
 	} else {
 		book.suggest(where, answerOf(err, "talking to "+host.name))
@@ -123,22 +137,28 @@ func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m enve
 		log = slog.Default()
 	}
 	log.InfoContext(ctx, "delivery attempt", "mail", m.ID, "domain", m.domain(), "host", host.name, "addr", addr, "tls", where.tls,
-		"recipients", len(m.paths), "undecided", len(book.open()), "took", time.Since(started).Round(time.Millisecond))
+		"recipients", len(m.copies), "undecided", len(book.open()), "took", time.Since(started).Round(time.Millisecond))
+	return then
 }
 
 // envelope is an Outgoing whose addresses were read.
 type envelope struct {
 	Outgoing
-	from  string
-	paths []mailbox // by index of the recipient; zero where the address is none
-	utf8  bool      // an address or the header needs SMTPUTF8
+	copies []letter // by index of the recipient; zero where an address is none
+}
+
+// letter is the envelope of one recipient's copy.
+type letter struct {
+	from string // empty: the null sender
+	to   mailbox
+	utf8 bool // an address or the header needs SMTPUTF8
 }
 
 // domain is where the mail goes: that of the first recipient with an address.
 func (m envelope) domain() string {
-	for _, path := range m.paths {
-		if path.domain != "" {
-			return path.domain
+	for _, one := range m.copies {
+		if one.to.domain != "" {
+			return one.to.domain
 		}
 	}
 	return ""
@@ -146,29 +166,36 @@ func (m envelope) domain() string {
 
 // prepare reads the addresses and the header. Recipients whose address is none are settled at once.
 func prepare(m Outgoing, book *ledger) (envelope, *answer) {
-	mail := envelope{Outgoing: m, paths: make([]mailbox, len(m.Recipients))}
-	if m.EnvelopeFrom != "" {
-		from, err := parseAddress(m.EnvelopeFrom)
-		if err != nil {
-			return mail, &answer{code: 550, text: "5.1.7 envelope sender: " + err.Error()}
-		}
-		mail.from, mail.utf8 = from.String(), from.utf8()
-	}
-	for i, recipient := range m.Recipients {
-		path, err := parseAddress(recipient)
-		if err != nil {
-			book.settle(i, place{}, answer{code: 550, text: "5.1.3 " + err.Error()})
-			continue
-		}
-		mail.paths[i] = path
-		mail.utf8 = mail.utf8 || path.utf8()
-	}
+	mail := envelope{Outgoing: m, copies: make([]letter, len(m.Recipients))}
 	foreign, err := foreignHeader(m)
 	if err != nil {
 		return mail, &answer{code: 451, text: "4.3.0 reading the mail: " + err.Error()}
 	}
-	mail.utf8 = mail.utf8 || foreign
+	for i, recipient := range m.Recipients {
+		to, err := parseAddress(recipient)
+		if err != nil {
+			book.settle(i, place{}, answer{code: 550, text: "5.1.3 " + err.Error()})
+			continue
+		}
+		one := letter{to: to, utf8: foreign || to.utf8()}
+		if bounces := m.bouncesTo(recipient); bounces != "" {
+			from, err := parseAddress(bounces)
+			if err != nil {
+				book.settle(i, place{}, answer{code: 550, text: "5.1.7 envelope sender: " + err.Error()})
+				continue
+			}
+			one.from, one.utf8 = from.String(), one.utf8 || from.utf8()
+		}
+		mail.copies[i] = one
+	}
 	return mail, nil
+}
+
+func (m Outgoing) bouncesTo(recipient string) string {
+	if m.ReturnPath == nil {
+		return ""
+	}
+	return m.ReturnPath(recipient)
 }
 
 // foreignHeader says whether the header holds anything but ASCII (RFC 6532): then only servers with SMTPUTF8 may get the mail.

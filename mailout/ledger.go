@@ -13,6 +13,8 @@ type place struct{ host, tls string }
 type ledger struct {
 	entries []desk.Delivery
 	settled []bool
+	now     func() time.Time
+	sent    func(desk.Delivery) error // see Outgoing.Sent
 }
 
 func newLedger(recipients []string) *ledger {
@@ -39,6 +41,18 @@ func (l *ledger) settle(i int, at place, a answer) {
 	if !l.settled[i] {
 		l.note(i, at, a)
 		l.settled[i] = true
+		l.tell(i)
+	}
+}
+
+// tell reports a copy that its server has. Where that fails, what is still open must not leave in this attempt.
+func (l *ledger) tell(i int) {
+	if l.entries[i].State != desk.DeliverySent || l.sent == nil {
+		return
+	}
+	l.entries[i].UpdatedAt = l.now()
+	if err := l.sent(l.entries[i]); err != nil {
+		l.settleAll(answer{code: 451, text: "4.3.0 not tried: what became of another recipient could not be written down"})
 	}
 }
 
@@ -67,7 +81,9 @@ func (l *ledger) close(now time.Time) []desk.Delivery {
 		if l.entries[i].State == desk.DeliveryQueued {
 			l.note(i, place{}, answer{code: 451, text: "4.4.4 there was no host to ask"})
 		}
-		l.entries[i].UpdatedAt = now
+		if l.entries[i].UpdatedAt.IsZero() {
+			l.entries[i].UpdatedAt = now
+		}
 	}
 	return l.entries
 }

@@ -1,5 +1,5 @@
-// Package mailout turns an answer into the exact signed bytes that leave, and brings them to the servers of its recipients: what was composed is what is sent, and every recipient's fate is known by the remote's own words.
+// Package mailout turns an answer, an agent's or an automatic one, into the exact signed bytes that leave, and brings them to the servers of its recipients: what was composed is what is sent, and every recipient's fate is known by the remote's own words.
 //
 // It decides nothing about who may write or to whom, and stores nothing: drafts, keys and the outcome of each attempt are values that the caller loads and keeps. It delivers with TLS wherever TLS is offered;
-// policies that make TLS a condition (MTA-STS, DANE) are not enforced here yet, and connections are not reused between messages.
+// policies that make TLS a condition (MTA-STS, DANE) are not enforced here yet. The copies of one message share connections, different messages do not.
 package mailout

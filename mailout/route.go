@@ -14,8 +14,9 @@ import (
 
 const (
 	smtpPort = 25
-	maxHosts = 10 // hosts tried for one mail; RFC 5321 §5.1 asks for at least two
-	maxAddrs = 6  // addresses tried for one host
+	maxHosts = 10  // hosts tried for one mail; RFC 5321 §5.1 asks for at least two
+	maxAddrs = 6   // addresses tried for one host
+	maxGroup = 100 // copies that follow each other to one host before others have their turn
 )
 
 // security is what a connection needs.

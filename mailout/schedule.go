@@ -11,9 +11,8 @@ import (
 var delays = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour}
 
 const (
-	jitter  = 0.2                // a wait is up to this much shorter or longer, so that what failed together does not come back together
-	giveUp  = 5 * 24 * time.Hour // RFC 5321 §4.5.4.1: at least four to five days
-	pathLen = 100                // recipients that every server takes at once (RFC 5321 §4.5.3.1.8)
+	jitter = 0.2                // a wait is up to this much shorter or longer, so that what failed together does not come back together
+	giveUp = 5 * 24 * time.Hour // RFC 5321 §4.5.4.1: at least four to five days
 )
 
 // NextAttempt is how long to wait after the given number of failed attempts, counted from one. random gives numbers in [0,1), such as rand.Float64.

@@ -9,44 +9,78 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// transact sends the mail to every open recipient in one transaction. What the server says of a recipient, or of the mail, decides; what only says that this server or this connection is no good is left
-// as a suggestion, so that the next host is tried.
-func (c *session) transact(m envelope, book *ledger) {
-	at := place{host: c.host, tls: c.tls}
-	if refused := c.unfit(m); refused != nil {
-		c.settle(book, book.open(), *refused)
-		return
-	}
-	if err := c.client.Mail(m.from, &smtp.MailOptions{Size: m.Size, UTF8: m.utf8}); err != nil {
-		if a := answerOf(err, "MAIL"); a.code >= 500 {
-			c.settle(book, book.open(), a)
-		} else {
-			book.suggest(at, a)
-		}
-		return
-	}
-	var accepted []int
+// transact sends every open recipient their copy, each in a transaction of its own. What the server says of a recipient, or of the mail, decides; what only says that this server or this connection
+// is no good is left as a suggestion for all who are open, so that the next host is tried.
+func (c *session) transact(m envelope, book *ledger) next {
+	settled := 0
 	for _, i := range book.open() {
-		err := c.client.Rcpt(m.paths[i].String(), nil)
-		if err == nil {
-			accepted = append(accepted, i)
+		if book.settled[i] { // by an error that ended the attempt
 			continue
 		}
-		a := answerOf(err, "RCPT")
-		if hangsUp(err) {
-			book.suggest(at, a)
-			return
+		verdict, a := c.send(m, i)
+		switch verdict {
+		case decided:
+			book.settle(i, c.place(), a)
+			settled++
+		case uncertain:
+			book.settle(i, c.place(), a)
+			book.suggest(c.place(), a)
+			return onward // nobody knows whether it can be trusted with the rest
+		case unwilling:
+			book.suggest(c.place(), a)
+			if settled > 0 {
+				return again
+			}
+			return onward
 		}
-		book.settle(i, at, a)
 	}
-	if len(accepted) > 0 {
-		c.data(m, book, accepted)
-	}
+	return onward
 }
 
-// unfit says why this server cannot take the mail at all.
-func (c *session) unfit(m envelope) *answer {
-	if offered, _ := c.client.Extension("SMTPUTF8"); m.utf8 && !offered {
+// verdict is what an answer is about.
+type verdict int
+
+const (
+	decided   verdict = iota // this recipient's copy; the connection can serve the next one
+	uncertain                // this copy, which may have been taken; the connection is lost
+	unwilling                // the connection, or the server as such; this copy was not taken
+)
+
+func (c *session) place() place { return place{host: c.host, tls: c.tls} }
+
+// send is one transaction: MAIL, RCPT, DATA (RFC 5321 §3.3).
+func (c *session) send(m envelope, i int) (verdict, answer) {
+	one := m.copies[i]
+	if refused := c.unfit(m, one); refused != nil {
+		return decided, *refused
+	}
+	if err := c.client.Mail(one.from, &smtp.MailOptions{Size: m.Size, UTF8: one.utf8}); err != nil {
+		if a := answerOf(err, "MAIL"); a.code < 500 {
+			return unwilling, a
+		}
+		return c.refused(err, "MAIL")
+	}
+	if err := c.client.Rcpt(one.to.String(), nil); err != nil {
+		return c.refused(err, "RCPT")
+	}
+	return c.data(m)
+}
+
+// refused is the answer to a command that the server did not take. The transaction is cleared, so that the next one can begin (RFC 5321 §4.1.1.5).
+func (c *session) refused(err error, doing string) (verdict, answer) {
+	a := answerOf(err, doing)
+	if hangsUp(err) {
+		return unwilling, a
+	}
+	if err := c.client.Reset(); err != nil {
+		_ = c.conn.Close() // what a server means that refuses even this, nobody can tell; the next copy finds out by itself
+	}
+	return decided, a
+}
+
+// unfit says why this server cannot take the copy at all.
+func (c *session) unfit(m envelope, one letter) *answer {
+	if offered, _ := c.client.Extension("SMTPUTF8"); one.utf8 && !offered {
 		return &answer{code: 553, text: "5.6.7 " + c.host + " does not take addresses that are not ASCII (SMTPUTF8)"} // RFC 6531 §3.5
 	}
 	if largest, ok := c.client.MaxMessageSize(); ok && largest > 0 && m.Size > int64(largest) {
@@ -55,52 +89,42 @@ func (c *session) unfit(m envelope) *answer {
 	return nil
 }
 
-// data sends the bytes. An answer counts for all accepted recipients (RFC 5321 §3.3).
-func (c *session) data(m envelope, book *ledger, accepted []int) {
-	at := place{host: c.host, tls: c.tls}
+// data sends the bytes.
+func (c *session) data(m envelope) (verdict, answer) {
 	body, err := m.Open()
 	if err != nil {
-		c.settle(book, accepted, answer{code: 451, text: "4.3.0 reading the mail: " + err.Error()})
-		return
+		_ = c.client.Reset()
+		return decided, unreadable(err)
 	}
 	defer body.Close()
 	command, err := c.client.Data()
 	if err != nil {
-		if a := answerOf(err, "DATA"); hangsUp(err) {
-			book.suggest(at, a)
-		} else {
-			c.settle(book, accepted, a)
-		}
-		return
+		return c.refused(err, "DATA")
 	}
 	source := &faithful{r: body}
 	if _, err := io.Copy(command, source); err != nil || source.err != nil {
 		// Without the final dot the server keeps nothing (RFC 5321 §4.1.1.4), so hanging up is the one way to take half a mail back.
 		_ = c.conn.Close()
 		if source.err != nil {
-			c.settle(book, accepted, answer{code: 451, text: "4.3.0 reading the mail: " + source.err.Error()})
-		} else {
-			book.suggest(at, answerOf(err, "sending the mail"))
+			return uncertain, unreadable(source.err)
 		}
-		return
+		return unwilling, answerOf(err, "sending the mail")
 	}
 	reply, err := command.CloseWithResponse()
 	var refused *smtp.SMTPError
 	switch {
 	case err == nil:
-		c.settle(book, accepted, answer{code: 250, text: reply.StatusText})
+		return decided, answer{code: 250, text: reply.StatusText}
 	case errors.As(err, &refused):
-		c.settle(book, accepted, answerOf(err, "DATA"))
+		return decided, answerOf(err, "DATA") // a 421 hangs up as well: the next copy finds out
 	default:
 		// Nobody knows. Trying again may send it twice under one Message-ID; not trying again may send it never (RFC 1047).
-		c.settle(book, accepted, answer{code: 451, text: "4.4.2 no answer to the final dot, so the mail may have been taken: " + err.Error()})
+		return uncertain, answer{code: 451, text: "4.4.2 no answer to the final dot, so the mail may have been taken: " + err.Error()}
 	}
 }
 
-func (c *session) settle(book *ledger, recipients []int, a answer) {
-	for _, i := range recipients {
-		book.settle(i, place{host: c.host, tls: c.tls}, a)
-	}
+func unreadable(err error) answer {
+	return answer{code: 451, text: "4.3.0 reading the mail: " + err.Error()}
 }
 
 // faithful remembers an error of the mail's own source, so that it is not taken for one of the connection.

@@ -17,14 +17,20 @@ type Outgoing struct {
 	Message    desk.Message
 	Facts      desk.MessageFacts
 	ReplyTo    string          // where answers go: the mailbox with the message's token
-	ReturnPath string          // where bounces go: the same token names the message (T-DSN)
+	ReturnPath ReturnPath      // where bounces go
 	System     SystemSender    // in whose name mail leaves when the mailbox's domain may not be From
 	Files      []FileToSend    // in the order in which they were attached
 	Awaited    []store.Awaited // recipients that are not done with
 }
 
+// ReturnPath is where a bounce of one recipient's copy goes: an address that names the message and the recipient (T-DSN).
+type ReturnPath func(recipient string) string
+
 // SystemSender is an address on a verified domain of ours, with where its bounces go. It is zero while no domain is verified.
-type SystemSender struct{ From, ReturnPath string }
+type SystemSender struct {
+	From       string
+	ReturnPath ReturnPath
+}
 
 // FileToSend is an attachment whose bytes are read when the mail is composed.
 type FileToSend struct {
@@ -42,7 +48,7 @@ func (s *Service) Outgoing(ctx context.Context, message int64) (Outgoing, error)
 		return Outgoing{}, desk.Faultf(desk.NotFound, "message %d does not leave as mail", message)
 	}
 	out := Outgoing{Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, message)}
-	out.ReturnPath = out.ReplyTo
+	out.ReturnPath = s.returnPath(m.FromAddress, message)
 	if out.Facts, err = m.Decode(); err != nil {
 		return out, fmt.Errorf("tickets: facts of message %d: %w", message, err)
 	}
@@ -52,9 +58,7 @@ func (s *Service) Outgoing(ctx context.Context, message int64) (Outgoing, error)
 	if out.System.From, err = s.store.SystemSender(ctx, s.cfg.Hostname); err != nil {
 		return out, err
 	}
-	if out.System.From != "" {
-		out.System.ReturnPath = s.codec.ReplyAddress(out.System.From, message)
-	}
+	out.System.ReturnPath = s.returnPath(out.System.From, message)
 	files, err := s.store.FilesOf(ctx, message)
 	for _, file := range files {
 		out.Files = append(out.Files, FileToSend{file.FileInfo, func(ctx context.Context) (io.ReadCloser, error) {
@@ -62,6 +66,10 @@ func (s *Service) Outgoing(ctx context.Context, message int64) (Outgoing, error)
 		}})
 	}
 	return out, err
+}
+
+func (s *Service) returnPath(mailbox string, message int64) ReturnPath {
+	return func(recipient string) string { return s.codec.ReturnPath(mailbox, message, recipient) }
 }
 
 // Awaited lists the recipients of a message that are not done with.
@@ -181,5 +189,46 @@ func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.D
 			become(&c.ticket, desk.StatusOpen, c.at)
 		}
 		return c.finish(ctx)
+	})
+}
+
+// Acknowledging is what an acknowledgement is made of: who it speaks for, and the marks by which an answer to it finds its ticket. They name the mail that it answers, for it is no message itself.
+type Acknowledging struct {
+	From      desk.Address // the mailbox
+	System    string       // the address in whose name it leaves when the mailbox's domain may not be From; empty while no domain is verified
+	ReplyTo   string       // the mailbox with the mail's token
+	MessageID string
+	Answers   string // the Message-ID of the customer's mail, as the customer's program wrote it
+	Text      string // the mailbox's own; empty: the standard text
+	Loop      string // what marks our own automatic mail when it comes back (T-LOOP)
+}
+
+// Acknowledging reads what an acknowledgement is made of.
+func (s *Service) Acknowledging(ctx context.Context, wish store.Acknowledgement) (a Acknowledging, err error) {
+	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, wish.Message)
+	if err != nil {
+		return a, err
+	}
+	if a.From, a.Text, err = s.store.AcknowledgementText(ctx, wish.Mailbox); err != nil {
+		return a, err
+	}
+	a.ReplyTo, a.MessageID, a.Loop = s.codec.ReplyAddress(a.From.Addr, wish.Message), s.codec.MessageID(wish.Message), s.codec.Hostname()
+	a.Answers = m.MessageID
+	a.System, err = s.store.SystemSender(ctx, s.cfg.Hostname)
+	return a, err
+}
+
+// Acknowledged writes into the conversation that the mail's sender was told that it came. It changes nothing else: nobody has answered yet.
+func (s *Service) Acknowledged(ctx context.Context, wish store.Acknowledgement) error {
+	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, wish.Message) // its ticket may have been merged into another meanwhile
+	if err != nil {
+		return err
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		told := store.Happened{Ticket: m.TicketID, Event: desk.Event{Verb: "acknowledged", To: wish.Address}}
+		if err := tx.AddEvents(ctx, 0, s.now(), told); err != nil {
+			return err
+		}
+		return tx.Announce(ctx, store.News{Tickets: []int64{m.TicketID}})
 	})
 }
