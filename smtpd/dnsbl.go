@@ -89,11 +89,7 @@ func (s *Server) listedBy(ctx context.Context, ip netip.Addr) []string {
 	var names []string
 	weight := 0.0
 	for i, zone := range lists.Zones {
-		result := listedError
-		select {
-		case result = <-results[i]:
-		case <-ctx.Done():
-		}
+		result := inTime(ctx, results[i])
 		if !errors.Is(ctx.Err(), context.Canceled) { // a client that has gone says nothing about the list
 			s.cfg.Metrics.Listed(zone.shown(), result)
 		}
@@ -105,6 +101,21 @@ func (s *Server) listedBy(ctx context.Context, ip netip.Addr) []string {
 		return nil
 	}
 	return names
+}
+
+// inTime is a list's result; an error if it is not there when ctx is over. One that came before is not lost while a slower list was waited for.
+func inTime(ctx context.Context, results <-chan string) string {
+	select {
+	case result := <-results:
+		return result
+	case <-ctx.Done():
+	}
+	select {
+	case result := <-results:
+		return result
+	default:
+		return listedError
+	}
 }
 
 // askOne asks one list.

@@ -141,8 +141,8 @@ func notAtomText(r rune) bool {
 	return !strings.ContainsRune(".!#$%&'*+-/=?^_`{|}~", r)
 }
 
-// domains maps names to the ASCII form that is looked up (RFC 5891 §5). Underscores pass: they are no host names, and there are senders that have them.
-var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
+// nameMapping maps names to the ASCII form that is looked up (RFC 5891 §5). Underscores pass: they are no host names, and there are senders that have them.
+var nameMapping = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
 
 // parseDomain reads a Domain or an address-literal (RFC 5321 §4.1.2, §4.1.3) and returns it in lower case and ASCII.
 func parseDomain(s string) (string, error) {
@@ -155,7 +155,7 @@ func parseDomain(s string) (string, error) {
 	ascii := strings.ToLower(s)
 	if !isASCII(s) || strings.Contains(ascii, "xn--") {
 		var err error
-		if ascii, err = domains.ToASCII(s); err != nil {
+		if ascii, err = nameMapping.ToASCII(s); err != nil {
 			return "", errPathDomain
 		}
 	}

@@ -299,7 +299,7 @@ func (w *wire) arm() {
 	if end, limit := w.horizon(); want.After(end) {
 		want, w.bound = end, limit
 	}
-	if late := want.Sub(w.deadline); late >= 0 && late < min(time.Second, idle/8) {
+	if late := want.Sub(w.deadline); late >= 0 && late < min(time.Second, idle/8, w.client.server.cfg.Limits.SessionTime/8) {
 		return
 	}
 	w.deadline = want
