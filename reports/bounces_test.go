@@ -191,6 +191,12 @@ func TestDSNEveryMailIsRecognised(t *testing.T) {
 	}
 }
 
+// genuine are mails of the other corpora that are what they are taken for, and one of not-bounces: a notice that no form of ours reads, which calls itself an automatic answer.
+var genuine = map[string]Kind{
+	"badbound.msg": Delivery, "multi_address_bounce1.eml": Delivery, "multi_address_bounce2.eml": Delivery, "raw_email_with_mimepart_without_content_type.eml": Delivery, "report_422.eml": Delivery, "report_530.eml": Delivery,
+	"rb-issue-368-bug.eml": Answer,
+}
+
 func TestDSNOrdinaryMailIsNone(t *testing.T) {
 	t.Parallel()
 	raws := map[string][]byte{}
@@ -220,7 +226,7 @@ func TestDSNOrdinaryMailIsNone(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 		checkReport(t, report)
-		if report.Kind != None {
+		if report.Kind != genuine[filepath.Base(path)] {
 			t.Errorf("%s is taken for %s: %+v", path, report.Kind, report)
 		}
 	}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"strconv"
 	"strings"
 
 	"postern/desk"
@@ -100,11 +101,11 @@ func returnedAt(lines []string) int {
 		lower := strings.ToLower(line)
 		for _, words := range returns {
 			if strings.Contains(lower, words) {
-				return i + 1
+				return i
 			}
 		}
 		if len(line) >= 40 && strings.Trim(line, "-") == "" && i > 0 && i+1 < len(lines) && len(headerIn(lines[i+1:min(len(lines), i+8)])) > 0 {
-			return i + 1
+			return i
 		}
 	}
 	return len(lines)
@@ -186,10 +187,8 @@ func recipients(lines []string, at int, phrase string, place where) []failed {
 		return nil
 	case beside:
 		line := lines[at]
-		cut := strings.LastIndex(strings.ToLower(line), lastWord(phrase))
-		rest := line[max(cut, 0):]
-		if addr := addressIn(rest); addr != "" {
-			return []failed{{addr, append([]string{line}, lines[at+1:]...)}}
+		if addr := addressIn(after(line, phrase)); addr != "" {
+			return []failed{{addr, lines[at:]}}
 		}
 		return named(lines[at+1:])
 	case anywhere:
@@ -201,9 +200,18 @@ func recipients(lines []string, at int, phrase string, place where) []failed {
 	return named(lines[at+1:])
 }
 
-// lastWord is where the search for an address beside a phrase begins.
-func lastWord(phrase string) string {
-	return phrase[strings.LastIndexByte(phrase, ' ')+1:]
+// after is what follows a phrase in a line, or its last word where the phrase began in the line before.
+func after(line, phrase string) string {
+	lower := strings.ToLower(line)
+	if len(lower) != len(line) { // a letter that has another length in lower case
+		return line
+	}
+	for _, words := range []string{phrase, phrase[strings.LastIndexByte(phrase, ' ')+1:]} {
+		if at := strings.Index(lower, words); at >= 0 {
+			return line[at+len(words):]
+		}
+	}
+	return line
 }
 
 // named collects the recipients that begin a line, each with what is said of it up to the next.
@@ -328,7 +336,28 @@ func (f failed) judge(body string, late bool) desk.DeliveryReport {
 		r.code = 0
 	}
 	r.judge(&one, words, body)
+	one.Diagnostic = short(fromCode(words, r.code))
 	return one
+}
+
+// fromCode is what a server said, without what the notice says about it: the words from the reply code on.
+func fromCode(words string, code int) string {
+	if code == 0 {
+		return words
+	}
+	digits := strconv.Itoa(code)
+	for from := 0; ; {
+		at := strings.Index(words[from:], digits)
+		if at < 0 {
+			return words
+		}
+		at += from
+		end := at + len(digits)
+		if (at == 0 || strings.ContainsRune(" \t\n<:(\"", rune(words[at-1]))) && (end == len(words) || strings.ContainsRune(" -:\n", rune(words[end]))) {
+			return words[at:]
+		}
+		from = end
+	}
 }
 
 // spoke finds the host that refused: 'host mx.example.org [192.0.2.1]'.

@@ -22,6 +22,7 @@ var phrases = []struct {
 	{desk.ReasonSuspended, []string{
 		"is disabled", "account disabled", "disabled recipient", "temporary locked", "temporarily locked", "account is blocked", "destinataire est bloque", "account suspended", "is suspended", "account has been suspended", "mailbox disabled", "account is locked",
 	}},
+	{desk.ReasonSpam, []string{"spam classification", "classified as spam"}},
 	{desk.ReasonReverseDNS, []string{
 		"reverse dns", "rdns", "ptr record", "no ptr", "unverifyable sending ip", "reverse hostname", "reverse lookup", "without a valid sender domain", "does not resolve to", "hostname does not match",
 	}},
@@ -42,7 +43,7 @@ var phrases = []struct {
 	{desk.ReasonUserUnknown, []string{
 		"user unknown", "unknown user", "unknown recipient", "recipient unknown", "no such user", "user not exist", "user does not exist", "no mailbox here", "no such mailbox", "mailbox unavailable", "mailbox not found", "unknown or illegal",
 		"recipient name is not recognized", "recipnotfound", "recipient not found", "invalid recipient", "invalid final delivery", "not listed in", "does not exist", "doesn't exist", "address couldn't be found", "address not found", "user not found",
-		"address rejected", "adresse destinataire", "destinataire invalide", "bad destination mailbox", "inactive email", "invalid mailbox", "no longer valid", "unbekannt", "not a valid mailbox", "no valid recipients", "email address is possibly incorrect",
+		"adresse destinataire", "destinataire invalide", "bad destination mailbox", "inactive email", "invalid mailbox", "no longer valid", "unbekannt", "not a valid mailbox", "no valid recipients", "email address is possibly incorrect",
 		"unrouteable recipient", "not our customer", "addressee unknown", "recipient rejected", "no user by that name",
 	}},
 	{desk.ReasonHostUnknown, []string{
@@ -109,6 +110,9 @@ func find(words string) desk.Reason {
 func (r reply) reason(status, words, context string) desk.Reason {
 	text := plain(words)
 	found := find(text)
+	if found == desk.ReasonNone && text == "" && context != "" {
+		found = find(plain(context))
+	}
 	if found == desk.ReasonNone {
 		_, detail, _ := strings.Cut(status, ".")
 		found = statuses[detail]
@@ -141,7 +145,7 @@ func (r reply) certain(status string) bool {
 		return true
 	case r.stage == stageRecipient, r.code == 553, r.code == 501:
 		return true
-	case strings.HasPrefix(status, "5.1."):
+	case strings.HasPrefix(status, "5.1."), strings.HasPrefix(status, "5.5."):
 		return true
 	case r.named && r.stage != stageData:
 		return true

@@ -23,10 +23,10 @@ var stageWords = []struct {
 	words string
 	at    stage
 }{
-	{"after rcpt to", stageRecipient}, {"in reply to rcpt to", stageRecipient}, {"our rcpt to", stageRecipient}, {">>> rcpt to", stageRecipient}, {"after rcpt command", stageRecipient}, {"rejected address", stageRecipient},
+	{"after rcpt to", stageRecipient}, {"in reply to rcpt to", stageRecipient}, {"our rcpt to", stageRecipient}, {">>> rcpt to", stageRecipient}, {"after rcpt command", stageRecipient},
 	{"after mail from", stageSender}, {"in reply to mail from", stageSender}, {"our mail from", stageSender}, {">>> mail from", stageSender}, {"rejected mail from", stageSender},
 	{"after end of data", stageData}, {"end of data command", stageData}, {"our final data", stageData}, {">>> data", stageData}, {"for text command", stageData}, {"in reply to data", stageData},
-	{"after initial connection", stageConnect}, {"while talking to", stageUnknown}, {"refused to talk to me", stageConnect}, {"in reply to helo", stageConnect}, {"in reply to ehlo", stageConnect},
+	{"after initial connection", stageConnect}, {"refused to talk to me", stageConnect}, {"in reply to helo", stageConnect}, {"in reply to ehlo", stageConnect},
 }
 
 // stageOf finds the command that words of a notice name.

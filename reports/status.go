@@ -70,7 +70,7 @@ func (n *notice) recipient(group block) (desk.DeliveryReport, bool) {
 	}
 	one.Action = actionOf(action, r)
 	context := ""
-	if r.generic() {
+	if r.generic() || words == "" {
 		context = told + " " + n.beforeReturned()
 	}
 	r.judge(&one, words, context)
