@@ -1,6 +1,7 @@
-// Package jobs does what happens after a commit: it brings replies to the servers of their recipients, looks after the domains' records, and sweeps away what nobody will ask for again.
+// Package jobs does what happens after a commit: it brings replies and acknowledgements to the servers of their recipients, looks after the domains' records, and sweeps away what nobody will ask for again.
 //
-// A job runs at least once; what it does is written so that a second run changes nothing, or repeats as little as possible. A mail may so be sent twice with the same Message-ID, and never not at all.
+// A job runs at least once; what it does is written so that a second run changes nothing, or repeats as little as possible. A reply may so be sent twice with the same Message-ID, and never not at all;
+// an acknowledgement, which nobody wrote, is rather lost than sent twice.
 // Rules live elsewhere: who may write in tickets, what a mail looks like and how it travels in mailout.
 package jobs
 
@@ -51,7 +52,10 @@ type Config struct {
 }
 
 // Runner works on the queue. Any number of them, in any number of processes, share it.
-type Runner struct{ client client }
+type Runner struct {
+	client  client
+	answers *acknowledger
+}
 
 // client is river.Client without the type of its transactions: the database's driver has no door here.
 type client interface {
@@ -77,7 +81,7 @@ func New(cfg Config) (*Runner, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sendReply{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, random: cfg.Random, now: cfg.Now})
 	river.AddWorker(workers, &verifyDomains{domains: cfg.Domains})
-	river.AddWorker(workers, &sweep{tickets: cfg.Tickets, identity: cfg.Identity})
+	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	queue, err := river.NewClient(riverpgxv5.New(cfg.Store.Pool()), &river.Config{
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: cfg.Workers},
@@ -96,7 +100,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Runner{client: queue}, nil
+	return &Runner{client: queue, answers: newAcknowledger(cfg)}, nil
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
@@ -113,12 +117,16 @@ func (r *Runner) Start(ctx context.Context) error {
 	if err := r.client.Start(ctx); err != nil {
 		return fmt.Errorf("jobs: start: %w", err)
 	}
+	r.answers.start(ctx)
 	return nil
 }
 
 // Stop takes no new job and waits for those at work until ctx ends; then it tells them to stop and gives them a moment to write down what they have done.
 func (r *Runner) Stop(ctx context.Context) error {
-	if r.client.Stop(ctx) == nil {
+	r.answers.rest()
+	err := r.client.Stop(ctx)
+	r.answers.stop(ctx)
+	if err == nil {
 		return nil
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)

@@ -3,12 +3,14 @@ package jobs
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/riverqueue/river"
 
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
+	"postern/store"
 	"postern/tickets"
 )
 
@@ -25,10 +27,16 @@ func (w *verifyDomains) Work(ctx context.Context, _ *river.Job[desk.VerifyDomain
 // sweep removes what nobody will ask for again. Each part is tried, whatever becomes of the others.
 type sweep struct {
 	river.WorkerDefaults[desk.Sweep]
+	store    *store.Store
 	tickets  *tickets.Service
 	identity *identity.Service
+	now      func() time.Time
 }
 
+// keepAcknowledgements is longer than any limit looks back but that of a ticket, which counts this far.
+const keepAcknowledgements = 30 * 24 * time.Hour
+
 func (w *sweep) Work(ctx context.Context, _ *river.Job[desk.Sweep]) error {
-	return errors.Join(w.tickets.Sweep(ctx), w.identity.Sweep(ctx))
+	before := w.now().Add(-keepAcknowledgements)
+	return errors.Join(w.tickets.Sweep(ctx), w.identity.Sweep(ctx), w.store.Write(ctx, func(tx *store.Tx) error { return tx.SweepAcknowledgements(ctx, before) }))
 }

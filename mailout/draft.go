@@ -95,6 +95,9 @@ func (d Draft) describe(h *header) error {
 		h.add("Auto-Submitted", textTokens(d.AutoSubmitted)...)
 		h.add("X-Auto-Response-Suppress", "All") // the same, in Exchange's words
 	}
+	if d.AutoSubmitted == "auto-replied" {
+		h.add("Precedence", "auto_reply") // the same for programs older than RFC 3834, which §3.1.8 of it provides for
+	}
 	h.add("X-Postern-Loop", textTokens(d.Loop)...)
 	h.add("MIME-Version", "1.0")
 	return nil

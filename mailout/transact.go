@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/emersion/go-smtp"
+
+	"postern/desk"
 )
 
 // transact sends every open recipient their copy, each in a transaction of its own. What the server says of a recipient, or of the mail, decides; what only says that this server or this connection
@@ -119,8 +121,15 @@ func (c *session) data(m envelope) (verdict, answer) {
 		return decided, answerOf(err, "DATA") // a 421 hangs up as well: the next copy finds out
 	default:
 		// Nobody knows. Trying again may send it twice under one Message-ID; not trying again may send it never (RFC 1047).
-		return uncertain, answer{code: 451, text: "4.4.2 no answer to the final dot, so the mail may have been taken: " + err.Error()}
+		return uncertain, answer{code: 451, text: perhapsTaken + err.Error()}
 	}
+}
+
+const perhapsTaken = "4.4.2 no answer to the final dot, so the mail may have been taken: "
+
+// PerhapsTaken says whether a recipient counts as deferred only because nobody knows: trying again may give them a second copy.
+func PerhapsTaken(d desk.Delivery) bool {
+	return d.State == desk.DeliveryDeferred && strings.HasPrefix(d.Reply, "451 "+perhapsTaken)
 }
 
 func unreadable(err error) answer {

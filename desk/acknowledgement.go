@@ -2,6 +2,9 @@ package desk
 
 import "strings"
 
+// DefaultAcknowledgement is what a mailbox without a text of its own says when it acknowledges mail. {number} stands for the ticket's number, as it does in every such text.
+const DefaultAcknowledgement = "Thank you. We have received your message and will answer as soon as we can. Your reference is #{number}."
+
 // Local parts that nobody reads as a person, in lower case. Those of RFC 2142 §4 and §5 are for faults, not for conversations; behind the others stands a program (RFC 3834 §2).
 // Addresses of a department, such as info@ and sales@, are people's.
 const (
