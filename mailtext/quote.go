@@ -141,6 +141,9 @@ func quoteHeader(lines []textLine, i int) (start, after int, found bool) {
 	if isOriginalRule(lines[i].text) {
 		return i, i + 1, true
 	}
+	if _, found := forwardIntro(lines[i].text); found {
+		return i, i + 1, true
+	}
 	if after, found := fieldBlock(lines, i); found {
 		return ruleAbove(lines, i), after, true
 	}
@@ -171,12 +174,14 @@ func isRule(line string) bool {
 
 // isOriginalRule is -----Original Message----- in any language, and how a forwarded mail is announced.
 func isOriginalRule(line string) bool {
-	inner := strings.Trim(line, "-_=*~ —–\u00A0")
-	if len(line)-len(inner) < 2 && !strings.HasSuffix(inner, ":") || len(inner) > 120 {
+	if len(line) > 200 {
 		return false
 	}
-	inner = strings.ToLower(strings.ReplaceAll(strings.TrimRight(inner, ": "), "’", "'"))
-	_, known := originalPhrases[inner]
+	inner, decorated := undecorated(line)
+	if !decorated || len(inner) > 120 {
+		return false
+	}
+	_, known := originalPhrases[foldPhrase(inner)]
 	return known
 }
 

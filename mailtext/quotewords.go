@@ -53,11 +53,14 @@ var originalPhrases = func() map[string]bool {
 	} {
 		set[phrase] = true
 	}
+	for phrase := range forwardPhrases {
+		set[phrase] = true
+	}
 	return set
 }()
 
 // fieldRoles is a set of the fields that programs repeat above history.
-type fieldRoles uint8
+type fieldRoles uint16
 
 const (
 	roleFrom fieldRoles = 1 << iota
@@ -69,17 +72,17 @@ const (
 	roleNone fieldRoles = 0
 )
 
-func (f fieldRoles) count() int { return bits.OnesCount8(uint8(f)) }
+func (f fieldRoles) count() int { return bits.OnesCount16(uint16(f)) }
 
 // fieldLabels are their names.
 var fieldLabels = func() map[string]fieldRoles {
 	table := map[string]fieldRoles{}
 	for role, labels := range map[fieldRoles][]string{
-		roleFrom:    {"from", "von", "de", "da", "van", "od", "fra", "från", "lähettäjä", "от", "от кого", "від", "feladó", "kimden", "gönderen", "από", "de la", "expéditeur", "remitente", "mittente", "afzender", "absender", "odesílatel", "saatja", "发件人", "寄件者", "寄件人", "差出人", "送信者", "보낸 사람", "보낸사람", "発信者", "מאת", "من", "từ", "dari"},
-		roleDate:    {"sent", "date", "gesendet", "datum", "envoyé", "envoyé le", "date d'envoi", "enviado", "enviado el", "enviada em", "enviado em", "fecha", "data", "inviato", "data invio", "verzonden", "wysłano", "data wysłania", "odesláno", "odoslané", "dátum", "sendt", "dato", "skickat", "lähetetty", "päivä", "päivämäärä", "отправлено", "дата", "надіслано", "küldve", "elküldve", "gönderilme tarihi", "gönderildi", "tarih", "ημερομηνία", "στάλθηκε", "trimis", "发送时间", "发送日期", "日期", "寄件日期", "傳送日期", "送信日時", "日時", "보낸 날짜", "보낸날짜", "날짜", "נשלח", "תאריך", "تاريخ", "التاريخ", "ngày", "tanggal", "sent at"},
-		roleTo:      {"to", "an", "à", "a", "para", "aan", "naar", "do", "komu", "til", "till", "vastaanottaja", "кому", "címzett", "kime", "alıcı", "προς", "către", "destinataire", "destinatario", "收件人", "收件者", "宛先", "받는 사람", "받는사람", "אל", "إلى", "đến", "kepada"},
-		roleCopy:    {"cc", "kopie", "kopia", "copie", "copia", "dw", "kopi", "копия", "bcc", "抄送", "副本", "참조", "עותק"},
-		roleSubject: {"subject", "betreff", "objet", "sujet", "asunto", "oggetto", "assunto", "onderwerp", "temat", "předmět", "predmet", "emne", "ämne", "aihe", "тема", "tárgy", "konu", "θέμα", "subiect", "主题", "主題", "主旨", "件名", "제목", "נושא", "الموضوع", "chủ đề", "subjek", "re"},
+		roleFrom:    {"from", "von", "de", "da", "van", "od", "fra", "från", "lähettäjä", "от", "от кого", "від", "feladó", "kimden", "gönderen", "από", "de la", "expéditeur", "remitente", "mittente", "afzender", "absender", "expeditor", "avsändare", "afsender", "avsender", "відправник", "отправитель", "nadawca", "odesílatel", "saatja", "发件人", "发信人", "寄件者", "寄件人", "差出人", "送信者", "보낸 사람", "보낸사람", "発信者", "מאת", "من", "từ", "dari"},
+		roleDate:    {"sent", "date", "gesendet", "datum", "envoyé", "envoyé le", "date d'envoi", "enviado", "enviado el", "enviada", "enviadas", "enviada em", "enviado em", "fecha", "data", "inviato", "data invio", "verzonden", "wysłano", "data wysłania", "odesláno", "odoslané", "dátum", "sendt", "dato", "skickat", "lähetetty", "päivä", "päivämäärä", "отправлено", "дата", "дата и время", "надіслано", "küldve", "elküldve", "küldés dátuma", "sendt den", "gönderilme tarihi", "gönderildi", "tarih", "ημερομηνία", "στάλθηκε", "trimis", "发送时间", "发送日期", "日期", "时间", "時間", "寄件時間", "寄件日期", "傳送日期", "送信日時", "日時", "日付", "보낸 날짜", "보낸날짜", "날짜", "נשלח", "תאריך", "تاريخ", "التاريخ", "ngày", "tanggal", "sent at"},
+		roleTo:      {"to", "an", "à", "a", "para", "aan", "naar", "do", "komu", "til", "till", "vastaanottaja", "кому", "címzett", "kime", "alıcı", "προς", "către", "destinataire", "destinatario", "pour", "adresat", "odbiorca", "收件人", "收件者", "收信人", "mottaker", "modtager", "mottagare", "宛先", "받는 사람", "받는사람", "אל", "إلى", "đến", "kepada"},
+		roleCopy:    {"cc", "kopie", "kopio", "копія", "másolatot kap", "másolat", "bilgi", "κοιν", "κοιν.", "kópia", "ブラインドcc", "kopia", "copie", "copia", "dw", "kopi", "копия", "bcc", "抄送", "副本", "참조", "עותק"},
+		roleSubject: {"subject", "betreff", "thema", "objet", "sujet", "asunto", "oggetto", "assunto", "onderwerp", "temat", "předmět", "predmet", "emne", "ämne", "aihe", "тема", "tárgy", "konu", "θέμα", "subiect", "主题", "主題", "主旨", "件名", "제목", "נושא", "الموضوع", "chủ đề", "subjek", "re"},
 	} {
 		for _, label := range labels {
 			table[label] = role
