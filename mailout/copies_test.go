@@ -99,6 +99,21 @@ func TestBusyServerIsAskedOnce(t *testing.T) {
 	}
 }
 
+// A server that hears a mail to its end and then says 421 is spared the others.
+func TestServerThatBreaksDownIsSpared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoMX, &testkit.Behaviour{NoTLS: true, Data: refusal(421, smtp.EnhancedCode{4, 3, 0}, "out of memory")}, &testkit.Behaviour{})
+	got := w.sender().Deliver(t.Context(), mailTo(simpleMail, "ann@to.example", "bob@to.example", "carl@to.example"))
+	for i, want := range []string{"deferred@mx1.example 421 4.3.0 out of memory", "sent@mx2.example", "sent@mx2.example"} {
+		if !strings.HasPrefix(say(got[i]), want) {
+			t.Errorf("%+v, want %s", got[i], want)
+		}
+	}
+	if sessions := w.sinks[0].Sessions(); sessions != 1 {
+		t.Errorf("it was asked %d times", sessions)
+	}
+}
+
 // A refusal of one recipient leaves the connection fit for the next one, whichever command it answers.
 func TestRefusedCopiesDoNotDisturbTheNext(t *testing.T) {
 	t.Parallel()

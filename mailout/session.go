@@ -25,6 +25,7 @@ type session struct {
 	conn   *boundConn
 	host   string
 	tls    string // version; empty in clear text
+	begun  bool   // a transaction was refused and not cleared yet
 }
 
 // tlsError is a handshake that failed: the host may still be reached in clear text, on a new connection.

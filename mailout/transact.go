@@ -24,10 +24,10 @@ func (c *session) transact(m envelope, book *ledger) next {
 		case decided:
 			book.settle(i, c.place(), a)
 			settled++
-		case uncertain:
+		case last:
 			book.settle(i, c.place(), a)
-			book.suggest(c.place(), a)
-			return onward // nobody knows whether it can be trusted with the rest
+			book.suggest(c.place(), answer{code: 451, text: "4.4.2 " + c.host + " broke off at another recipient's copy: " + a.String()})
+			return onward
 		case unwilling:
 			book.suggest(c.place(), a)
 			if settled > 0 {
@@ -44,7 +44,7 @@ type verdict int
 
 const (
 	decided   verdict = iota // this recipient's copy; the connection can serve the next one
-	uncertain                // this copy, which may have been taken; the connection is lost
+	last                     // this recipient's copy; the server shall not be troubled, or cannot be trusted, with the next one
 	unwilling                // the connection, or the server as such; this copy was not taken
 )
 
@@ -55,6 +55,9 @@ func (c *session) send(m envelope, i int) (verdict, answer) {
 	one := m.copies[i]
 	if refused := c.unfit(m, one); refused != nil {
 		return decided, *refused
+	}
+	if err := c.clear(); err != nil {
+		return unwilling, answerOf(err, "RSET")
 	}
 	if err := c.client.Mail(one.from, &smtp.MailOptions{Size: m.Size, UTF8: one.utf8}); err != nil {
 		if a := answerOf(err, "MAIL"); a.code < 500 {
@@ -68,16 +71,26 @@ func (c *session) send(m envelope, i int) (verdict, answer) {
 	return c.data(m)
 }
 
-// refused is the answer to a command that the server did not take. The transaction is cleared, so that the next one can begin (RFC 5321 §4.1.1.5).
+// refused is the answer to a command that the server did not take.
 func (c *session) refused(err error, doing string) (verdict, answer) {
 	a := answerOf(err, doing)
-	if hangsUp(err) {
+	switch {
+	case hangsUp(err):
 		return unwilling, a
+	case nonsense(err):
+		return last, a
 	}
-	if err := c.client.Reset(); err != nil {
-		_ = c.conn.Close() // what a server means that refuses even this, nobody can tell; the next copy finds out by itself
-	}
+	c.begun = true
 	return decided, a
+}
+
+// clear ends the transaction that was refused, so that the next one can begin (RFC 5321 §4.1.1.5).
+func (c *session) clear() error {
+	if !c.begun {
+		return nil
+	}
+	c.begun = false
+	return c.client.Reset()
 }
 
 // unfit says why this server cannot take the copy at all.
@@ -95,7 +108,7 @@ func (c *session) unfit(m envelope, one letter) *answer {
 func (c *session) data(m envelope) (verdict, answer) {
 	body, err := m.Open()
 	if err != nil {
-		_ = c.client.Reset()
+		c.begun = true
 		return decided, unreadable(err)
 	}
 	defer body.Close()
@@ -108,7 +121,7 @@ func (c *session) data(m envelope) (verdict, answer) {
 		// Without the final dot the server keeps nothing (RFC 5321 §4.1.1.4), so hanging up is the one way to take half a mail back.
 		_ = c.conn.Close()
 		if source.err != nil {
-			return uncertain, unreadable(source.err)
+			return last, unreadable(source.err)
 		}
 		return unwilling, answerOf(err, "sending the mail")
 	}
@@ -117,11 +130,13 @@ func (c *session) data(m envelope) (verdict, answer) {
 	switch {
 	case err == nil:
 		return decided, answer{code: 250, text: reply.StatusText}
+	case nonsense(err), errors.As(err, &refused) && hangsUp(err):
+		return last, answerOf(err, "DATA")
 	case errors.As(err, &refused):
-		return decided, answerOf(err, "DATA") // a 421 hangs up as well: the next copy finds out
+		return decided, answerOf(err, "DATA")
 	default:
 		// Nobody knows. Trying again may send it twice under one Message-ID; not trying again may send it never (RFC 1047).
-		return uncertain, answer{code: 451, text: perhapsTaken + err.Error()}
+		return last, answer{code: 451, text: perhapsTaken + err.Error()}
 	}
 }
 
@@ -161,6 +176,12 @@ func hangsUp(err error) bool {
 	return !errors.As(err, &reply) || reply.Code == 421
 }
 
+// nonsense says whether an error is a reply that cannot be one to what was said: from there on nobody knows which answer belongs to what.
+func nonsense(err error) bool {
+	var reply *smtp.SMTPError
+	return errors.As(err, &reply) && reply.Code/100 != 4 && reply.Code/100 != 5
+}
+
 // answerOf reads an error as the answer that it means. What is not a refusal in the server's own words is never permanent.
 func answerOf(err error, doing string) answer {
 	var ours answerError
@@ -170,7 +191,7 @@ func answerOf(err error, doing string) answer {
 		return ours.answer
 	case !errors.As(err, &reply):
 		return answer{code: 451, text: fmt.Sprintf("4.4.2 %s: %v", doing, err)}
-	case reply.Code/100 != 4 && reply.Code/100 != 5:
+	case nonsense(err):
 		return answer{code: 451, text: fmt.Sprintf("4.5.0 %s: unexpected reply %d %s", doing, reply.Code, reply.Message)}
 	}
 	words := reply.Message
