@@ -58,16 +58,20 @@ type aggregate struct {
 	path    []string // names of the open elements, in lower case
 	text    strings.Builder
 	row     desk.DMARCRow
+	ended   bool // </feedback> was seen
 	bad     error
 }
 
+// read reads up to the end of <feedback>; what follows it, if anything, is the reporter's mishap. Checking the nesting is left to RawToken's caller.
 func (a *aggregate) read() error {
-	for a.bad == nil {
+	for a.bad == nil && !a.ended {
 		token, err := a.decoder.RawToken()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
+		switch {
+		case err == io.EOF && len(a.path) == 0:
+			return &Unreadable{Reason: "The report is empty."}
+		case err == io.EOF:
+			return unreadable(io.ErrUnexpectedEOF, "The report ends in the middle.")
+		case err != nil:
 			return unreadable(err, "The report is no well-formed XML.")
 		}
 		switch t := token.(type) {
@@ -83,9 +87,6 @@ func (a *aggregate) read() error {
 			a.close(strings.ToLower(t.Name.Local))
 		}
 	}
-	if a.bad == nil && len(a.path) > 0 {
-		return unreadable(io.ErrUnexpectedEOF, "The report ends in the middle.")
-	}
 	return a.bad
 }
 
@@ -97,6 +98,9 @@ func (a *aggregate) fail(format string, values ...any) {
 
 func (a *aggregate) open(name string) {
 	a.text.Reset()
+	if len(a.path) == 0 && name == "schema" { // some wrap the report in the beginning of its schema
+		return
+	}
 	if len(a.path) == 0 && name != "feedback" {
 		a.fail("The report is no DMARC report: it begins with <%s>.", short(name))
 	}
@@ -136,6 +140,7 @@ func (a *aggregate) close(name string) {
 	at, text := a.where(), short(a.text.String())
 	a.text.Reset()
 	a.path = a.path[:len(a.path)-1]
+	a.ended = len(a.path) == 0
 	switch {
 	case at == "record":
 		a.finishRow()

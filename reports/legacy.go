@@ -197,7 +197,7 @@ func recipients(lines []string, at int, phrase string, place where) []failed {
 		}
 		return named(lines)
 	}
-	return named(lines[at+1:])
+	return named(append([]string{strings.TrimLeft(after(lines[at], phrase), ":() ")}, lines[at+1:]...))
 }
 
 // after is what follows a phrase in a line, or its last word where the phrase began in the line before.

@@ -12,7 +12,7 @@ var phrases = []struct {
 	words  []string
 }{
 	{desk.ReasonNoMail, []string{"null mx", "no smtp service", "does not accept mail", "doesn't receive email", "not accepting network messages", "malformed or unexpected name server reply"}},
-	{desk.ReasonTLS, []string{"starttls", "tls is required", "tls required", "must use tls", "certificate verify", "tls handshake"}},
+	{desk.ReasonTLS, []string{"starttls", "not support tls", "tls is required", "tls required", "must use tls", "certificate verify", "tls handshake"}},
 	{desk.ReasonTooLarge, []string{"message size", "size limit", "sizelimit", "too big", "too large", "message length exceeds", "line limit exceeded", "exceeds the maximum size", "larger than the"}},
 	{desk.ReasonMailboxFull, []string{
 		"mailbox full", "mailbox is full", "over quota", "overquota", "quota exceed", "quotaexceed", "exceeded storage", "exceeds allowed size", "exceeded the local limit", "not enough disk space",

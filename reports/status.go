@@ -23,7 +23,7 @@ func status(n *notice) (Report, bool) {
 	}
 	report := Report{Kind: Delivery}
 	seen := map[string]bool{}
-	for _, group := range blocks(source) {
+	for _, group := range perRecipient(blocks(source)) {
 		if id := group.get("original-envelope-id"); id != "" {
 			report.EnvelopeID = short(id)
 		}
@@ -44,6 +44,21 @@ func status(n *notice) (Report, bool) {
 		}
 	}
 	return report, len(report.Recipients) > 0
+}
+
+// perRecipient divides groups that tell of several recipients without the empty line between them.
+func perRecipient(groups []block) []block {
+	var all []block
+	for _, group := range groups {
+		start := 0
+		for i, f := range group {
+			if (f.name == "final-recipient" || f.name == "original-recipient") && group[start:i].get(f.name) != "" {
+				all, start = append(all, group[start:i]), i
+			}
+		}
+		all = append(all, group[start:])
+	}
+	return all
 }
 
 // recipient reads the fields about one recipient (RFC 3464 §2.3).
