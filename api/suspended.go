@@ -28,7 +28,7 @@ func viewSuspended(from desk.SuspendedMail) suspended {
 }
 
 func (a *API) listSuspended(ctx context.Context, actor desk.Actor, in *Page) (list[suspended], error) {
-	found, err := a.cfg.Tickets.Suspended(ctx, actor, in.Cursor, in.Limit)
+	found, err := a.cfg.Tickets.Suspended(ctx, actor, desk.SuspendedQuery{Cursor: in.Cursor, Limit: in.Limit})
 	return listed(found, viewSuspended), err
 }
 
@@ -51,7 +51,7 @@ type released struct {
 }
 
 func (a *API) releaseSuspended(ctx context.Context, actor desk.Actor, in *Identified) (released, error) {
-	outcome, err := a.cfg.Tickets.Release(ctx, actor, in.ID)
+	outcome, err := a.cfg.Tickets.Release(ctx, actor, in.ID, 0)
 	return released{
 		Disposition: outcome.Disposition, Ticket: outcome.Ticket, Message: outcome.Message,
 		Suspended: outcome.Suspended, Cause: outcome.Cause, Reason: outcome.Reason,

@@ -35,8 +35,19 @@ type Record struct {
 
 // Mailbox is an address that takes mail.
 type Mailbox struct {
-	ID        int64     `json:"id"`
-	Address   string    `json:"address"`
-	Name      string    `json:"name"`
-	CreatedAt time.Time `json:"created_at"`
+	ID              int64      `json:"id" db:"id"`
+	Address         string     `json:"address" db:"address"`
+	Name            string     `json:"name" db:"name"`
+	DMARC           DMARCLevel `json:"dmarc" db:"dmarc"`
+	Acknowledge     bool       `json:"acknowledge" db:"acknowledge"`           // new tickets are acknowledged by mail, within the limits of T-LOOP
+	AcknowledgeText string     `json:"acknowledge_text" db:"acknowledge_text"` // empty: DefaultAcknowledgement
+	CreatedAt       time.Time  `json:"created_at" db:"created_at"`
+}
+
+// MailboxChange is what shall be different about a mailbox; nil fields stay.
+type MailboxChange struct {
+	Name            *string
+	DMARC           *DMARCLevel
+	Acknowledge     *bool
+	AcknowledgeText *string
 }

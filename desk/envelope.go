@@ -37,6 +37,7 @@ const (
 	Appended  Disposition = "appended"  // a message on a ticket that was there
 	Duplicate Disposition = "duplicate" // the same mail again; nothing new
 	Suspended Disposition = "suspended" // held back for a person to look at
+	Reported  Disposition = "reported"  // a report about our domains, read as such (T-DSN, last sentence)
 	Refused   Disposition = "refused"   // not taken; the sender keeps it
 )
 
@@ -64,7 +65,13 @@ const (
 	CauseRateLimit     Cause = "rate-limit"          // too much from one sender
 	CauseUnprocessable Cause = "unprocessable"       // it could not be read
 	CauseRecipients    Cause = "too-many-recipients" // a stranger's mail to a crowd
+	CauseCode          Cause = "verification-code"   // another service's sign-in code or confirmation link (T-01, T-11)
 )
+
+// CauseList is every cause, in the order in which people meet them.
+var CauseList = []Cause{
+	CauseSpam, CauseMalware, CauseAuth, CauseAgentSpoof, CauseBackscatter, CauseLoop, CauseBlocked, CauseRateLimit, CauseUnprocessable, CauseRecipients, CauseCode,
+}
 
 // Causes explains each cause to a person.
 var Causes = map[Cause]string{
@@ -78,4 +85,5 @@ var Causes = map[Cause]string{
 	CauseRateLimit:     "The sender sent more mail than the limit allows.",
 	CauseUnprocessable: "This mail could not be read. The original is kept as it came.",
 	CauseRecipients:    "A stranger sent this mail to more people than the limit allows.",
+	CauseCode:          "This mail carries another service's sign-in code or confirmation link: whoever reads it could take over an account made with your address.",
 }

@@ -69,9 +69,31 @@ type MessageFacts struct {
 	Problems   []string        `json:"problems,omitempty"` // what was odd about the mail
 	Remote     bool            `json:"remote_images,omitempty"`
 	References []string        `json:"references,omitempty"`
-	Event      *Event          `json:"event,omitempty"`   // of a message of kind event
-	Answers    int64           `json:"answers,omitempty"` // of a reply: the message that it answers
-	Before     *Before         `json:"before,omitempty"`  // of a reply: what undoing it puts back
+	Event      *Event          `json:"event,omitempty"`     // of a message of kind event
+	Answers    int64           `json:"answers,omitempty"`   // of a reply: the message that it answers
+	Before     *Before         `json:"before,omitempty"`    // of a reply: what undoing it puts back
+	Opinion    *Opinion        `json:"opinion,omitempty"`   // what the filters said
+	Warnings   []Warning       `json:"warnings,omitempty"`  // names that may deceive (T-15)
+	Released   Cause           `json:"released,omitempty"`  // it was suspended for this, and an agent let it in
+	Forwarded  *Forwarded      `json:"forwarded,omitempty"` // an agent forwarded a customer's mail in (T-FWD)
+	Returned   *Returned       `json:"returned,omitempty"`  // a delivery report or a complaint about a message of ours (T-DSN)
+}
+
+// Forwarded is how a customer's mail came in by an agent's hands.
+type Forwarded struct {
+	By   string `json:"by"`             // the agent's address
+	Form string `json:"form"`           // attached or inline
+	Note int64  `json:"note,omitempty"` // the message that holds the agent's own words
+}
+
+// Returned is what another system says about a message of ours.
+type Returned struct {
+	Kind       string   `json:"kind"`    // failed, delayed, delivered, complaint, opened, answer
+	Message    int64    `json:"message"` // ours
+	Recipients []string `json:"recipients,omitempty"`
+	Status     string   `json:"status,omitempty"` // RFC 3463
+	Hard       bool     `json:"hard,omitempty"`   // trying again is useless
+	Words      string   `json:"words,omitempty"`  // the remote's own
 }
 
 // Message is one entry of a conversation.
@@ -217,9 +239,27 @@ type SuspendedMail struct {
 	Evidence   string          `json:"evidence" db:"evidence"`
 	From       string          `json:"from" db:"from_address"`
 	Subject    string          `json:"subject" db:"subject"`
-	Envelope   json.RawMessage `json:"-" db:"envelope"`
+	Preview    string          `json:"preview" db:"preview"` // first words
+	Envelope   json.RawMessage `json:"-" db:"envelope"`      // Envelope
+	Verdict    json.RawMessage `json:"-" db:"verdict"`       // Verdict, as it was when the mail came
+	Opinion    json.RawMessage `json:"-" db:"opinion"`       // Opinion of the filters
+	Mailboxes  []int64         `json:"-" db:"mailboxes"`     // of ours that it was for
 	ReceivedAt time.Time       `json:"received_at" db:"received_at"`
 	Size       int64           `json:"size" db:"size"`
+}
+
+// SuspendedQuery asks for mails held back. The zero value asks for all, the newest first.
+type SuspendedQuery struct {
+	Cause  Cause
+	Text   string // in the sender's address or the subject
+	Cursor string
+	Limit  int
+}
+
+// CauseCount is how many mails are held back for one cause.
+type CauseCount struct {
+	Cause Cause `json:"cause" db:"cause"`
+	Count int64 `json:"count" db:"count"`
 }
 
 // AuditEntry is one change or sign-in, as it stands in the log.

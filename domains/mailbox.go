@@ -2,6 +2,7 @@ package domains
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"postern/desk"
@@ -69,4 +70,49 @@ func (s *Service) RemoveMailbox(ctx context.Context, actor desk.Actor, address s
 		}
 		return tx.Audit(ctx, actor, "mailbox.remove", "mailbox/"+stored, nil)
 	})
+}
+
+// longestAcknowledgement is the longest text of an acknowledgement in bytes.
+const longestAcknowledgement = 4000
+
+// ChangeMailbox changes how a mailbox is called, how strict it is with senders, and whether it acknowledges new tickets.
+func (s *Service) ChangeMailbox(ctx context.Context, actor desk.Actor, address string, change desk.MailboxChange) (mailbox desk.Mailbox, err error) {
+	if err := administer(actor); err != nil {
+		return mailbox, err
+	}
+	stored, err := mailboxAddress(address)
+	if err != nil {
+		return mailbox, err
+	}
+	if err := checkChange(&change); err != nil {
+		return mailbox, err
+	}
+	err = s.change(ctx, func(tx *store.Tx) error {
+		if mailbox, err = tx.ChangeMailbox(ctx, stored, change); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, actor, "mailbox.change", "mailbox/"+stored, map[string]any{
+			"name": mailbox.Name, "dmarc": mailbox.DMARC, "acknowledge": mailbox.Acknowledge, "acknowledge_text": mailbox.AcknowledgeText,
+		})
+	})
+	return mailbox, err
+}
+
+func checkChange(change *desk.MailboxChange) error {
+	if change.Name != nil {
+		name := strings.TrimSpace(*change.Name)
+		if len(name) > longestName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return desk.Wrong("name", "a mailbox's name stands on one line of at most %d bytes", longestName)
+		}
+		change.Name = &name
+	}
+	if change.DMARC != nil && !slices.Contains(desk.DMARCLevels, *change.DMARC) {
+		return desk.Wrong("dmarc", "%q is none of off, monitor, suspend, reject", *change.DMARC)
+	}
+	if text := change.AcknowledgeText; text != nil {
+		if len(*text) > longestAcknowledgement || strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' }) {
+			return desk.Wrong("acknowledge_text", "the text of an acknowledgement has at most %d bytes and no control characters", longestAcknowledgement)
+		}
+	}
+	return nil
 }

@@ -2,9 +2,11 @@ package intake
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"postern/desk"
 	"postern/store"
@@ -21,10 +23,14 @@ type Directory struct {
 // book is one state of the directory; it never changes.
 type book struct {
 	mailboxes map[string]store.BookedMailbox // by canonical address
-	byDomain  map[string]int64               // the oldest mailbox of each domain
+	byID      map[int64]store.BookedMailbox
+	byDomain  map[string]int64 // the oldest mailbox of each domain
 	oldest    int64
-	staff     map[string]bool
-	domains   map[string]bool
+	staff     map[string]store.BookedPerson // by canonical address
+	domains   map[string]bool               // that take mail here: of mailboxes, and mail domains
+	owned     map[string]bool               // mail domains: nobody else may send as them (T-33)
+	rules     *desk.Rules
+	policy    desk.Policy
 }
 
 // NewDirectory reads the directory once.
@@ -39,9 +45,12 @@ func (d *Directory) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := &book{mailboxes: map[string]store.BookedMailbox{}, byDomain: map[string]int64{}, staff: map[string]bool{}, domains: map[string]bool{}}
+	b := &book{
+		mailboxes: map[string]store.BookedMailbox{}, byID: map[int64]store.BookedMailbox{}, byDomain: map[string]int64{}, staff: map[string]store.BookedPerson{},
+		domains: map[string]bool{}, owned: map[string]bool{}, rules: desk.NewRules(read.Rules), policy: read.Policy,
+	}
 	for _, mailbox := range read.Mailboxes {
-		b.mailboxes[mailbox.Address] = mailbox
+		b.mailboxes[mailbox.Address], b.byID[mailbox.ID] = mailbox, mailbox
 		domain := desk.DomainOf(mailbox.Address)
 		if mailbox.Removed {
 			continue
@@ -54,11 +63,11 @@ func (d *Directory) Reload(ctx context.Context) error {
 			b.oldest = mailbox.ID
 		}
 	}
-	for _, address := range read.Staff {
-		b.staff[address] = true
+	for _, person := range read.Staff {
+		b.staff[desk.Canonical(person.Email)] = person
 	}
 	for _, domain := range read.Domains {
-		b.domains[domain] = true
+		b.domains[domain], b.owned[domain] = true, true
 	}
 	d.book.Store(b)
 	return nil
@@ -133,7 +142,54 @@ func (d *Directory) mailboxes(recipients []string, named []desk.Address) (ids []
 	return ids, asBcc
 }
 
-func (d *Directory) isStaff(addr string) bool { return d.book.Load().staff[addr] }
+// agent is who of our people has the address.
+func (d *Directory) agent(addr string) (store.BookedPerson, bool) {
+	person, ok := d.book.Load().staff[addr]
+	return person, ok
+}
+
+// owns says whether a domain is one of our mail domains, or stands below one.
+func (d *Directory) owns(domain string) bool {
+	owned := d.book.Load().owned
+	for domain != "" {
+		if owned[domain] {
+			return true
+		}
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	return false
+}
+
+// ownDomains lists our mail domains and those of our mailboxes: the names that others would like to look like.
+func (d *Directory) ownDomains() []string { return slices.Sorted(maps.Keys(d.book.Load().domains)) }
+
+// policy is how mail is judged at this moment.
+func (d *Directory) policy() desk.Policy { return d.book.Load().policy }
+
+// Sealers lists the domains whose ARC seals are believed.
+func (d *Directory) Sealers() []string { return d.book.Load().policy.ARCSealers }
+
+// rule finds what the block and allow lists say about a sender.
+func (d *Directory) rule(s desk.Sender, now time.Time) (desk.SenderRule, bool) {
+	return d.book.Load().rules.Match(s, now)
+}
+
+// acknowledges says whether the first of the mailboxes answers new tickets by itself.
+func (d *Directory) acknowledges(mailboxes []int64) bool {
+	return len(mailboxes) > 0 && d.book.Load().byID[mailboxes[0]].Acknowledge
+}
+
+// dmarcLevel is the level for a mail to these mailboxes: the mildest of them, so that nobody loses mail by a neighbour's setting.
+func (d *Directory) dmarcLevel(mailboxes []int64) desk.DMARCLevel {
+	b, mildest := d.book.Load(), len(desk.DMARCLevels)-1
+	for _, id := range mailboxes {
+		mildest = min(mildest, max(0, slices.Index(desk.DMARCLevels, b.byID[id].DMARC)))
+	}
+	if len(mailboxes) == 0 {
+		return desk.DMARCSuspend
+	}
+	return desk.DMARCLevels[mildest]
+}
 
 // isMailbox says whether the address is a mailbox of ours or a reply address of one.
 func (d *Directory) isMailbox(addr string) bool { return d.mailbox(addr) != 0 }

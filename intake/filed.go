@@ -33,6 +33,10 @@ func (p *plan) file(m *mail, match threading.Match, to filed) error {
 		To: m.parsed.To, Cc: m.parsed.Cc, Subject: m.parsed.Subject, MessageID: m.messageID, At: m.at,
 		Text: to.body.text, Quoted: to.body.quoted, HTML: m.parsed.HTML, Facts: m.facts(match), Words: m.words,
 	}
+	if f := m.forwarded; f != nil && match.Why.Rule == threading.RuleForwarded {
+		row.FromName, row.FromAddress, row.To, row.Cc, row.Subject, row.HTML = f.From.Name, f.From.Addr, f.To, f.Cc, f.Subject, f.HTML
+		row.Facts.Forwarded = &desk.Forwarded{By: f.agent.Email, Form: f.Form}
+	}
 	if !to.at.IsZero() {
 		row.At = to.at
 	}
@@ -53,9 +57,10 @@ func (p *plan) file(m *mail, match threading.Match, to filed) error {
 	to.ticket.People = append(to.ticket.People, m.evidence.People...)
 	p.know(to.ticket)
 	p.keys(m, id, to.ticket)
+	p.keysOfForward(m, id, to.ticket)
 	p.filing.News.Tickets = append(p.filing.News.Tickets, to.ticket.ID)
 	p.outcomes = append(p.outcomes, desk.Outcome{Disposition: to.disposition, Ticket: to.ticket.ID, Message: id})
-	return p.keep(m, &id, nil)
+	return p.keep(m, keptBy{message: &id})
 }
 
 // keys writes the id that the mail bears, and the nearest of those that it names and nobody bears yet: a mail that comes late is found by them.
@@ -93,9 +98,9 @@ func (p *plan) addPeople(m *mail, ticket *ticketNow) {
 // key is the form in which the mail's id is looked up.
 func (m *mail) key() [16]byte { return threading.Key(m.messageID) }
 
-// subject is what the ticket is called. A mail without one is called by what it is.
-func (m *mail) subject() string {
-	if subject := strings.TrimSpace(m.parsed.Subject); subject != "" {
+// subjectOf is what a ticket is called. A mail without a subject is called by what it is.
+func subjectOf(text string) string {
+	if subject := strings.TrimSpace(text); subject != "" {
 		return cut(subject, 500)
 	}
 	return "(no subject)"
@@ -121,7 +126,10 @@ func (m *mail) facts(match threading.Match) desk.MessageFacts {
 	facts := desk.MessageFacts{
 		ReplyTo: m.parsed.ReplyTo, Envelope: &m.env, Verdict: &m.verdict, Trust: match.Trust, Why: match.Why, Automatic: m.automatic(),
 		AsBcc: m.asBcc, Stranger: match.Powers.Pending, Events: m.parsed.Events, Signed: m.parsed.Signed, Encrypted: m.parsed.Encrypted, Problems: m.parsed.Problems,
-		References: m.parsed.References, Remote: strings.Contains(m.parsed.HTML, remoteMark),
+		References: m.parsed.References, Remote: strings.Contains(m.parsed.HTML, remoteMark), Warnings: m.warnings, Released: m.released, Returned: m.settled,
+	}
+	if m.opinion.Action != "" || len(m.opinion.Symbols)+len(m.opinion.Silent) > 0 {
+		facts.Opinion = &m.opinion
 	}
 	if len(facts.References) > 50 {
 		facts.References = append(slices.Clone(facts.References[:1]), facts.References[len(facts.References)-49:]...)

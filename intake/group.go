@@ -8,6 +8,7 @@ import (
 
 	"postern/desk"
 	"postern/store"
+	"postern/threading"
 )
 
 const (
@@ -31,13 +32,13 @@ type groups struct {
 }
 
 // spare are numbers that a group asked for and did not use: the next group takes them first, so that tickets are numbered without gaps.
-type spare struct{ tickets, messages, originals, suspended []int64 }
+type spare struct{ tickets, messages, originals, suspended, reports []int64 }
 
 // lower asks for as many fewer as there are.
 func (s spare) lower(need store.Numbers) store.Numbers {
 	return store.Numbers{
 		Tickets: max(0, need.Tickets-len(s.tickets)), Messages: max(0, need.Messages-len(s.messages)),
-		Originals: max(0, need.Originals-len(s.originals)), Suspended: max(0, need.Suspended-len(s.suspended)),
+		Originals: max(0, need.Originals-len(s.originals)), Suspended: max(0, need.Suspended-len(s.suspended)), Reports: max(0, need.Reports-len(s.reports)),
 	}
 }
 
@@ -47,6 +48,7 @@ func (s spare) join(found *store.Found) {
 	found.MessageIDs = append(s.messages, found.MessageIDs...)
 	found.OriginalIDs = append(s.originals, found.OriginalIDs...)
 	found.SuspendedIDs = append(s.suspended, found.SuspendedIDs...)
+	found.ReportIDs = append(s.reports, found.ReportIDs...)
 }
 
 // ticketing is a mail that waits for its place.
@@ -205,7 +207,7 @@ func (g *groups) attempt(group []*ticketing) (err error) {
 			}
 		}
 		outcomes = plan.outcomes
-		left = spare{plan.found.TicketIDs, plan.found.MessageIDs, plan.found.OriginalIDs, plan.found.SuspendedIDs}
+		left = spare{plan.found.TicketIDs, plan.found.MessageIDs, plan.found.OriginalIDs, plan.found.SuspendedIDs, plan.found.ReportIDs}
 		return plan.finish(), nil
 	})
 	if err != nil {
@@ -224,15 +226,23 @@ func ask(mails []*mail) store.Lookup {
 	for _, m := range mails {
 		ask.Need.Originals++
 		ask.Need.Suspended++
-		if m.hold.cause != "" || m.automatic() != "" {
+		if m.hold.cause != "" || m.automatic() != "" || m.recipients() > 1 {
 			ask.Digests = append(ask.Digests, m.digest)
 		}
 		if m.hold.cause != "" {
 			continue
 		}
+		if m.about != nil {
+			ask.Need.Reports++
+			ask.Reports = append(ask.Reports, m.about.Key())
+			continue
+		}
 		ask.Need.Tickets++
-		ask.Need.Messages += 2 // itself, and the line that says what it changed
+		ask.Need.Messages += 3 // itself, the line that says what it changed, and the note of an agent who forwarded it
 		ask.Keys = append(append(ask.Keys, m.key()), m.answers...)
+		if m.forwarded != nil && m.forwarded.MessageID != "" {
+			ask.Keys = append(ask.Keys, threading.Key(m.forwarded.MessageID))
+		}
 		for _, mark := range m.clues.Tokens {
 			ask.Messages = append(ask.Messages, mark.Message)
 		}
@@ -241,6 +251,13 @@ func ask(mails []*mail) store.Lookup {
 		}
 		if m.clues.Number != 0 {
 			ask.Numbers = append(ask.Numbers, m.clues.Number)
+		}
+		if m.into != 0 {
+			ask.Numbers = append(ask.Numbers, m.into)
+		}
+		if m.returned != nil {
+			ask.Messages = append(ask.Messages, m.returned.message)
+			ask.Returned = append(ask.Returned, m.returned.message)
 		}
 	}
 	return ask

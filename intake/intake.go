@@ -16,6 +16,7 @@ import (
 
 	"postern/attachments"
 	"postern/desk"
+	"postern/filters"
 	"postern/mailauth"
 	"postern/mailtext"
 	"postern/secret"
@@ -35,7 +36,8 @@ type Config struct {
 	Keys     *secret.Keyset
 	Bucket   *attachments.Bucket
 	Checker  *mailauth.Checker
-	Hostname string // of our Message-IDs
+	Filters  *filters.Chain // nil: nobody is asked
+	Hostname string         // of our Message-IDs, and of our word on who sent a mail
 	Log      *slog.Logger
 	Observe  func(desk.Outcome, error) // told of every mail; may be nil
 	Grouped  func(mails int, took time.Duration)
@@ -47,6 +49,7 @@ type Intake struct {
 	codec     *threading.Codec
 	directory *Directory
 	groups    *groups
+	rates     rates
 	uploads   chan struct{}
 }
 
@@ -103,7 +106,20 @@ type Turn struct {
 }
 
 // AcceptInTurn is Accept for mails that are read at the same time and filed in order, as those of a file: an answer comes after what it answers, and tickets are numbered in order.
-func (in *Intake) AcceptInTurn(ctx context.Context, env desk.Envelope, raw *io.SectionReader, turn Turn) (outcome desk.Outcome, err error) {
+func (in *Intake) AcceptInTurn(ctx context.Context, env desk.Envelope, raw *io.SectionReader, turn Turn) (desk.Outcome, error) {
+	return in.accept(ctx, incoming{env, raw, turn, nil})
+}
+
+// incoming is a mail that is to be accepted.
+type incoming struct {
+	env  desk.Envelope
+	raw  *io.SectionReader
+	turn Turn
+	was  *suspendedMail // of a mail that an agent lets in
+}
+
+func (in *Intake) accept(ctx context.Context, one incoming) (outcome desk.Outcome, err error) {
+	env, turn := one.env, one.turn
 	placed := func() {}
 	if turn.Placed != nil {
 		placed = sync.OnceFunc(turn.Placed)
@@ -116,9 +132,12 @@ func (in *Intake) AcceptInTurn(ctx context.Context, env desk.Envelope, raw *io.S
 			in.cfg.Observe(outcome, err)
 		}
 	}()
-	mail, err := in.prepare(ctx, env, raw)
+	mail, err := in.prepare(ctx, env, one.raw, one.was)
 	if err != nil {
 		return desk.Outcome{}, err
+	}
+	if refused := mail.hold.refused; refused != "" {
+		return refuse(mail.hold)
 	}
 	if turn.Before != nil {
 		<-turn.Before // its own deadline ends this wait too
@@ -128,10 +147,18 @@ func (in *Intake) AcceptInTurn(ctx context.Context, env desk.Envelope, raw *io.S
 		in.cfg.Log.Error("a mail could not be filed and is suspended", "session", env.Session, "error", err)
 		outcome, err = in.groups.file(ctx, mail.unprocessable(fmt.Sprintf("The database refused it: %v", err)), placed)
 	}
-	if err == nil && (outcome.Disposition == desk.Duplicate || outcome.Disposition == desk.Suspended) {
+	if err == nil && (outcome.Disposition == desk.Duplicate || outcome.Disposition == desk.Suspended || outcome.Disposition == desk.Reported) {
 		in.discard(mail) // after an error nobody knows whether the group was committed: the sweep finds objects that no row names
 	}
 	return outcome, err
+}
+
+// refuse turns a mail down: for good as an outcome, for now as an error whose words its sender may read.
+func refuse(why hold) (desk.Outcome, error) {
+	if why.later {
+		return desk.Outcome{}, &desk.Fault{Kind: desk.Unavailable, Reason: why.refused}
+	}
+	return desk.Outcome{Disposition: desk.Refused, Cause: why.cause, Reason: why.refused}, nil
 }
 
 // discard removes the uploaded files of a mail that did not become a message.

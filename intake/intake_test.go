@@ -151,7 +151,7 @@ func TestT_ORIGINAL_BytesComeBackAsReceived(t *testing.T) {
 	check(t, h.pool.QueryRow(t.Context(), `select id, dek, sealed from original where message = $1`, got.Message).Scan(&id, &dek, &sealed))
 	plain, err := attachments.OpenSmall(h.keys, fmt.Sprintf("original/%d", id), dek, sealed)
 	check(t, err)
-	if !bytes.HasSuffix(plain, []byte(strings.ReplaceAll(hello, "\n", "\r\n"))) || !bytes.HasPrefix(plain, []byte("Return-Path:")) {
+	if !bytes.HasSuffix(plain, []byte(strings.ReplaceAll(hello, "\n", "\r\n"))) || !bytes.HasPrefix(plain, []byte("Authentication-Results: mail.example.com;")) || !bytes.Contains(plain, []byte("\r\nReturn-Path:")) {
 		t.Errorf("the original came back as %q", plain)
 	}
 	if bytes.Contains(sealed, []byte("printer")) {
@@ -483,7 +483,7 @@ func TestReleaseLetsASuspendedMailInAsIfItHadJustArrived(t *testing.T) {
 	at := h.now
 	held := h.support(mail)
 	actor := desk.Actor{User: desk.User{Email: "boss@example.com", Role: desk.RoleAdmin}, Via: "test"}
-	got, err := h.in.Release(t.Context(), actor, held.Suspended)
+	got, err := h.in.Release(t.Context(), actor, held.Suspended, 0)
 	check(t, err)
 	h.want(got, desk.Ticketed, 0)
 	if received := value[time.Time](h, `select at from message where id = $1`, got.Message); !received.Equal(at) {

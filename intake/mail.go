@@ -12,6 +12,7 @@ import (
 	"postern/attachments"
 	"postern/desk"
 	"postern/mailtext"
+	"postern/reports"
 	"postern/store"
 	"postern/threading"
 )
@@ -36,22 +37,35 @@ type mail struct {
 	words     []string // for search
 	preview   string
 
+	opinion     desk.Opinion
+	view        view // what screening saw
+	warnings    []desk.Warning
+	released    desk.Cause       // why it was suspended, if an agent let it in
+	into        int64            // the ticket onto which an agent let it; 0: by its evidence
+	forwarded   *forwarded       // an agent forwarded a customer's mail (T-FWD)
+	returned    *returned        // it reports on a message of ours (T-DSN)
+	settled     *desk.Returned   // what became of that message, once the plan knows
+	about       *store.ReportRow // it reports on a domain of ours
+	reportKind  reports.Kind     // what it reports, if anything
+	acknowledge bool             // its mailbox acknowledges new tickets
+
 	original     store.OriginalRow
 	originalKept bool // set once a row names the object
 	files        []store.FileRow
 	keepOriginal func(id int64) (store.OriginalRow, error)
 }
 
-// prepare does all work on a mail that does not need its group.
-func (in *Intake) prepare(ctx context.Context, env desk.Envelope, raw *io.SectionReader) (*mail, error) {
+// prepare does all work on a mail that does not need its group. Who sent it is asked beside the reading of it: the one waits for the DNS, the other works.
+func (in *Intake) prepare(ctx context.Context, env desk.Envelope, raw *io.SectionReader, was *suspendedMail) (*mail, error) {
 	m := &mail{env: env, at: env.ReceivedAt}
-	m.verdict = in.cfg.Checker.Check(ctx, env, raw)
+	judged := in.judge(ctx, m, raw, was)
 	parsed, problem, err := read(ctx, raw)
+	judged()
 	if err != nil {
 		return nil, fmt.Errorf("intake: read the mail: %w", err)
 	}
 	m.parsed = parsed
-	if err := in.identify(m, raw); err != nil {
+	if err := in.identify(m, raw, was); err != nil {
 		return nil, err
 	}
 	named := m.named()
@@ -61,37 +75,91 @@ func (in *Intake) prepare(ctx context.Context, env desk.Envelope, raw *io.Sectio
 			m.others = append(m.others, person)
 		}
 	}
+	if err := in.understand(ctx, m, raw); err != nil {
+		return nil, err
+	}
+	m.view = in.look(m, problem)
+	m.hold = screen(m.view)
+	if m.hold.refused != "" {
+		return m, nil
+	}
+	return m, in.keep(ctx, m, raw)
+}
+
+// understand reads what is special about a mail: what it answers, what it reports, whom it brings.
+func (in *Intake) understand(ctx context.Context, m *mail, raw *io.SectionReader) error {
+	if m.parsed == nil {
+		return nil
+	}
+	if err := in.readReport(ctx, m, raw); err != nil {
+		return err
+	}
+	if err := in.readForward(ctx, m, raw); err != nil {
+		return err
+	}
+
+	m.acknowledge = in.directory.acknowledges(m.mailboxes)
 	m.evidence = m.asEvidence()
 	m.clues = in.codec.Read(m.evidence)
 	for _, id := range m.clues.Foreign {
 		m.answers = append(m.answers, threading.Key(id))
 	}
-	m.hold = screen(view{
-		Unreadable: problem, From: m.from.Addr, FromAgent: in.directory.isStaff(m.from.Addr), FromUs: in.directory.isMailbox(m.from.Addr),
-		Loops: m.loops(), Hostname: in.cfg.Hostname, NoMailbox: len(m.mailboxes) == 0, Source: env.Source,
-	})
-	if err := in.keepOriginal(ctx, m, raw); err != nil {
-		return nil, err
+	return nil
+}
+
+// look gathers what screening decides by.
+func (in *Intake) look(m *mail, problem string) view {
+	_, fromAgent := in.directory.agent(m.from.Addr)
+	v := view{
+		Unreadable: problem, Source: m.env.Source, NoMailbox: len(m.mailboxes) == 0, Hostname: in.cfg.Hostname, Loops: m.loops(),
+		From: m.from.Addr, FromAgent: fromAgent, FromUs: in.directory.isMailbox(m.from.Addr), FromOwned: in.directory.owns(desk.DomainOf(m.from.Addr)),
+		Verified: m.verified(), DMARC: m.verdict.DMARC, Level: in.directory.dmarcLevel(m.mailboxes),
+		Listed: m.env.Listed, Opinion: m.opinion, Policy: in.directory.policy(), Automatic: m.automatic() != "", Recipients: m.recipients(),
 	}
-	if m.hold.cause == "" && len(parsed.Files) > 0 {
+	if rule, ok := in.directory.rule(desk.Sender{From: m.from.Addr, MailFrom: desk.Canonical(m.env.MailFrom), IP: m.env.RemoteIP}, m.at); ok {
+		v.Rule = &rule
+	}
+	switch m.env.Source {
+	case desk.FromSMTP:
+		v.Hourly = in.rates.count(m.from.Addr, m.at)
+		if m.parsed != nil && v.Policy.VerificationCodes {
+			v.Code = ""
+		}
+	case desk.FromFile: // an operator brings mail that is old: its keys are gone, its servers have changed
+		v.Level = desk.DMARCMonitor
+	}
+	return v
+}
+
+// keep stores what the mail leaves behind: its original, its files, its words.
+func (in *Intake) keep(ctx context.Context, m *mail, raw *io.SectionReader) error {
+	kept, err := in.stamped(m, raw)
+	if err != nil {
+		return err
+	}
+	if err := in.keepOriginal(ctx, m, kept); err != nil {
+		return err
+	}
+	if m.hold.cause == "" && m.about == nil && len(m.parsed.Files) > 0 {
 		if err := in.keepFiles(ctx, m, raw); err != nil {
 			in.discard(m)
-			return nil, err
+			return err
 		}
 	}
-	if parsed != nil {
-		m.preview = mailtext.Snippet(cut(m.body().text, 8*previewLen), previewLen)
-		text := parsed.Text
-		if len(m.clues.Foreign)+len(m.clues.OurIDs)+len(m.clues.Tokens) > 0 {
-			text = m.body().text // an answer: what it quotes is found where it was written
-		}
-		m.words = mailtext.Lexemes(strings.Join([]string{parsed.Subject, m.from.Name, m.from.Addr, text}, "\n"))
+	if m.parsed == nil {
+		return nil
 	}
-	return m, nil
+	m.preview = mailtext.Snippet(cut(m.body().text, 8*previewLen), previewLen)
+	text := m.parsed.Text
+	if len(m.clues.Foreign)+len(m.clues.OurIDs)+len(m.clues.Tokens) > 0 {
+		text = m.body().text // an answer: what it quotes is found where it was written
+	}
+	m.words = mailtext.Lexemes(strings.Join([]string{m.parsed.Subject, m.from.Name, m.from.Addr, text}, "\n"))
+	return nil
 }
 
 // identify finds who the mail says that it is from, and by which id it is known.
-func (in *Intake) identify(m *mail, raw *io.SectionReader) error {
+func (in *Intake) identify(m *mail, raw *io.SectionReader, was *suspendedMail) error {
 	if m.parsed != nil {
 		m.messageID = m.parsed.MessageID
 		if len(m.parsed.From) > 0 {
@@ -116,6 +184,9 @@ func (in *Intake) identify(m *mail, raw *io.SectionReader) error {
 		return fmt.Errorf("intake: read the mail again: %w", err)
 	}
 	m.digest, m.keyed = print.sum, true
+	if was != nil {
+		m.digest = was.digest // the kept copy bears our stamp, which is not the mail's
+	}
 	if m.messageID == "" {
 		// A missing id is no key for anything. Bytes that carry a Date or a trace of their way are a mail of their own, and coming again they are the same one
 		// tried twice; without either, two equal mails may well be two (an alarm that always says the same), so each gets an id of its own.
@@ -157,10 +228,16 @@ func (m *mail) asEvidence() threading.Mail {
 			mail.Addresses = append(mail.Addresses, person.Addr)
 		}
 		mail.Addresses = append(mail.Addresses, m.parsed.DeliveredTo...)
-		mail.Verified = m.verdict.Verified(m.parsed.OneFrom)
+		mail.Verified = m.verified()
 	}
 	return mail
 }
+
+// verified says whether the From address is proved (behaviour §4).
+func (m *mail) verified() bool { return m.parsed != nil && m.verdict.Verified(m.parsed.OneFrom) }
+
+// recipients is how many people stand in To and Cc.
+func (m *mail) recipients() int { return len(m.named()) }
 
 // automatic says why the mail counts as written by a machine; empty when a person wrote it (T-OOO).
 func (m *mail) automatic() string {
@@ -169,6 +246,8 @@ func (m *mail) automatic() string {
 		return m.parsed.Automatic
 	case m.env.MailFrom == "" && m.env.Source == desk.FromSMTP:
 		return "null return path"
+	case m.reportKind != "":
+		return "a report (" + string(m.reportKind) + ")"
 	default:
 		return ""
 	}

@@ -90,23 +90,55 @@ func (p *plan) remember(row store.KeyRow) {
 
 // add decides about one mail and writes down its rows.
 func (p *plan) add(m *mail) error {
-	if m.hold.cause != "" {
+	switch {
+	case m.hold.cause != "":
 		return p.suspend(m, m.hold)
+	case m.about != nil:
+		return p.report(m)
 	}
 	if outcome, is := p.duplicate(m); is {
 		p.outcomes = append(p.outcomes, outcome)
 		return nil
 	}
-	match := threading.Decide(m.evidence, m.clues, p.known)
-	if match.Ticket == 0 && m.automatic() != "" {
-		if held := holdUnmatched(m.parsed.Report, m.parsed.AutoSubmitted, m.env.MailFrom, m.env.Source); held.cause != "" {
+	match := p.match(m)
+	if match.Ticket != 0 {
+		return p.append(m, match)
+	}
+	if m.automatic() != "" || m.reportKind != "" {
+		if held := holdUnmatched(m.reportKind, m.parsed.AutoSubmitted, m.env.MailFrom, m.env.Source); held.cause != "" {
 			return p.suspend(m, held)
 		}
 	}
-	if match.Ticket == 0 {
-		return p.open(m, match)
+	if held := holdStranger(m.view); held.cause != "" {
+		return p.suspend(m, held)
 	}
-	return p.append(m, match)
+	if m.forwarded != nil {
+		return p.openForwarded(m, match)
+	}
+	return p.open(m, match)
+}
+
+// match finds the mail's ticket: where an agent let it in, by the message of ours that it reports on, else by the order of evidence.
+func (p *plan) match(m *mail) threading.Match {
+	if ticket, ok := p.known.Tickets[m.into]; ok {
+		trust := desk.TrustToken // an agent's word that it belongs there
+		if m.verified() {
+			trust = desk.TrustVerified
+		}
+		powers := threading.PowersOf(threading.Sender{Trust: trust, OnTicket: ticket.Has(m.from.Addr), Token: true, Automatic: m.automatic() != ""})
+		powers.Joins, powers.Reopens = true, m.automatic() == ""
+		return threading.Match{Ticket: ticket.ID, Why: desk.Why{Rule: threading.RuleReleased, Saw: fmt.Sprintf("#%d", m.into)}, Powers: powers, Trust: trust}
+	}
+	if r := m.returned; r != nil {
+		if ticket, ok := p.known.Tickets[p.found.Messages[r.message]]; ok && len(p.found.Recipients[r.message]) > 0 {
+			saw := r.report.Returned.MessageID
+			if r.recipient != nil {
+				saw = m.env.Recipients[0]
+			}
+			return threading.Match{Ticket: ticket.ID, Why: desk.Why{Rule: threading.RuleReturned, Saw: saw}, Powers: threading.Powers{Joins: true}, Trust: desk.TrustToken}
+		}
+	}
+	return threading.Decide(m.evidence, m.clues, p.known)
 }
 
 // duplicate says whether the same mail is here already (T-DUP-SAME). If it reached a further mailbox of ours this time, its ticket is seen there too (T-TWO-INBOX).
@@ -151,7 +183,10 @@ func (p *plan) suspend(m *mail, why hold) error {
 		return nil
 	}
 	id := take(&p.found.SuspendedIDs)
-	row := store.SuspendedRow{ID: id, Cause: why.cause, Evidence: why.evidence, From: m.from.Addr, Envelope: m.env, Digest: m.digest, ReceivedAt: m.at}
+	row := store.SuspendedRow{
+		ID: id, Cause: why.cause, Evidence: clean(why.evidence), From: m.from.Addr, Preview: m.preview, Envelope: m.env, Verdict: m.verdict, Opinion: m.opinion,
+		Mailboxes: m.mailboxes, Digest: m.digest, ReceivedAt: m.at,
+	}
 	if m.parsed != nil {
 		row.Subject = m.parsed.Subject
 	}
@@ -159,27 +194,49 @@ func (p *plan) suspend(m *mail, why hold) error {
 	p.filing.News.Suspended = true
 	p.found.Suspended[string(m.digest)] = id
 	p.outcomes = append(p.outcomes, desk.Outcome{Disposition: desk.Suspended, Suspended: id, Cause: why.cause})
-	return p.keep(m, nil, &id)
+	return p.keep(m, keptBy{suspended: &id})
 }
 
-// keep files the mail's original under its message or its suspended entry.
-func (p *plan) keep(m *mail, message, suspended *int64) error {
+// keptBy is what an original belongs to: one of the three.
+type keptBy struct{ message, suspended, report *int64 }
+
+// keep files the mail's original.
+func (p *plan) keep(m *mail, by keptBy) error {
 	id := take(&p.found.OriginalIDs)
 	row, err := m.keepOriginal(id)
 	if err != nil {
 		return err
 	}
-	row.ID, row.Message, row.Suspended = id, message, suspended
+	row.ID, row.Message, row.Suspended, row.Report = id, by.message, by.suspended, by.report
 	p.filing.Originals = append(p.filing.Originals, row)
 	return nil
 }
 
 // open starts a ticket.
 func (p *plan) open(m *mail, match threading.Match) error {
+	ticket := p.begin(m, match, opening{subject: m.parsed.Subject, requester: m.from})
+	if follows := p.filing.Tickets[ticket.fresh].Follows; follows != nil {
+		p.inherit(ticket, *follows, m)
+	}
+	p.contact(m.from)
+	if err := p.file(m, match, filed{ticket: ticket, body: m.body(), disposition: desk.Ticketed}); err != nil {
+		return err
+	}
+	p.acknowledge(m, match, ticket)
+	return nil
+}
+
+// opening is what a new ticket is about, and whose it is.
+type opening struct {
+	subject   string
+	requester desk.Address
+}
+
+// begin writes the row of a new ticket.
+func (p *plan) begin(m *mail, match threading.Match, o opening) *ticketNow {
 	id := take(&p.found.TicketIDs)
-	body := m.body()
 	row := store.NewTicketRow{
-		ID: id, Subject: m.subject(), MailboxID: m.mailboxes[0], Requester: m.from.Addr, Preview: m.preview,
+		ID: id, Subject: subjectOf(o.subject), MailboxID: m.mailboxes[0], Requester: o.requester.Addr, Preview: m.preview,
 		HasAttachment: m.attached(), Unverified: match.Powers.Unverified, At: m.at, WaitingSince: &m.at,
 	}
 	if suggested := match.Why.Suggested; suggested != 0 {
@@ -189,18 +246,26 @@ func (p *plan) open(m *mail, match threading.Match) error {
 	}
 	p.filing.Tickets = append(p.filing.Tickets, row)
 	ticket := &ticketNow{mailbox: row.MailboxID, fresh: len(p.filing.Tickets) - 1, Ticket: threading.Ticket{
-		ID: id, Status: desk.StatusNew, Mailboxes: []int64{row.MailboxID}, Requester: m.from.Addr, People: m.evidence.People,
+		ID: id, Status: desk.StatusNew, Mailboxes: []int64{row.MailboxID}, Requester: o.requester.Addr, People: m.evidence.People,
 	}}
 	p.tickets[id] = ticket
 	for _, mailbox := range m.mailboxes[1:] {
 		p.show(ticket, mailbox)
 	}
 	p.know(ticket)
-	if row.Follows != nil {
-		p.inherit(ticket, *row.Follows, m)
+	return ticket
+}
+
+// acknowledge asks for one neutral answer to a new ticket, if its mailbox sends such: to a proved sender, or to one whose server may send for the domain of the return path (behaviour §4).
+// Whether it is sent the limits decide when its turn comes (T-LOOP).
+func (p *plan) acknowledge(m *mail, match threading.Match, ticket *ticketNow) {
+	proved := match.Powers.Answered || m.verdict.SPF.Result == desk.ResultPass && m.verdict.SPF.Domain == desk.DomainOf(m.from.Addr)
+	if !m.acknowledge || !proved || m.automatic() != "" || m.env.Source != desk.FromSMTP || desk.NoAnswer(m.from.Addr) != "" {
+		return
 	}
-	p.contact(m.from)
-	return p.file(m, match, filed{ticket: ticket, body: body, disposition: desk.Ticketed})
+	p.filing.Acknowledge = append(p.filing.Acknowledge, store.AcknowledgementRow{
+		Mailbox: ticket.mailbox, Ticket: ticket.ID, Message: p.outcomes[len(p.outcomes)-1].Message, Address: m.from.Addr, At: m.at,
+	})
 }
 
 // inherit gives a follow-up the people of the ticket that it continues (T-FOLLOWUP): the requester of that one stays with it, as a participant where somebody else wrote.
@@ -229,7 +294,12 @@ func (p *plan) append(m *mail, match threading.Match) error {
 		p.show(ticket, mailbox)
 	}
 	body := m.body()
-	if m.automatic() == "" {
+	facts, bounced := p.settle(m)
+	m.settled = facts
+	switch {
+	case bounced:
+		p.bounce(m, ticket)
+	case m.automatic() == "" && m.returned == nil:
 		p.touch(m, match, ticket)
 	}
 	at := m.at
@@ -267,11 +337,33 @@ func (p *plan) touch(m *mail, match threading.Match, ticket *ticketNow) {
 	row := p.touchRow(ticket)
 	row.Status, row.At, row.Waiting = ticket.Status, m.at, &m.at
 	row.HasAttachment = row.HasAttachment || m.attached()
-	row.Unverified = match.Powers.Unverified
+	row.Unverified, row.Quiet = match.Powers.Unverified, false
 	row.NewParticipant = row.NewParticipant || match.Powers.Pending
 	if !match.Before {
 		row.Preview = m.preview
 	}
+}
+
+// bounce shows on the ticket that a message of ours did not arrive, and opens it again (T-DSN): somebody thinks that they have answered, and has not.
+func (p *plan) bounce(m *mail, ticket *ticketNow) {
+	before := ticket.Status
+	if before.OnReply(ticket.ClosedAt, m.at, true) == desk.ReplyReopens {
+		ticket.Status, ticket.ClosedAt = desk.StatusOpen, time.Time{}
+		p.know(ticket)
+		p.event(ticket, m.at, desk.Event{Verb: "reopened", From: string(before), To: string(ticket.Status)})
+	}
+	if ticket.fresh >= 0 {
+		return
+	}
+	row := p.touchRow(ticket)
+	if row.At.IsZero() {
+		row.Quiet = true
+	}
+	row.Status, row.At, row.Waiting, row.Problem = ticket.Status, m.at, &m.at, true
+	p.filing.Audit = append(p.filing.Audit, store.AuditRow{
+		Action: "delivery.bounced", Subject: fmt.Sprintf("message/%d", m.returned.message),
+		Detail: map[string]any{"recipients": m.settled.Recipients, "status": m.settled.Status},
+	})
 }
 
 func (p *plan) touchRow(ticket *ticketNow) *store.TicketTouch {

@@ -26,7 +26,7 @@ const pageLimit = 50
 
 // suspendedList shows what is held back.
 func (p *Portal) suspendedList(c *call) error {
-	found, err := p.tickets.Suspended(c.r.Context(), c.actor, c.r.URL.Query().Get("cursor"), pageLimit)
+	found, err := p.tickets.Suspended(c.r.Context(), c.actor, desk.SuspendedQuery{Cursor: c.r.URL.Query().Get("cursor"), Limit: pageLimit})
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (p *Portal) suspendedRelease(c *call) error {
 	if err != nil {
 		return err
 	}
-	outcome, err := p.tickets.Release(c.r.Context(), c.actor, id)
+	outcome, err := p.tickets.Release(c.r.Context(), c.actor, id, 0)
 	if err != nil {
 		return err
 	}

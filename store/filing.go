@@ -23,6 +23,9 @@ type Filing struct {
 	Participants []ParticipantRow
 	SeenIn       []SeenRow
 	Suspended    []SuspendedRow
+	Returns      []ReturnRow
+	Reports      []ReportRow
+	Acknowledge  []AcknowledgementRow
 	Audit        []AuditRow
 	News         News
 }
@@ -52,13 +55,16 @@ type TicketTouch struct {
 	HasAttachment  bool // only ever turns on
 	Unverified     bool
 	NewParticipant bool // only ever turns on
+	Problem        bool // a message of ours did not arrive; only ever turns on
+	Quiet          bool // by automatic mail: neither the preview nor the sender's standing changes
 }
 
-// NewMessageRow is a message of kind inbound or event.
+// NewMessageRow is a message of kind inbound or event, or the note of an agent who forwarded a mail in (T-FWD).
 type NewMessageRow struct {
 	ID          int64
 	TicketID    int64
 	Kind        desk.MessageKind
+	AuthorID    *int64 // of a note
 	FromName    string
 	FromAddress string // canonical; empty for an event
 	To, Cc      []desk.Address
@@ -78,6 +84,7 @@ type OriginalRow struct {
 	ID        int64
 	Message   *int64
 	Suspended *int64
+	Report    *int64
 	Size      int64
 	DEK       []byte
 	Sealed    []byte
@@ -109,7 +116,11 @@ type SuspendedRow struct {
 	Evidence   string
 	From       string
 	Subject    string
+	Preview    string
 	Envelope   desk.Envelope
+	Verdict    desk.Verdict
+	Opinion    desk.Opinion
+	Mailboxes  []int64
 	Digest     []byte
 	ReceivedAt time.Time
 }
@@ -124,7 +135,8 @@ type AuditRow struct {
 func (f *Filing) write(ctx context.Context, conn *pgx.Conn) error {
 	batch := &pgx.Batch{}
 	for _, queue := range []func(*pgx.Batch) error{
-		f.contacts, f.tickets, f.touches, f.messages, f.keys, f.suspended, f.originals, f.files, f.participants, f.seenIn, f.audit, f.news,
+		f.contacts, f.tickets, f.touches, f.messages, f.keys, f.suspended, f.reports, f.originals, f.files, f.participants, f.seenIn,
+		f.returns, f.acknowledgements, f.audit, f.news,
 	} {
 		if err := queue(batch); err != nil {
 			return fmt.Errorf("store: intake: %w", err)
@@ -199,12 +211,13 @@ func (f *Filing) touches(batch *pgx.Batch) error {
 		    preview         = case when new.preview = '' then t.preview else new.preview end,
 		    updated_at      = greatest(t.updated_at, new.at),
 		    has_attachment  = t.has_attachment or new.has_attachment,
-		    unverified      = new.unverified,
+		    unverified      = case when new.quiet then t.unverified else new.unverified end,
 		    new_participant = t.new_participant or new.new_participant,
+		    delivery_problem = t.delivery_problem or new.problem,
 		    solved_at       = case when new.status in ('solved', 'closed') then t.solved_at else null end,
 		    closed_at       = case when new.status = 'closed' then t.closed_at else null end
-		from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::boolean[], $7::boolean[], $8::boolean[])
-		     as new (id, status, waiting, preview, at, has_attachment, unverified, new_participant)
+		from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::boolean[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[])
+		     as new (id, status, waiting, preview, at, has_attachment, unverified, new_participant, problem, quiet)
 		where t.id = new.id`,
 		column(rows, func(r *TicketTouch) int64 { return r.ID }),
 		column(rows, func(r *TicketTouch) string { return string(r.Status) }),
@@ -213,7 +226,9 @@ func (f *Filing) touches(batch *pgx.Batch) error {
 		column(rows, func(r *TicketTouch) time.Time { return r.At }),
 		column(rows, func(r *TicketTouch) bool { return r.HasAttachment }),
 		column(rows, func(r *TicketTouch) bool { return r.Unverified }),
-		column(rows, func(r *TicketTouch) bool { return r.NewParticipant }))
+		column(rows, func(r *TicketTouch) bool { return r.NewParticipant }),
+		column(rows, func(r *TicketTouch) bool { return r.Problem }),
+		column(rows, func(r *TicketTouch) bool { return r.Quiet }))
 	return nil
 }
 
@@ -237,12 +252,12 @@ func (f *Filing) messages(batch *pgx.Batch) error {
 		words[i] = joinWords(rows[i].Words)
 	}
 	batch.Queue(`
-		insert into message (id, ticket_id, kind, contact_id, from_name, from_address, "to", cc, subject, message_id, at, sent_at, text, quoted, html, facts, search)
-		select id, ticket_id, kind, case when address <> '' then `+contactOf+` end, from_name, address, "to"::json, cc::json, subject, message_id, at, sent_at, text, quoted, html,
+		insert into message (id, ticket_id, kind, author_id, contact_id, from_name, from_address, "to", cc, subject, message_id, at, sent_at, text, quoted, html, facts, search)
+		select id, ticket_id, kind, author, case when address <> '' then `+contactOf+` end, from_name, address, "to"::json, cc::json, subject, message_id, at, sent_at, text, quoted, html,
 		       facts::json, case when words <> '' then array_to_tsvector(string_to_array(words, ' ')) end
 		from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[],
-		            $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
-		     as new (id, ticket_id, kind, from_name, address, "to", cc, subject, message_id, at, sent_at, text, quoted, html, facts, words)`,
+		            $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[])
+		     as new (id, ticket_id, kind, from_name, address, "to", cc, subject, message_id, at, sent_at, text, quoted, html, facts, words, author)`,
 		column(rows, func(r *NewMessageRow) int64 { return r.ID }),
 		column(rows, func(r *NewMessageRow) int64 { return r.TicketID }),
 		column(rows, func(r *NewMessageRow) string { return string(r.Kind) }),
@@ -256,7 +271,8 @@ func (f *Filing) messages(batch *pgx.Batch) error {
 		column(rows, func(r *NewMessageRow) string { return r.Text }),
 		column(rows, func(r *NewMessageRow) string { return r.Quoted }),
 		column(rows, func(r *NewMessageRow) string { return r.HTML }),
-		facts, words)
+		facts, words,
+		column(rows, func(r *NewMessageRow) *int64 { return r.AuthorID }))
 	return nil
 }
 
@@ -296,15 +312,17 @@ func (f *Filing) originals(batch *pgx.Batch) error {
 		return nil
 	}
 	batch.Queue(`
-		insert into original (id, message, suspended, size, dek, sealed, object_key)
-		select id, message, suspended, size, dek, sealed, object_key
-		from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[]) as new (id, message, suspended, size, dek, sealed, object_key)`,
+		insert into original (id, message, suspended, size, dek, sealed, object_key, report)
+		select id, message, suspended, size, dek, sealed, object_key, report
+		from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::bigint[])
+		     as new (id, message, suspended, size, dek, sealed, object_key, report)`,
 		column(rows, func(r *OriginalRow) int64 { return r.ID }),
 		column(rows, func(r *OriginalRow) *int64 { return r.Message }),
 		column(rows, func(r *OriginalRow) *int64 { return r.Suspended }),
 		column(rows, func(r *OriginalRow) int64 { return r.Size }),
 		column(rows, func(r *OriginalRow) []byte { return r.DEK }),
 		column(rows, func(r *OriginalRow) []byte { return r.Sealed }),
-		column(rows, func(r *OriginalRow) *string { return r.ObjectKey }))
+		column(rows, func(r *OriginalRow) *string { return r.ObjectKey }),
+		column(rows, func(r *OriginalRow) *int64 { return r.Report }))
 	return nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,28 +78,44 @@ func (f *Filing) suspended(batch *pgx.Batch) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	envelopes := make([]string, len(rows))
+	envelopes, verdicts, opinions, mailboxes := make([]string, len(rows)), make([]string, len(rows)), make([]string, len(rows)), make([]string, len(rows))
 	for i := range rows {
-		text, err := document(rows[i].Envelope)
-		if err != nil {
+		var err error
+		if envelopes[i], err = document(rows[i].Envelope); err != nil {
 			return err
 		}
-		envelopes[i] = text
+		if verdicts[i], err = document(rows[i].Verdict); err != nil {
+			return err
+		}
+		if opinions[i], err = document(rows[i].Opinion); err != nil {
+			return err
+		}
+		mailboxes[i] = joinNumbers(rows[i].Mailboxes)
 	}
 	batch.Queue(`
-		insert into suspended (id, cause, evidence, from_address, subject, envelope, digest, received_at)
-		select id, cause, evidence, from_address, subject, envelope::json, digest, received_at
-		from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[])
-		     as new (id, cause, evidence, from_address, subject, envelope, digest, received_at)`,
+		insert into suspended (id, cause, evidence, from_address, subject, preview, envelope, verdict, opinion, mailboxes, digest, received_at)
+		select id, cause, evidence, from_address, subject, preview, envelope::json, verdict::json, opinion::json, string_to_array(mailboxes, ' ')::bigint[], digest, received_at
+		from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::timestamptz[])
+		     as new (id, cause, evidence, from_address, subject, preview, envelope, verdict, opinion, mailboxes, digest, received_at)`,
 		column(rows, func(r *SuspendedRow) int64 { return r.ID }),
 		column(rows, func(r *SuspendedRow) string { return string(r.Cause) }),
 		column(rows, func(r *SuspendedRow) string { return r.Evidence }),
 		column(rows, func(r *SuspendedRow) string { return r.From }),
 		column(rows, func(r *SuspendedRow) string { return r.Subject }),
-		envelopes,
+		column(rows, func(r *SuspendedRow) string { return r.Preview }),
+		envelopes, verdicts, opinions, mailboxes,
 		column(rows, func(r *SuspendedRow) []byte { return r.Digest }),
 		column(rows, func(r *SuspendedRow) time.Time { return r.ReceivedAt }))
 	return nil
+}
+
+// joinNumbers makes one argument of a list of ids: PostgreSQL has no array of arrays of different lengths.
+func joinNumbers(ids []int64) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = strconv.FormatInt(id, 10)
+	}
+	return strings.Join(texts, " ")
 }
 
 func (f *Filing) audit(batch *pgx.Batch) error {

@@ -20,20 +20,24 @@ type Lookup struct {
 	Messages []int64    // messages of ours that tokens and signed Message-IDs name
 	Numbers  []int64    // ticket numbers in subjects
 	Digests  [][]byte   // of mails that may be suspended, to know them again
-	Need     Numbers    // how many fresh numbers the plan may use
+	Returned []int64    // messages of ours that delivery reports are about
+	Reports  []ReportKey
+	Need     Numbers // how many fresh numbers the plan may use
 }
 
 // Numbers is how many rows of each kind need an id before they are written, since other rows of the same plan refer to them.
-type Numbers struct{ Tickets, Messages, Originals, Suspended int }
+type Numbers struct{ Tickets, Messages, Originals, Suspended, Reports int }
 
 // Found is the answer to a Lookup.
 type Found struct {
-	Keys      []KeyRow
-	Messages  map[int64]int64 // message → ticket
-	Tickets   []TicketState
-	Suspended map[string]int64 // digest → entry
+	Keys       []KeyRow
+	Messages   map[int64]int64 // message → ticket
+	Tickets    []TicketState
+	Suspended  map[string]int64   // digest → entry
+	Recipients map[int64][]string // message of ours → to whom it was sent
+	Reports    map[ReportKey]bool // those of the asked that are here already
 
-	TicketIDs, MessageIDs, OriginalIDs, SuspendedIDs []int64
+	TicketIDs, MessageIDs, OriginalIDs, SuspendedIDs, ReportIDs []int64
 }
 
 // KeyRow is one Message-ID that a message bears or names.
@@ -123,7 +127,19 @@ const (
 		select array(select nextval('ticket_id_seq') from generate_series(1, $1::int)) as ticket_ids,
 		       array(select nextval('message_id_seq') from generate_series(1, $2::int)) as message_ids,
 		       array(select nextval('original_id_seq') from generate_series(1, $3::int)) as original_ids,
-		       array(select nextval('suspended_id_seq') from generate_series(1, $4::int)) as suspended_ids`
+		       array(select nextval('suspended_id_seq') from generate_series(1, $4::int)) as suspended_ids,
+		       array(select nextval('report_id_seq') from generate_series(1, $5::int)) as report_ids`
+
+	sqlRecipients = `
+		select message_id, recipient
+		from delivery
+		where message_id = any($1)
+		limit 10000`
+
+	sqlReports = `
+		select kind, domain, org, report_id
+		from report
+		where (kind, domain, org, report_id) in (select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]))`
 
 	// Everybody in To or Cc of the last mails of a ticket is known there (T-STRANGER), as are the further addresses of its people.
 	sqlTickets = `
@@ -157,7 +173,7 @@ const (
 
 // lookUp opens the transaction and answers the questions in one round trip, and in a second one if there are tickets to look at.
 func lookUp(ctx context.Context, conn *pgx.Conn, ask Lookup) (Found, error) {
-	found := Found{Messages: map[int64]int64{}, Suspended: map[string]int64{}}
+	found := Found{Messages: map[int64]int64{}, Suspended: map[string]int64{}, Recipients: map[int64][]string{}, Reports: map[ReportKey]bool{}}
 	batch := &pgx.Batch{}
 	batch.Queue(`begin`)
 	batch.Queue(sqlPlans)
@@ -181,10 +197,11 @@ func lookUp(ctx context.Context, conn *pgx.Conn, ask Lookup) (Found, error) {
 		})
 	}
 	if need := ask.Need; need != (Numbers{}) {
-		batch.Queue(sqlNumbers, need.Tickets, need.Messages, need.Originals, need.Suspended).QueryRow(func(row pgx.Row) error {
-			return row.Scan(&found.TicketIDs, &found.MessageIDs, &found.OriginalIDs, &found.SuspendedIDs)
+		batch.Queue(sqlNumbers, need.Tickets, need.Messages, need.Originals, need.Suspended, need.Reports).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&found.TicketIDs, &found.MessageIDs, &found.OriginalIDs, &found.SuspendedIDs, &found.ReportIDs)
 		})
 	}
+	ask.reports(batch, &found)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return found, fmt.Errorf("store: intake: look up: %w", err)
 	}
@@ -200,6 +217,34 @@ func lookUp(ctx context.Context, conn *pgx.Conn, ask Lookup) (Found, error) {
 		return found, fmt.Errorf("store: intake: tickets: %w", err)
 	}
 	return found, nil
+}
+
+// reports asks about messages of ours that were returned, and whether reports about our domains are here already.
+func (ask Lookup) reports(batch *pgx.Batch, found *Found) {
+	if len(ask.Returned) > 0 {
+		batch.Queue(sqlRecipients, ask.Returned).Query(func(rows pgx.Rows) error {
+			var message int64
+			var recipient string
+			_, err := pgx.ForEachRow(rows, []any{&message, &recipient}, func() error {
+				found.Recipients[message] = append(found.Recipients[message], recipient)
+				return nil
+			})
+			return err
+		})
+	}
+	if keys := ask.Reports; len(keys) > 0 {
+		batch.Queue(sqlReports,
+			column(keys, func(k *ReportKey) string { return k.Kind }),
+			column(keys, func(k *ReportKey) string { return k.Domain }),
+			column(keys, func(k *ReportKey) string { return k.Org }),
+			column(keys, func(k *ReportKey) string { return k.ReportID })).Query(func(rows pgx.Rows) error {
+			known, err := pgx.CollectRows(rows, pgx.RowToStructByName[ReportKey])
+			for _, key := range known {
+				found.Reports[key] = true
+			}
+			return err
+		})
+	}
 }
 
 func (f Found) ticketsToAsk(numbers []int64) []int64 {
@@ -252,35 +297,50 @@ func IsData(err error) bool {
 	}
 }
 
-// AddressBook is who and what lives here: what intake keeps in memory to answer RCPT without a query.
+// AddressBook is who and what lives here and how mail is judged: what intake keeps in memory, so that neither RCPT nor a mail waits for a query.
 type AddressBook struct {
 	Mailboxes []BookedMailbox
-	Staff     []string // addresses of enabled owners, admins and agents
+	Staff     []BookedPerson
 	Domains   []string
+	Rules     []desk.SenderRule
+	Policy    desk.Policy
 }
 
 // BookedMailbox is a mailbox, and whether it still takes mail.
 type BookedMailbox struct {
-	ID      int64  `db:"id"`
-	Address string `db:"address"`
-	Removed bool   `db:"removed"`
+	ID          int64           `db:"id"`
+	Address     string          `db:"address"`
+	Removed     bool            `db:"removed"`
+	DMARC       desk.DMARCLevel `db:"dmarc"`
+	Acknowledge bool            `db:"acknowledge"`
 }
 
-// AddressBook reads all mailboxes, oldest first, the staff's addresses and the mail domains. The lists are an admin's work, thousands at most.
-func (r Reader) AddressBook(ctx context.Context) (AddressBook, error) {
-	var book AddressBook
-	rows, err := r.q.Query(ctx, `select id, address, removed_at is not null as removed from mailbox order by id limit 100000`)
-	if err == nil {
-		book.Mailboxes, err = pgx.CollectRows(rows, pgx.RowToStructByName[BookedMailbox])
-	}
-	if err != nil {
-		return book, fmt.Errorf("store: mailboxes: %w", err)
-	}
-	const sql = `
-		select array(select email from "user" where role <> 'customer' and disabled_at is null order by id limit 100000),
-		       array(select name from domain order by id limit 100000)`
-	if err := r.q.QueryRow(ctx, sql).Scan(&book.Staff, &book.Domains); err != nil {
-		return book, fmt.Errorf("store: address book: %w", err)
-	}
-	return book, nil
+// BookedPerson is an enabled owner, admin or agent.
+type BookedPerson struct {
+	ID    int64  `db:"id"`
+	Email string `db:"email"`
+	Name  string `db:"name"`
 }
+
+// AddressBook reads it, mailboxes oldest first. The lists are an admin's work, thousands at most.
+func (r Reader) AddressBook(ctx context.Context) (book AddressBook, err error) {
+	book.Policy = desk.DefaultPolicy()
+	book.Mailboxes, err = rowsOf[BookedMailbox](ctx, r.q, `select id, address, removed_at is not null as removed, dmarc, acknowledge from mailbox order by id limit 100000`)
+	if err != nil {
+		return book, wrap(err, "mailboxes")
+	}
+	book.Staff, err = rowsOf[BookedPerson](ctx, r.q, `select id, email, name from "user" where role <> 'customer' and disabled_at is null order by id limit 100000`)
+	if err != nil {
+		return book, wrap(err, "staff")
+	}
+	if err := r.q.QueryRow(ctx, `select array(select name from domain order by id limit 100000)`).Scan(&book.Domains); err != nil {
+		return book, wrap(err, "domains")
+	}
+	if book.Rules, err = r.AllRules(ctx); err != nil {
+		return book, err
+	}
+	return book, r.Setting(ctx, PolicyKey, &book.Policy)
+}
+
+// PolicyKey is the name under which the desk.Policy is kept among the settings.
+const PolicyKey = "mail-policy"

@@ -18,6 +18,9 @@ const (
 	RuleLate      = "late"               // an answer to this mail came before it (T-LATE)
 	RuleNew       = "new"                // 5. nothing
 	RuleFollowUp  = "follow-up"          // the ticket was closed too long ago (T-FOLLOWUP)
+	RuleForwarded = "forwarded"          // an agent forwarded a customer's mail in (T-FWD)
+	RuleReleased  = "released"           // an agent let it in from the suspended mail, onto this ticket
+	RuleReturned  = "returned"           // it reports on a message of this ticket (T-DSN)
 )
 
 // maxNamed is how many of the ids that a mail names are looked up: the answered one and those next to it say all that there is to say.

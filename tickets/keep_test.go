@@ -71,11 +71,20 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-type releaser struct{ released []int64 }
+type releaser struct{ released, condemned []int64 }
 
-func (r *releaser) Release(_ context.Context, _ desk.Actor, id int64) (desk.Outcome, error) {
+func (r *releaser) Release(_ context.Context, _ desk.Actor, id, _ int64) (desk.Outcome, error) {
 	r.released = append(r.released, id)
 	return desk.Outcome{Disposition: desk.Ticketed, Ticket: 7}, nil
+}
+
+func (r *releaser) Condemn(_ context.Context, _ desk.Actor, id int64) error {
+	r.condemned = append(r.condemned, id)
+	return nil
+}
+
+func (*releaser) Would(context.Context, desk.Supposed) (desk.Ruling, error) {
+	return desk.Ruling{Disposition: desk.Ticketed}, nil
 }
 
 func TestSuspended(t *testing.T) {
@@ -92,11 +101,11 @@ func TestSuspended(t *testing.T) {
 	}
 	var original int64
 	h.row(t, &original, `insert into original (id, suspended, size, dek, sealed) values (900, 1, 17, $1, $2) returning id`, dek, sealed)
-	page, err := h.Suspended(t.Context(), h.ann, "", 2)
+	page, err := h.Suspended(t.Context(), h.ann, desk.SuspendedQuery{Limit: 2})
 	if err != nil || len(page.Items) != 2 || page.Items[0].ID != 3 || page.Next == "" {
 		t.Fatalf("%+v, %v", page, err)
 	}
-	page, err = h.Suspended(t.Context(), h.ann, page.Next, 2)
+	page, err = h.Suspended(t.Context(), h.ann, desk.SuspendedQuery{Cursor: page.Next, Limit: 2})
 	if err != nil || len(page.Items) != 1 || page.Items[0].Size != 17 || page.Next != "" {
 		t.Fatalf("%+v, %v", page, err)
 	}
@@ -105,11 +114,11 @@ func TestSuspended(t *testing.T) {
 		t.Fatal(size, err)
 	}
 	_ = r.Close()
-	_, err = h.Release(t.Context(), h.ann, 1)
+	_, err = h.Release(t.Context(), h.ann, 1, 0)
 	wantFault(t, err, desk.Unavailable)
 	intake := &releaser{}
 	h.cfg.Releaser = intake
-	if outcome, err := h.Release(t.Context(), h.ann, 2); err != nil || outcome.Ticket != 7 || !slices.Equal(intake.released, []int64{2}) {
+	if outcome, err := h.Release(t.Context(), h.ann, 2, 0); err != nil || outcome.Ticket != 7 || !slices.Equal(intake.released, []int64{2}) {
 		t.Errorf("%+v, %v", outcome, err)
 	}
 	if err := h.DeleteSuspended(t.Context(), h.ann, 1); err != nil {

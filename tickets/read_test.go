@@ -110,13 +110,13 @@ func TestCustomerSeesOnlyTheirOwn(t *testing.T) {
 	for name, err := range map[string]error{
 		"note":      second(h.Note(ctx, customer, mine, "x", nil)),
 		"update":    second(h.Update(ctx, customer, mine, desk.TicketChange{})),
-		"suspended": second(h.Suspended(ctx, customer, "", 1)),
+		"suspended": second(h.Suspended(ctx, customer, desk.SuspendedQuery{Limit: 1})),
 		"audit":     second(h.Audit(ctx, customer, "", 1)),
 		"merge":     h.Merge(ctx, customer, mine, theirs),
 		"move":      h.Move(ctx, customer, foreign, mine),
 		"original":  third(h.Original(ctx, customer, foreign)),
 		"link":      second(h.Link(ctx, customer, public, "")),
-		"release":   second(h.Release(ctx, customer, 1)),
+		"release":   second(h.Release(ctx, customer, 1, 0)),
 		"draft":     h.SaveDraft(ctx, customer, desk.Draft{TicketID: mine, Kind: desk.KindReply}),
 		"upload":    second(h.Upload(ctx, customer, NewFile{Name: "x", R: strings.NewReader("x"), Size: 1})),
 	} {

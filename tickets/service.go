@@ -17,9 +17,14 @@ import (
 	"postern/threading"
 )
 
-// Releaser lets a suspended mail in as if it had just arrived, removes its entry and records who did so. It stands above this package: intake.
+// Releaser is what this package asks of whoever takes mail in: intake, which stands above it.
 type Releaser interface {
-	Release(ctx context.Context, actor desk.Actor, suspended int64) (desk.Outcome, error)
+	// Release lets a suspended mail in as if it had just arrived, or onto the given ticket (0: by its evidence), removes its entry and records who did so.
+	Release(ctx context.Context, actor desk.Actor, suspended, ticket int64) (desk.Outcome, error)
+	// Condemn teaches the spam filter a suspended mail, removes its entry and records who did so.
+	Condemn(ctx context.Context, actor desk.Actor, suspended int64) error
+	// Would says what would happen to a mail like this one.
+	Would(ctx context.Context, mail desk.Supposed) (desk.Ruling, error)
 }
 
 // Config is what a Service is made of.

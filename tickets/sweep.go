@@ -10,11 +10,10 @@ import (
 )
 
 const (
-	keepUploads   = 24 * time.Hour      // an upload that no message took
-	keepObjects   = 24 * time.Hour      // a stored object without a row: far longer than any upload or intake takes
-	keepSuspended = 14 * 24 * time.Hour // behaviour §5
-	strandedAfter = time.Hour           // a delivery that should have been tried so long ago has lost its job
-	sweepBatch    = 500                 // objects that one query asks about
+	keepUploads   = 24 * time.Hour // an upload that no message took
+	keepObjects   = 24 * time.Hour // a stored object without a row: far longer than any upload or intake takes
+	strandedAfter = time.Hour      // a delivery that should have been tried so long ago has lost its job
+	sweepBatch    = 500            // objects that one query asks about
 )
 
 // Sweep removes what nobody will ask for again, in bounded steps, and puts deliveries back into the queue whose job was lost. What remains after one run is for the next.
@@ -22,7 +21,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
 	return errors.Join(
 		s.store.Write(ctx, func(tx *store.Tx) error { return sweepRows(ctx, tx, now) }),
-		s.store.Write(ctx, func(tx *store.Tx) error { return purgeSuspended(ctx, tx, now.Add(-keepSuspended)) }),
+		s.store.Write(ctx, func(tx *store.Tx) error { return purgeSuspended(ctx, tx, now) }),
 		s.store.Write(ctx, func(tx *store.Tx) error { return requeue(ctx, tx, now.Add(-strandedAfter)) }),
 		s.sweepObjects(ctx, now.Add(-keepObjects)),
 	)
@@ -35,13 +34,20 @@ func sweepRows(ctx context.Context, tx *store.Tx, now time.Time) error {
 	if _, err := tx.DropFileLinks(ctx, now); err != nil {
 		return err
 	}
+	if err := tx.SweepSenderRules(ctx, now); err != nil {
+		return err
+	}
 	_, err := tx.SweepIdempotent(ctx, now.Add(-store.KeepAnswers))
 	return err
 }
 
-// purgeSuspended leaves the count in the audit log.
-func purgeSuspended(ctx context.Context, tx *store.Tx, before time.Time) error {
-	purged, err := tx.PurgeSuspended(ctx, before)
+// purgeSuspended removes what nobody looked at for as long as the policy says (behaviour §5), and leaves the count in the audit log.
+func purgeSuspended(ctx context.Context, tx *store.Tx, now time.Time) error {
+	policy, err := policyOf(ctx, tx.Reader)
+	if err != nil {
+		return err
+	}
+	purged, err := tx.PurgeSuspended(ctx, now.Add(-policy.Keep()))
 	if err != nil || purged == 0 {
 		return err
 	}

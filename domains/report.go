@@ -1,0 +1,36 @@
+package domains
+
+import (
+	"context"
+	"time"
+
+	"postern/desk"
+)
+
+// Reports is one page of what others report about a mail domain, the newest first.
+func (s *Service) Reports(ctx context.Context, actor desk.Actor, domain, cursor string, limit int) (desk.Page[desk.Report], error) {
+	if err := administer(actor); err != nil {
+		return desk.Page[desk.Report]{}, err
+	}
+	return s.cfg.Store.Reports(ctx, desk.Canonical(domain), cursor, limit)
+}
+
+// ReportSummary says who sends as a mail domain and how much of it passes, by the reports of the last days (1 to 365).
+func (s *Service) ReportSummary(ctx context.Context, actor desk.Actor, domain string, days int) (summary desk.ReportSummary, err error) {
+	if err := administer(actor); err != nil {
+		return summary, err
+	}
+	if days < 1 || days > 365 {
+		return summary, desk.Wrong("days", "a summary is of 1 to 365 days")
+	}
+	midnight := s.cfg.Now().UTC().Truncate(24 * time.Hour)
+	summary.Domain, summary.Since = desk.Canonical(domain), midnight.AddDate(0, 0, 1-days)
+	if summary.DMARC, err = s.cfg.Store.ReportDays(ctx, summary.Domain, "dmarc", summary.Since); err != nil {
+		return summary, err
+	}
+	if summary.TLS, err = s.cfg.Store.ReportDays(ctx, summary.Domain, "tls", summary.Since); err != nil {
+		return summary, err
+	}
+	summary.Sources, err = s.cfg.Store.ReportSources(ctx, summary.Domain, summary.Since)
+	return summary, err
+}
