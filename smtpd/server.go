@@ -166,6 +166,8 @@ func (s *Server) take(conn net.Conn) {
 // takeProxied waits for the PROXY header of a listed peer, who must send one: the protocol forbids guessing whether it is there.
 func (s *Server) takeProxied(conn net.Conn) {
 	proxied := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(s.pace.proxy))
+	// The library takes its deadline back when the header is there; this one stays until the dialogue sets its own.
+	_ = proxied.SetDeadline(time.Now().Add(s.pace.proxy))
 	if _, err := proxied.Read(nil); err != nil {
 		s.cfg.Log.Debug("smtp: no PROXY header", "peer", conn.RemoteAddr().String(), "error", err)
 		_ = conn.Close()

@@ -94,6 +94,12 @@ func (w *wire) Read(p []byte) (int, error) {
 			w.hangUp(reply(421, [3]int{4, 7, 0}, "enough mails for one session, please connect again"))
 			continue
 		}
+		if end, limit := w.horizon(); !time.Now().Before(end) {
+			// A client that sent many commands ahead, each of which takes its time, meets no deadline of the socket.
+			w.bound = limit
+			w.fail(os.ErrDeadlineExceeded)
+			continue
+		}
 		line, err := w.readLine()
 		switch {
 		case errors.Is(err, errLongLine):
