@@ -229,7 +229,11 @@ func TestAggregateBounds(t *testing.T) {
 	t.Parallel()
 	spaces := bytes.Repeat([]byte(" "), 30<<20)
 	deep := aggregateXML("", strings.Repeat("<a>", 100_000))
-	many := aggregateXML("", strings.Repeat(oneRow, maxRows+1))
+	var rows strings.Builder
+	for i := range maxRows + 1 {
+		fmt.Fprintf(&rows, "<record><row><source_ip>10.%d.%d.%d</source_ip><count>%d</count></row></record>", i>>16, i>>8&255, i*7&255, i*i%9973)
+	}
+	many := aggregateXML("", rows.String())
 	for _, c := range []struct {
 		name    string
 		raw     []byte
@@ -240,7 +244,7 @@ func TestAggregateBounds(t *testing.T) {
 		{"gzip in zip bomb", zipOf(t, "a.gz", gzipOf(t, spaces)), true},
 		{"too large", append([]byte("<feedback>"), spaces...), true},
 		{"depth", []byte(deep), true},
-		{"rows", gzipOf(t, []byte(many))[:], true},
+		{"rows", gzipOf(t, []byte(many)), true},
 		{"results", []byte(aggregateXML("", "<record><auth_results>"+strings.Repeat("<spf><domain>x</domain></spf>", 1000))), true},
 		{"entities", []byte(aggregateXML(`<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;">]>`, "<record>&b;</record>")), false},
 		{"external entity", []byte(aggregateXML(`<!DOCTYPE x SYSTEM "file:///etc/passwd">`, oneRow)), false},
@@ -260,7 +264,9 @@ func TestAggregateBounds(t *testing.T) {
 		if c.tooMuch && !errors.As(err, &tooLarge) || !c.tooMuch && !errors.As(err, &bad) {
 			t.Errorf("%s: %T %v", c.name, err, err)
 		}
-		t.Logf("%s: %v", c.name, err)
+		if c.name == "rows" && !strings.Contains(err.Error(), "rows") {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package reports
 import (
 	"net/mail"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,7 @@ func complaint(text string, report *Report) *desk.Complaint {
 	for _, name := range []string{"original-rcpt-to", "removal-recipient"} {
 		for _, value := range fields.all(name) {
 			for one := range strings.SplitSeq(value, ",") {
-				if addr := bare(one); addr != "" && len(c.Recipients) < maxRecipients {
+				if addr := bare(one); addr != "" && len(c.Recipients) < maxRecipients && !slices.Contains(c.Recipients, addr) {
 					c.Recipients = append(c.Recipients, addr)
 				}
 			}
@@ -83,7 +84,8 @@ func arrived(fields block) time.Time {
 
 // address reads an IP address with or without brackets and a prefix 'IPv6:'.
 func address(value string) netip.Addr {
-	value = strings.Trim(strings.TrimSpace(value), "[]")
+	value, _, _ = strings.Cut(strings.TrimSpace(value), " ") // 192.0.2.1 (mx.example.org)
+	value = strings.Trim(value, "[]")
 	if len(value) > 5 && strings.EqualFold(value[:5], "ipv6:") {
 		value = value[5:]
 	}

@@ -218,12 +218,16 @@ func after(line, phrase string) string {
 func named(lines []string) []failed {
 	var found []failed
 	place := map[string]int{}
-	now := -1
+	now, indented := -1, false
 	for _, line := range lines {
 		addr, rest, ok := leading(line)
 		if !ok {
+			if now >= 0 && indented && strings.TrimSpace(line) == "" { // an indented answer ends with its paragraph
+				now = -1
+			}
 			if now >= 0 && len(found[now].words) < 100 {
 				found[now].words = append(found[now].words, strings.TrimSpace(line))
+				indented = indented || strings.HasPrefix(line, "  ")
 			}
 			continue
 		}
@@ -240,7 +244,7 @@ func named(lines []string) []failed {
 		case !known:
 			return found
 		}
-		now = at
+		now, indented = at, false
 		if rest != "" {
 			found[now].words = append(found[now].words, rest)
 		}

@@ -28,7 +28,7 @@ func status(n *notice) (Report, bool) {
 			report.EnvelopeID = short(id)
 		}
 		if who := group.get("reporting-mta"); who != "" {
-			report.Reporter = short(typed(who))
+			report.Reporter = host(who)
 		}
 		if id := group.get("x-original-message-id"); id != "" {
 			report.Returned.MessageID = strings.Trim(short(id), "<> ")
@@ -36,6 +36,9 @@ func status(n *notice) (Report, bool) {
 		one, ok := n.recipient(group)
 		if !ok {
 			continue
+		}
+		if one.Host == "" { // nobody else was asked
+			one.Host = report.Reporter
 		}
 		key := desk.Canonical(one.Final + " " + one.Original)
 		if !seen[key] && len(report.Recipients) < maxRecipients {
@@ -68,9 +71,6 @@ func (n *notice) recipient(group block) (desk.DeliveryReport, bool) {
 	one := desk.DeliveryReport{Final: bare(group.get("final-recipient")), Original: bare(group.get("original-recipient")), Host: host(group.get("remote-mta"))}
 	if one.Final == "" && one.Original == "" || action == "" && told == "" && diagnostic == "" {
 		return one, false
-	}
-	if one.Host == "" {
-		one.Host = host(group.get("reporting-mta"))
 	}
 	words := typed(diagnostic)
 	if words == "" {
