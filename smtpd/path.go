@@ -147,10 +147,14 @@ var nameMapping = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDoma
 // parseDomain reads a Domain or an address-literal (RFC 5321 §4.1.2, §4.1.3) and returns it in lower case and ASCII.
 func parseDomain(s string) (string, error) {
 	if strings.HasPrefix(s, "[") {
-		if !isLiteral(s) {
+		ip, ok := parseLiteral(s)
+		switch {
+		case !ok:
 			return "", errPathDomain
+		case ip.Is6():
+			return "[ipv6:" + ip.String() + "]", nil // one spelling of the many (RFC 5952)
 		}
-		return strings.ToLower(s), nil
+		return "[" + ip.String() + "]", nil
 	}
 	ascii := strings.ToLower(s)
 	if !isASCII(s) || strings.Contains(ascii, "xn--") {
@@ -184,18 +188,24 @@ func isDomain(s string) bool {
 	return len(s) <= maxDomain
 }
 
-// isLiteral says whether s is an address literal, [192.0.2.1] or [IPv6:2001:db8::1] (RFC 5321 §4.1.3).
+// isLiteral says whether s is an address literal.
 func isLiteral(s string) bool {
+	_, ok := parseLiteral(s)
+	return ok
+}
+
+// parseLiteral reads an address literal, [192.0.2.1] or [IPv6:2001:db8::1] (RFC 5321 §4.1.3).
+func parseLiteral(s string) (ip netip.Addr, ok bool) {
 	if len(s) < 2 || s[0] != '[' || s[len(s)-1] != ']' {
-		return false
+		return netip.Addr{}, false
 	}
 	inner := s[1 : len(s)-1]
 	if tag := "ipv6:"; len(inner) > len(tag) && strings.EqualFold(inner[:len(tag)], tag) {
 		ip, err := netip.ParseAddr(inner[len(tag):])
-		return err == nil && ip.Is6() && ip.Zone() == ""
+		return ip, err == nil && ip.Is6() && ip.Zone() == ""
 	}
 	ip, err := netip.ParseAddr(inner)
-	return err == nil && ip.Is4()
+	return ip, err == nil && ip.Is4()
 }
 
 // isASCII says whether s needs no SMTPUTF8.
