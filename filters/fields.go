@@ -20,9 +20,10 @@ func eachField(raw *io.SectionReader, fn func(name, value string) (more bool, er
 	var pending []byte // the field that may go on in the next line
 	count := 0
 	flush := func() (more bool, err error) {
-		if count++; pending == nil || count > mostFields {
+		if pending == nil || count == mostFields {
 			return true, nil
 		}
+		count++
 		name, value, _ := strings.Cut(strings.ReplaceAll(string(pending), "\x00", " "), ":")
 		pending = nil
 		return fn(strings.TrimRight(name, " \t"), strings.TrimPrefix(value, " "))

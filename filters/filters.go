@@ -125,6 +125,11 @@ func (c *Chain) Check(ctx context.Context, mail Mail) desk.Opinion {
 	if c.Empty() {
 		return desk.Opinion{}
 	}
+	return c.ask(ctx, mail)
+}
+
+// ask is Check where there is somebody to ask.
+func (c *Chain) ask(ctx context.Context, mail Mail) desk.Opinion {
 	opinions := make([]desk.Opinion, len(c.filters))
 	var group sync.WaitGroup
 	for i, f := range c.filters[1:] {
@@ -291,13 +296,6 @@ func (c *Chain) Ping(ctx context.Context) []Status {
 
 // cut makes others' words fit to keep: valid, on one line, without control characters, at most so many octets.
 func cut(text string, most int) string {
-	if len(text) > most {
-		end := most
-		for end > 0 && !utf8.RuneStart(text[end]) {
-			end--
-		}
-		text = text[:end]
-	}
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
@@ -305,7 +303,13 @@ func cut(text string, most int) string {
 		case unicode.Is(unicode.Bidi_Control, r):
 			return -1 // could make the rest of a line read backwards
 		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
+		return r // what is not valid has become U+FFFD
+	}, text[:min(len(text), most)])
+	if len(text) > most {
+		text = text[:most]
+	}
+	for !utf8.ValidString(text) { // only a character cut in two, at the end
+		text = text[:len(text)-1]
+	}
 	return strings.TrimSpace(text)
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/emersion/go-milter"
 
@@ -19,11 +20,13 @@ const (
 	milterAnswers = 4 << 20 // octets in one conversation; only a filter that replaces a large body comes near
 
 	// What a milter may ask to do. All of it is offered, since libmilter ends the conversation with a milter that is offered less than it was made for; little of it is done.
-	milterActions = milter.OptAddHeader | milter.OptChangeBody | milter.OptAddRcpt | milter.OptRemoveRcpt | milter.OptChangeHeader | milter.OptQuarantine | milter.OptChangeFrom
+	oldActions = milter.OptAddHeader | milter.OptChangeBody | milter.OptAddRcpt | milter.OptRemoveRcpt | milter.OptChangeHeader | milter.OptQuarantine
+	newActions = oldActions | milter.OptChangeFrom
 
-	// What a milter may ask not to be told, or not to have to answer. Not SKIP: the library does not know the answer.
-	milterProtocol = milter.OptNoConnect | milter.OptNoHelo | milter.OptNoMailFrom | milter.OptNoRcptTo | milter.OptNoBody | milter.OptNoHeaders | milter.OptNoEOH | milter.OptNoUnknown | milter.OptNoData |
-		milter.OptNoHeaderReply | milter.OptNoConnReply | milter.OptNoHeloReply | milter.OptNoMailReply | milter.OptNoRcptReply | milter.OptNoDataReply | milter.OptNoUnknownReply | milter.OptNoEOHReply | milter.OptNoBodyReply
+	// What a milter may ask not to be told, and from version 6 of the protocol on not to have to answer. Not SKIP: the library does not know the answer.
+	oldProtocol = milter.OptNoConnect | milter.OptNoHelo | milter.OptNoMailFrom | milter.OptNoRcptTo | milter.OptNoBody | milter.OptNoHeaders | milter.OptNoEOH
+	newProtocol = oldProtocol | milter.OptNoUnknown | milter.OptNoData | milter.OptNoHeaderReply | milter.OptNoConnReply | milter.OptNoHeloReply | milter.OptNoMailReply | milter.OptNoRcptReply |
+		milter.OptNoDataReply | milter.OptNoUnknownReply | milter.OptNoEOHReply | milter.OptNoBodyReply
 )
 
 // replyCodes is what stands before the words of a reply.
@@ -33,20 +36,34 @@ var replyCodes = regexp.MustCompile(`^(?:[245]\d\d[ -])?(?:[245]\.\d{1,3}\.\d{1,
 type milterClient struct {
 	target   target
 	hostname string
+	old      atomic.Bool // it speaks a version of the protocol before 6
 }
 
-// Dial implements milter.Dialer for a connection that is there already.
+// dialed is a milter.Dialer for a connection that is there already.
 type dialed struct{ net.Conn }
 
 func (d dialed) Dial(string, string) (net.Conn, error) { return d.Conn, nil }
 
-// open connects and agrees on what the milter wants to hear. The library's own timeouts stay off: they begin anew with every packet, and reset the deadline of the whole.
+// open connects and agrees on what the milter wants to hear. One that speaks an older version of the protocol is offered what that version has, at once or after it has been found out.
 func (m *milterClient) open(ctx context.Context) (*milter.ClientSession, func(), error) {
+	if !m.old.Load() {
+		session, closeIt, err := m.negotiate(ctx, newActions, newProtocol)
+		if !errors.Is(err, milter.ErrUnsupportedMilterVersion) {
+			return session, closeIt, err
+		}
+	}
+	session, closeIt, err := m.negotiate(ctx, oldActions, oldProtocol)
+	m.old.Store(err == nil)
+	return session, closeIt, err
+}
+
+// negotiate leaves the library's own timeouts off: they begin anew with every packet, and reset the deadline of the whole.
+func (m *milterClient) negotiate(ctx context.Context, actions milter.OptAction, protocol milter.OptProtocol) (*milter.ClientSession, func(), error) {
 	conn, closeIt, err := m.target.dial(ctx, milterAnswers)
 	if err != nil {
 		return nil, nil, err
 	}
-	client := milter.NewClientWithOptions(m.target.network, m.target.address, milter.ClientOptions{Dialer: dialed{conn}, ActionMask: milterActions, ProtocolMask: milterProtocol})
+	client := milter.NewClientWithOptions(m.target.network, m.target.address, milter.ClientOptions{Dialer: dialed{conn}, ActionMask: actions, ProtocolMask: protocol})
 	session, err := client.Session()
 	if err != nil {
 		closeIt()

@@ -38,7 +38,7 @@ var (
 	clamdStarted  = sync.OnceValues(startClamd)
 )
 
-// Rspamd returns the host of a real Rspamd with a scanning worker on port 11333, its controller on 11334, and a proxy that speaks the milter protocol on 11332.
+// Rspamd returns the host of a real Rspamd, with a Redis of its own, a scanning worker on port 11333, its controller on 11334, and a proxy that speaks the milter protocol on 11332.
 // Its rules are this file's; it asks no DNS and no network.
 func Rspamd(t testing.TB) (host string) {
 	t.Helper()
@@ -86,7 +86,7 @@ func Milter(t testing.TB, onInfected string) string {
 	if err := os.WriteFile(filepath.Join(dir, "milter.conf"), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stop, err := startFilter(dir, "clamav-milter", "-c", filepath.Join(dir, "milter.conf"))
+	stop, err := startFilter(dir, "KILL", "clamav-milter", "-c", filepath.Join(dir, "milter.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,13 +105,24 @@ func startRspamd() (string, error) {
 	host := ownLoopback()
 	config := strings.NewReplacer("DIR", dir, "HOST", host, "PASSWORD", RspamdPassword, "MAILS", fmt.Sprint(MailsToLearn)).Replace(rspamdConfig)
 	rules := rspamdRules + fmt.Sprintf("rule('POSTERN_BAD_ENVELOPE', { ip = {'%s', '%s'}, helo = '%s', ptr = '%s', from = '%s', rcpt = '%s' })\n", BadIP, BadIP6, BadHelo, BadPTR, BadSender, BadRecipient)
-	rules = strings.NewReplacer("SPAM", SpamSubject, "JUNK", JunkSubject).Replace(rules)
+	rules = strings.NewReplacer("%SPAM%", SpamSubject, "%JUNK%", JunkSubject).Replace(rules)
 	for name, text := range map[string]string{"rspamd.conf": config, "rules.lua": rules, "tlds": "com\norg\nnet\nexample\n"} { // the real list takes seconds to compile
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return "", err
 		}
 	}
-	if _, err := startFilter(dir, "rspamd", "--no-fork", "--insecure", "--config", filepath.Join(dir, "rspamd.conf")); err != nil {
+	redis, err := filterDir()
+	if err != nil {
+		return "", err
+	}
+	// Its statistics live in Redis, as in an ordinary installation: the workers race for a file of SQLite when it is new.
+	if _, err := startFilter(redis, "TERM", "redis-server", "--bind", host, "--port", "6379", "--save", "", "--appendonly", "no", "--dir", redis); err != nil {
+		return "", err
+	}
+	if err := reachable("tcp", net.JoinHostPort(host, "6379"), filepath.Join(redis, "output")); err != nil {
+		return "", err
+	}
+	if _, err := startFilter(dir, "TERM", "rspamd", "--no-fork", "--insecure", "--config", filepath.Join(dir, "rspamd.conf")); err != nil {
 		return "", err
 	}
 	for _, port := range []string{"11332", "11333", "11334"} {
@@ -144,7 +155,7 @@ func startClamd() (ClamdServer, error) {
 			return ClamdServer{}, err
 		}
 	}
-	if _, err := startFilter(dir, "clamd", "--config-file="+filepath.Join(dir, "clamd.conf")); err != nil {
+	if _, err := startFilter(dir, "TERM", "clamd", "--config-file="+filepath.Join(dir, "clamd.conf")); err != nil {
 		return ClamdServer{}, err
 	}
 	return server, reachable("tcp", server.TCP, filepath.Join(dir, "output"))
@@ -159,8 +170,9 @@ func ownLoopback() string {
 // filterDir makes a folder with a short name: that of a socket in it must not be longer than 107 octets.
 func filterDir() (string, error) { return os.MkdirTemp("/tmp", "postern-filter-") }
 
-// startFilter starts a program under a shell that stops it and removes its folder when told, or when this process is gone: then its standard input ends.
-func startFilter(dir, program string, arguments ...string) (stop func(), err error) {
+// startFilter starts a program under a shell that stops it by a signal and removes its folder when told, or when this process is gone: then the shell's standard input ends.
+// TERM lets a program stop its workers; clamav-milter has none, and takes five seconds over it.
+func startFilter(dir, signal, program string, arguments ...string) (stop func(), err error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		for _, sbin := range []string{"/usr/sbin/", "/usr/local/sbin/"} { // not everybody has these on PATH
@@ -172,8 +184,8 @@ func startFilter(dir, program string, arguments ...string) (stop func(), err err
 	if err != nil {
 		return nil, fmt.Errorf("%w (scripts/need knows its package)", err)
 	}
-	const script = `dir=$1; shift; "$@" >"$dir/output" 2>&1 & p=$!; read -r _; kill "$p"; wait "$p"; rm -rf "$dir"`
-	watcher := exec.Command("/bin/sh", append([]string{"-c", script, "sh", dir, path}, arguments...)...)
+	const script = `dir=$1 signal=$2; shift 2; "$@" >"$dir/output" 2>&1 & p=$!; read -r _; kill -s "$signal" "$p"; wait "$p"; rm -rf "$dir"`
+	watcher := exec.Command("/bin/sh", append([]string{"-c", script, "sh", dir, signal, path}, arguments...)...)
 	watcher.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C at the terminal is for us; the end of the input is for it
 	input, err := watcher.StdinPipe()
 	if err != nil {
@@ -214,12 +226,13 @@ options {
 logging { type = "file"; filename = "DIR/log"; level = "warning"; }
 actions { reject = 15; add_header = 6; greylist = 4; }
 lua = "DIR/rules.lua";
+redis { servers = "HOST:6379"; timeout = 5s; }
 classifier "bayes" {
   tokenizer { name = "osb"; }
-  cache { path = "DIR/learnt"; }
-  backend = "sqlite3"; min_tokens = 5; min_learns = MAILS;
-  statfile { symbol = "BAYES_HAM"; path = "DIR/ham"; spam = false; }
-  statfile { symbol = "BAYES_SPAM"; path = "DIR/spam"; spam = true; }
+  cache { }
+  backend = "redis"; new_schema = true; min_tokens = 5; min_learns = MAILS; min_token_hits = 1;
+  statfile { symbol = "BAYES_HAM"; spam = false; }
+  statfile { symbol = "BAYES_SPAM"; spam = true; }
 }
 metric { name = "default"; symbol { name = "BAYES_SPAM"; weight = 5.1; } symbol { name = "BAYES_HAM"; weight = -3; } }
 worker "normal" { bind_socket = "HOST:11333"; count = 1; }
@@ -230,8 +243,8 @@ worker "rspamd_proxy" { bind_socket = "HOST:11332"; milter = yes; count = 1; tim
 const rspamdRules = `
 require "global_functions" ()
 config['regexp'] = {
-  POSTERN_SPAM = { re = 'Subject=/SPAM/H', score = 7.5, description = 'the subject of spam' },
-  POSTERN_JUNK = { re = 'Subject=/JUNK/H', score = 20, description = 'the subject of junk' },
+  POSTERN_SPAM = { re = 'Subject=/%SPAM%/H', score = 7.5, description = 'the subject of spam' },
+  POSTERN_JUNK = { re = 'Subject=/%JUNK%/H', score = 20, description = 'the subject of junk' },
 }
 -- rule finds a mail by its envelope and says what it saw
 function rule(name, bad)
