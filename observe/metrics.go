@@ -13,7 +13,7 @@ import (
 // Metrics are the figures of one process. Its methods are handed to the rooms that know when something happens; all may be called from many goroutines at once.
 //
 // Two sums must agree, and an alert should say so when they do not: every mail that SMTP answered 250 (postern_smtp_accepted_total) was counted by intake as
-// ticketed, appended, duplicate or suspended (postern_intake_mails_total), which also counts ingested and released mail.
+// ticketed, appended, duplicate, suspended or reported (postern_intake_mails_total), which also counts ingested and released mail.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -30,6 +30,8 @@ type Metrics struct {
 	failed     prometheus.Counter
 	groupMails prometheus.Histogram
 	groupTook  prometheus.Histogram
+	filtered   *prometheus.CounterVec
+	filterTook *prometheus.HistogramVec
 
 	deliveries *prometheus.CounterVec
 	requests   *prometheus.CounterVec
@@ -38,6 +40,11 @@ type Metrics struct {
 
 // seconds are the bounds of the histograms of time: from a millisecond, which a page takes, to a minute, after which senders give up.
 var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+
+// limits are the names of what POSTERN_SMTP_LIMITS sets.
+var limits = []string{
+	"sessions", "per-ip", "new-per-minute", "mails-per-minute", "mails-per-session", "recipients", "unknown", "errors", "commands", "rate", "idle", "session-time", "mail-time",
+}
 
 // NewMetrics makes the figures of a process, all at zero: a disposition that has not happened yet is visible as 0, so that an alert on it can be written.
 func NewMetrics(version string) *Metrics {
@@ -55,18 +62,24 @@ func NewMetrics(version string) *Metrics {
 		failed:      counter("postern_intake_failures_total", "Mails that could not be taken for now: their senders try again."),
 		groupMails:  histogram("postern_intake_group_mails", "Mails committed in one transaction.", prometheus.ExponentialBuckets(1, 2, 9)),
 		groupTook:   histogram("postern_intake_group_seconds", "Time of one such transaction.", seconds),
+		filtered:    counters("postern_filter_answers_total", "Questions to mail filters, by filter and what came of it; 'silent' gave no answer.", "filter", "result"),
+		filterTook:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "postern_filter_seconds", Help: "Time of one such question.", Buckets: seconds}, []string{"filter"}),
 		deliveries:  counters("postern_delivery_attempts_total", "Attempts to deliver to a recipient, by the state after it.", "state"),
 		requests:    counters("postern_http_requests_total", "HTTP requests, by room, route and status.", "room", "route", "status"),
 		answers:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "postern_http_seconds", Help: "Time to answer an HTTP request.", Buckets: seconds}, []string{"room"}),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postern_build_info", Help: "Version of the program, always 1.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
 	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.connections, m.replied, m.limited, m.listed, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook, m.deliveries, m.requests, m.answers)
-	for _, disposition := range []desk.Disposition{desk.Ticketed, desk.Appended, desk.Duplicate, desk.Suspended} {
+		m.connections, m.replied, m.limited, m.listed, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook,
+		m.filtered, m.filterTook, m.deliveries, m.requests, m.answers)
+	for _, disposition := range []desk.Disposition{desk.Ticketed, desk.Appended, desk.Duplicate, desk.Suspended, desk.Reported} {
 		m.accepted.WithLabelValues(string(disposition))
 		m.mails.WithLabelValues(string(disposition))
 	}
 	m.mails.WithLabelValues(string(desk.Refused))
+	for _, limit := range limits {
+		m.limited.WithLabelValues(limit)
+	}
 	for cause := range desk.Causes {
 		m.suspended.WithLabelValues(string(cause))
 	}
@@ -129,6 +142,12 @@ func (m *Metrics) Intake(outcome desk.Outcome, err error) {
 func (m *Metrics) Group(mails int, took time.Duration) {
 	m.groupMails.Observe(float64(mails))
 	m.groupTook.Observe(took.Seconds())
+}
+
+// Filtered is told of a question to a mail filter: what came of it, and how long it took.
+func (m *Metrics) Filtered(filter, result string, took time.Duration) {
+	m.filtered.WithLabelValues(filter, result).Inc()
+	m.filterTook.WithLabelValues(filter).Observe(took.Seconds())
 }
 
 // Delivery is told of the state of a recipient after an attempt.

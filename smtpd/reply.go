@@ -69,6 +69,8 @@ func outcomeReply(o desk.Outcome) (*smtp.SMTPError, error) {
 		return reply(250, ok, fmt.Sprintf("#%d already here", o.Ticket)), nil
 	case desk.Suspended:
 		return reply(250, ok, "held for review"), nil
+	case desk.Reported:
+		return reply(250, ok, "the report is read, thank you"), nil
 	case desk.Refused:
 		return reply(550, [3]int{5, 7, 1}, cmp.Or(o.Reason, "the mail is refused by the rules of this server")), nil
 	}
@@ -79,7 +81,10 @@ func outcomeReply(o desk.Outcome) (*smtp.SMTPError, error) {
 // and the session's id, by which the operator finds the error in the log.
 func errorReply(err error, session string) *smtp.SMTPError {
 	var refused *refusal
+	var fault *desk.Fault
 	switch {
+	case errors.As(err, &fault) && fault.Kind == desk.Unavailable:
+		return reply(451, [3]int{4, 7, 1}, fault.Reason)
 	case errors.As(err, &refused) && refused.code >= 400 && refused.code <= 599:
 		enhanced := refused.enhanced
 		enhanced[0] = refused.code / 100 // RFC 3463 §2: the class agrees with the code, or senders differ on whether to try again

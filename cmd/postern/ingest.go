@@ -12,7 +12,6 @@ import (
 	"postern/config"
 	"postern/desk"
 	"postern/intake"
-	"postern/mailauth"
 	"postern/threading"
 )
 
@@ -41,7 +40,7 @@ func (c ingestCommand) Run(ctx context.Context, settings config.Settings, term t
 		return err
 	}
 	in := intake.New(intake.Config{
-		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: &mailauth.Checker{}, Hostname: settings.Hostname, Log: slog.New(slog.DiscardHandler),
+		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: newChecker(settings, directory), Hostname: settings.Hostname, Log: slog.New(slog.DiscardHandler),
 	}, directory)
 	commits, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})

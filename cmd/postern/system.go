@@ -14,6 +14,7 @@ import (
 	"postern/api"
 	"postern/config"
 	"postern/domains"
+	"postern/filters"
 	"postern/identity"
 	"postern/intake"
 	"postern/jobs"
@@ -42,6 +43,7 @@ type system struct {
 	metrics   *observe.Metrics
 	health    *observe.Health
 	directory *intake.Directory
+	filters   *filters.Chain
 	intake    *intake.Intake
 	identity  *identity.Service
 	domains   *domains.Service
@@ -75,8 +77,11 @@ func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) 
 	}
 	sys.identity = identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL})
 	sys.domains = newDomains(p)
+	if sys.filters, err = newFilters(settings, log, sys.metrics); err != nil {
+		return nil, err
+	}
 	sys.intake = intake.New(intake.Config{
-		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: &mailauth.Checker{}, Hostname: settings.Hostname, Log: log,
+		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: newChecker(settings, sys.directory), Filters: sys.filters, Hostname: settings.Hostname, Log: log,
 		Observe: sys.metrics.Intake, Grouped: sys.metrics.Group,
 	}, sys.directory)
 	sys.tickets = tickets.New(tickets.Config{
@@ -105,6 +110,18 @@ func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) 
 		sys.jobs, err = jobs.New(jobs.Config{Store: p.store, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, Log: log})
 	}
 	return sys, err
+}
+
+// newChecker asks the DNS who sent a mail.
+func newChecker(settings config.Settings, directory *intake.Directory) *mailauth.Checker {
+	return &mailauth.Checker{Resolver: domains.NewResolver(settings.DNS, lookUpTime), Sealers: directory.Sealers, Hostname: settings.Hostname}
+}
+
+// newFilters asks others about the content of a mail.
+func newFilters(settings config.Settings, log *slog.Logger, metrics *observe.Metrics) (*filters.Chain, error) {
+	return filters.New(filters.Config{
+		RspamdURL: settings.RspamdURL, Milters: settings.Milters, Clamd: string(settings.Clamd), Hostname: settings.Hostname, Log: log, Observe: metrics.Filtered,
+	})
 }
 
 // undoTime is how long a new conversation can be undone; a reply brings its writer's own.
