@@ -51,11 +51,14 @@ func charset(label string, input io.Reader) (io.Reader, error) {
 	return enc.NewDecoder().Reader(input), nil
 }
 
+// element is an open element: its name in lower case, and its path below <feedback>.
+type element struct{ name, path string }
+
 // aggregate reads the XML as a stream of tokens and holds no tree.
 type aggregate struct {
 	decoder *xml.Decoder
 	report  desk.DMARCReport
-	path    []string // names of the open elements, in lower case
+	path    []element
 	text    strings.Builder
 	row     desk.DMARCRow
 	ended   bool // </feedback> was seen
@@ -104,12 +107,18 @@ func (a *aggregate) open(name string) {
 	if len(a.path) == 0 && name != "feedback" {
 		a.fail("The report is no DMARC report: it begins with <%s>.", short(name))
 	}
-	if a.path = append(a.path, name); len(a.path) > maxDepth {
+	path := ""
+	if len(a.path) == 1 {
+		path = name
+	} else if len(a.path) > 1 {
+		path = a.path[len(a.path)-1].path + "/" + name
+	}
+	if a.path = append(a.path, element{name, path}); len(a.path) > maxDepth || len(path) > 1000 {
 		a.bad = &TooLarge{fmt.Sprintf("The elements of the report are nested more than %d deep.", maxDepth)}
 		return
 	}
 	row := &a.row
-	switch a.where() {
+	switch path {
 	case "record":
 		*row = desk.DMARCRow{}
 	case "record/auth_results/dkim":
@@ -124,20 +133,12 @@ func (a *aggregate) open(name string) {
 	}
 }
 
-// where is the path below <feedback>.
-func (a *aggregate) where() string {
-	if len(a.path) < 2 {
-		return ""
-	}
-	return strings.Join(a.path[1:], "/")
-}
-
 func (a *aggregate) close(name string) {
-	if len(a.path) == 0 || a.path[len(a.path)-1] != name {
+	if len(a.path) == 0 || a.path[len(a.path)-1].name != name {
 		a.fail("The report is no well-formed XML: </%s> closes nothing.", short(name))
 		return
 	}
-	at, text := a.where(), short(a.text.String())
+	at, text := a.path[len(a.path)-1].path, short(a.text.String())
 	a.text.Reset()
 	a.path = a.path[:len(a.path)-1]
 	a.ended = len(a.path) == 0

@@ -71,10 +71,16 @@ func complaint(text string, report *Report) *desk.Complaint {
 	return c
 }
 
+// zones are the names of RFC 5322 §4.3, which net/mail takes for UTC.
+var zones = map[string]string{"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800", "PDT": "-0700"}
+
 // arrived reads the date of arrival; RFC 5965 §3.2 names two fields for it.
 func arrived(fields block) time.Time {
 	for _, name := range []string{"arrival-date", "received-date"} {
 		value, _, _ := strings.Cut(fields.get(name), " (")
+		if at := strings.LastIndexByte(value, ' '); at > 0 && zones[value[at+1:]] != "" {
+			value = value[:at+1] + zones[value[at+1:]]
+		}
 		if date, err := mail.ParseDate(strings.TrimSpace(value)); err == nil && date.Year() > 1990 && date.Year() < 2200 {
 			return date.UTC()
 		}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -69,7 +70,8 @@ func blocks(text string) []block {
 			continue
 		}
 		if fields++; fields > maxFields {
-			break
+			flush()
+			return all
 		}
 		seen = true
 		now = append(now, field{name, value[:min(len(value), maxValue)]})
@@ -94,6 +96,9 @@ func cutField(line string) (name, value string, ok bool) {
 
 // short makes one line of at most maxShort bytes of what a stranger wrote.
 func short(text string) string {
+	if text = strings.TrimSpace(text); len(text) <= maxShort && !slices.ContainsFunc([]byte(text), odd) && !strings.Contains(text, "  ") {
+		return text
+	}
 	if len(text) > 4*maxShort {
 		text = text[:4*maxShort]
 	}
@@ -113,6 +118,9 @@ func short(text string) string {
 	}
 	return text[:cut] + "…"
 }
+
+// odd says whether a byte needs a closer look.
+func odd(c byte) bool { return c < ' ' || c >= 0x7f }
 
 // typed takes the type off a value such as 'rfc822; joe@example.org' (RFC 3464 §2.1.2).
 func typed(value string) string {

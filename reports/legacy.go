@@ -116,8 +116,7 @@ func legacy(n *notice) (Report, bool) {
 	if !n.machine() && !strings.Contains(strings.ToLower(n.mail.Subject), "are not member") {
 		return Report{}, false
 	}
-	lines := strings.Split(n.text, "\n")
-	lines = lines[:returnedAt(lines)]
+	lines := strings.Split(n.before, "\n")
 	at, phrase, place, ok := opening(lines)
 	if !ok {
 		return Report{}, false
@@ -126,11 +125,10 @@ func legacy(n *notice) (Report, bool) {
 	if len(found) == 0 {
 		found = n.fallback(lines)
 	}
-	body := strings.Join(lines, "\n")
-	lower := strings.ToLower(strings.Join(strings.Fields(body), " "))
+	late := delayed(strings.ToLower(strings.Join(strings.Fields(n.before), " ")))
 	report := Report{Kind: Delivery}
 	for _, one := range found {
-		report.Recipients = append(report.Recipients, one.judge(body, delayed(lower)))
+		report.Recipients = append(report.Recipients, one.judge(n.before, late))
 	}
 	return report, true
 }

@@ -23,6 +23,7 @@ type notice struct {
 	header     block
 	null       bool // return path <>
 	text       string
+	before     string // the text up to the mail that it returns
 	status     string // message/delivery-status
 	hasStatus  bool
 	complaint  string // message/feedback-report
@@ -40,13 +41,13 @@ func gather(ctx context.Context, src *io.SectionReader, mail *mailtext.Mail) (*n
 	} else if all := blocks(string(beforeBody(head[:read]))); len(all) > 0 {
 		n.header = all[0]
 	}
-	if len(mail.Files) == 0 {
-		return n, nil
+	if len(mail.Files) > 0 {
+		if err := mailtext.EachFile(ctx, src, mail, n.part); err != nil {
+			return nil, err
+		}
 	}
-	err := mailtext.EachFile(ctx, src, mail, n.part)
-	if err != nil {
-		return nil, err
-	}
+	lines := strings.Split(n.text, "\n")
+	n.before = strings.Join(lines[:returnedAt(lines)], "\n")
 	return n, nil
 }
 
@@ -148,7 +149,17 @@ func (n *notice) returnedMail(ctx context.Context) Returned {
 	if strings.TrimSpace(raw) == "" {
 		return Returned{}
 	}
-	mail, err := mailtext.Read(ctx, io.NewSectionReader(strings.NewReader(raw+"\r\n\r\n"), 0, int64(len(raw)+4)), mailtext.Limits{})
+	var head strings.Builder // without what describes a body, which is not there
+	for _, group := range blocks(raw) {
+		for _, f := range group {
+			switch f.name {
+			case "from", "reply-to", "to", "cc", "subject", "message-id", "date", "in-reply-to", "references":
+				head.WriteString(f.name + ": " + f.value + "\r\n")
+			}
+		}
+	}
+	head.WriteString("\r\n.\r\n")
+	mail, err := mailtext.Read(ctx, io.NewSectionReader(strings.NewReader(head.String()), 0, int64(head.Len())), mailtext.Limits{})
 	if err != nil {
 		return Returned{}
 	}

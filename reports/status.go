@@ -86,7 +86,7 @@ func (n *notice) recipient(group block) (desk.DeliveryReport, bool) {
 	one.Action = actionOf(action, r)
 	context := ""
 	if r.generic() || words == "" {
-		context = told + " " + n.beforeReturned()
+		context = told + " " + n.before
 	}
 	r.judge(&one, words, context)
 	return one, true
@@ -94,19 +94,12 @@ func (n *notice) recipient(group block) (desk.DeliveryReport, bool) {
 
 // near is what the text says about a recipient; transcripts tell the command that was refused, which the fields do not.
 func (n *notice) near(one desk.DeliveryReport) string {
-	text := n.beforeReturned()
 	for _, addr := range one.Addresses() {
-		if at := strings.Index(text, addr); at >= 0 {
-			return text[at:min(len(text), at+1000)]
+		if at := strings.Index(n.before, addr); at >= 0 {
+			return n.before[at:min(len(n.before), at+1000)]
 		}
 	}
 	return ""
-}
-
-// beforeReturned is the text up to the mail that it returns.
-func (n *notice) beforeReturned() string {
-	lines := strings.Split(n.text, "\n")
-	return strings.Join(lines[:returnedAt(lines)], "\n")
 }
 
 // host takes the name out of 'dns; mx.example.org (192.0.2.1, the server for the domain.)'.
