@@ -12,7 +12,7 @@ import (
 // The defaults are for a server that anybody may reach. Where they are wider than needed to stop a flood, it is for the sake of senders in daily use:
 // Postfix opens up to 20 connections to one server at a time, and gives a new one the place of an old one before that is gone; a refused mail costs a client that pipelines three errors.
 type Limits struct {
-	Sessions        int           // open at once; 1000, which hold about 30 MiB
+	Sessions        int           // open at once; 1000, which hold about 20 MiB
 	PerIP           int           // open at once from one IPv4 address or IPv6 /64; 30, or off
 	NewPerMinute    int           // begun within a minute from one such; 120, or off
 	MailsPerMinute  int           // MAIL within a minute from one such, more are 450 4.7.1; 300, or off

@@ -3,12 +3,17 @@ package smtpd
 import (
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"postern/config"
+	"postern/observe"
 )
 
 func TestWindow(t *testing.T) {
@@ -58,6 +63,38 @@ func TestWindowIsBounded(t *testing.T) {
 	w.take(netip.MustParseAddr("192.0.2.1"), began.Add(span))
 	if len(w.now) != 1 || len(w.before) != windowRoom {
 		t.Errorf("%d and %d addresses are held", len(w.now), len(w.before))
+	}
+}
+
+// The settings, the metrics and this package speak of the same limits, and the documentation gives them the defaults that they have.
+func TestLimitsHaveOneName(t *testing.T) {
+	t.Parallel()
+	d := Limits{}.withDefaults()
+	defaults := map[string]string{
+		limitSessions: fmt.Sprint(d.Sessions), limitPerIP: fmt.Sprint(d.PerIP), limitNewPerMinute: fmt.Sprint(d.NewPerMinute), limitMailsPerMinute: fmt.Sprint(d.MailsPerMinute),
+		limitMailsPerSession: fmt.Sprint(d.MailsPerSession), limitRecipients: fmt.Sprint(d.Recipients), limitUnknown: fmt.Sprint(d.Unknown), limitErrors: fmt.Sprint(d.Errors),
+		limitCommands: fmt.Sprint(d.Commands), limitRate: config.Size(d.Rate).String(), limitIdle: strings.TrimSuffix(d.Idle.String(), "0s"),
+		limitSessionTime: strings.TrimSuffix(d.SessionTime.String(), "0s"), limitMailTime: strings.TrimSuffix(d.MailTime.String(), "0s"),
+	}
+	manual, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := httptest.NewRecorder()
+	observe.Admin(observe.NewMetrics("test"), observe.NewHealth(time.Now)).ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+	var all []string
+	for name, standard := range defaults {
+		if !strings.Contains(string(manual), "\n| `"+name+"` | "+standard) {
+			t.Errorf("docs/operations.md does not say that %s is %s", name, standard)
+		}
+		if !strings.Contains(page.Body.String(), `postern_smtp_limited_total{limit="`+name+`"} 0`) {
+			t.Errorf("%s is no metric", name)
+		}
+		all = append(all, name+"="+standard)
+	}
+	var read config.SMTPLimits
+	if err := read.UnmarshalText([]byte(strings.Join(all, ","))); err != nil || Limits(read) != d {
+		t.Errorf("the settings read the defaults as %+v (%v), want %+v", read, err, d)
 	}
 }
 
