@@ -27,11 +27,11 @@ demo: build
 	@go run ./cmd/demo
 
 test:
-	@scripts/need go git postgresql chromium dkim swaks
+	@scripts/need go git postgresql chromium dkim swaks rspamd clamd milter
 	go run ./internal/testkit/withpg go test -timeout 9m ./...
 
 check: fmt lint
-	@scripts/need go git gcc postgresql chromium dkim swaks
+	@scripts/need go git gcc postgresql chromium dkim swaks rspamd clamd milter
 	go run ./internal/testkit/withpg go test -race -timeout 20m ./...
 
 fmt:
