@@ -46,11 +46,6 @@ var limits = []string{
 	"sessions", "per-ip", "new-per-minute", "mails-per-minute", "mails-per-session", "recipients", "unknown", "errors", "commands", "rate", "idle", "session-time", "mail-time",
 }
 
-// limits are the names of what POSTERN_SMTP_LIMITS sets.
-var limits = []string{
-	"sessions", "per-ip", "new-per-minute", "mails-per-minute", "mails-per-session", "recipients", "unknown", "errors", "commands", "rate", "idle", "session-time", "mail-time",
-}
-
 // NewMetrics makes the figures of a process, all at zero: a disposition that has not happened yet is visible as 0, so that an alert on it can be written.
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
@@ -82,9 +77,6 @@ func NewMetrics(version string) *Metrics {
 		m.mails.WithLabelValues(string(disposition))
 	}
 	m.mails.WithLabelValues(string(desk.Refused))
-	for _, limit := range limits {
-		m.limited.WithLabelValues(limit)
-	}
 	for _, limit := range limits {
 		m.limited.WithLabelValues(limit)
 	}
