@@ -144,14 +144,29 @@ func (h *hasher) relaxed(p []byte) {
 		case c == '\r' && p[i+1] == '\n':
 			i++
 		default:
-			end := i + 1 // a lone CR is text
-			for end < len(p) && p[end] != ' ' && p[end] != '\t' && p[end] != '\r' && p[end] != '\n' {
-				end++
-			}
+			end := i + 1 + span(p[i+1:]) // a lone CR is text
 			h.text(p[i:end])
 			i = end
 		}
 	}
+}
+
+// span is how much of p stays as it is in relaxed form: words, and single spaces between them.
+func span(p []byte) int {
+	end := 0
+	for end < len(p) {
+		switch c := p[end]; {
+		case c == '\r' || c == '\n' || c == '\t':
+			return end
+		case c != ' ':
+			end++
+		case end+1 < len(p) && p[end+1] > ' ':
+			end += 2
+		default:
+			return end
+		}
+	}
+	return end
 }
 
 // text adds what is no white space, after what was held back.
