@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func TestBreaker(t *testing.T) {
 func breakable(t *testing.T) (*testkit.DNSServer, *DNS, func(time.Duration)) {
 	t.Helper()
 	server, r := resolver(t, resolverZone)
-	r.timeout = 100 * time.Millisecond
+	r.timeout = 300 * time.Millisecond
 	now := time.Now()
 	r.now = func() time.Time { return now }
 	for i := range 2 * silences {
@@ -69,13 +70,21 @@ func breakable(t *testing.T) (*testkit.DNSServer, *DNS, func(time.Duration)) {
 	return server, r, func(step time.Duration) { now = now.Add(step) }
 }
 
+// askTheDead asks for names at once, so that all timeouts are one.
+func askTheDead(t *testing.T, r *DNS, names int) {
+	t.Helper()
+	var all sync.WaitGroup
+	for i := range names {
+		all.Go(func() { _, _ = r.LookupTXT(t.Context(), fmt.Sprintf("dead%d.example.com", i)) })
+	}
+	all.Wait()
+}
+
 func TestAMachineWithoutDNSFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	server, r, wait := breakable(t)
 	server.Mute(probedName)
-	for i := range silences {
-		_, _ = r.LookupTXT(t.Context(), fmt.Sprintf("dead%d.example.com", i))
-	}
+	askTheDead(t, r, silences)
 	_, err := r.LookupTXT(t.Context(), "example.com")
 	var failed *LookupError
 	if !errors.Is(err, errNobody) || !errors.As(err, &failed) || !failed.IsTemporary || failed.IsNotFound || server.Asked("example.com") != 0 {
@@ -91,6 +100,7 @@ func TestAMachineWithoutDNSFailsAtOnce(t *testing.T) {
 		t.Errorf("in the second pause: %v", err)
 	}
 	wait(breakTime)
+	r.timeout = 5 * time.Second
 	if texts, err := r.LookupTXT(t.Context(), "example.com"); err != nil || len(texts) != 2 {
 		t.Errorf("once the server is back: %q, %v", texts, err)
 	}
@@ -99,9 +109,7 @@ func TestAMachineWithoutDNSFailsAtOnce(t *testing.T) {
 func TestDeadNamesDoNotSilenceALivingServer(t *testing.T) {
 	t.Parallel()
 	server, r, _ := breakable(t)
-	for i := range 2 * silences {
-		_, _ = r.LookupTXT(t.Context(), fmt.Sprintf("dead%d.example.com", i))
-	}
+	askTheDead(t, r, 2*silences)
 	if server.Asked(probedName) == 0 {
 		t.Error("nobody looked whether the server is alive")
 	}

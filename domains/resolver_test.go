@@ -220,7 +220,7 @@ func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 	t.Parallel()
 	server, r := resolver(t, resolverZone)
 	server.Mute("a.example.com")
-	r.timeout = 300 * time.Millisecond
+	r.timeout = time.Second
 	impatient, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	var all sync.WaitGroup

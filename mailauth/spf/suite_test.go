@@ -146,6 +146,7 @@ type deviation struct {
 	why  string
 }
 
+// T-AUTH: what is said of SPF is what RFC 7208 wants.
 func TestSuites(t *testing.T) {
 	t.Parallel()
 	for _, suite := range []struct {
