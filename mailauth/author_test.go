@@ -116,7 +116,7 @@ func FuzzFrom(f *testing.F) {
 		if (got.domain == "") == (got.why == "") || got.domain != aLabels(got.domain) {
 			t.Errorf("%q: %+v", value, got)
 		}
-		if twice := authorOf("From: " + value + "\r\nFrom: z@z.example\r\n\r\n"); twice.domain != "" && value != "" {
+		if twice := authorOf("From: " + value + "\r\nFrom: z@z.example\r\n\r\n"); twice.domain != "" && !strings.Contains(value, "\n") { // a line end may end the header
 			t.Errorf("%q and another: %+v", value, twice)
 		}
 	})

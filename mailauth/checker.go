@@ -1,7 +1,7 @@
 // Package mailauth says what can be proved about who sent a mail: a desk.Verdict with reasons.
 //
 // A mail that nobody can vouch for is a result like any other. Nothing in this package refuses a mail, writes to the DNS or to the mail, or keeps anything between two mails; what follows from a
-// verdict is decided elsewhere. However a mail is made, checking it costs a bounded number of questions, the time that Timeout allows, and no goroutine outlives it.
+// verdict is decided elsewhere. However a mail is made, checking it costs a bounded number of questions and the time that Timeout allows, and leaves no goroutine of this package behind.
 package mailauth
 
 import (

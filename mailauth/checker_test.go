@@ -201,24 +201,25 @@ func TestT_AUTH_WithoutDNS(t *testing.T) {
 	s := newSigner()
 	mail := s.seal(t, 1, seal{sealer: "list.example", results: "mx.list.example; dmarc=pass header.from=customer.example"}, s.sign(t, "customer.example", letter))
 	checker := newChecker(t, server, "list.example")
-	checker.Resolver = domains.NewResolver([]string{server.Addr}, 10*time.Second)
-	checker.Timeout = 300 * time.Millisecond
+	checker.Timeout = 100 * time.Millisecond
+	checker.Resolver = domains.NewResolver([]string{server.Addr}, 200*time.Millisecond)
 	before := runtime.NumGoroutine()
-	began := time.Now()
-	verdict := checker.Check(t.Context(), direct(), section(mail))
-	if took := time.Since(began); took > 8*time.Second { // far above, for a machine under load; far below the 10 s of one question
-		t.Errorf("it took %v", took)
-	}
-	if got, want := summary(verdict), "temperror temperror temperror temperror temperror temperror"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	for range 4 {
+	for range 5 {
 		checker.Check(t.Context(), direct(), section(mail))
 	}
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+2; time.Sleep(20 * time.Millisecond) { // two, for those of the name server
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
+	}
+	checker.Resolver = domains.NewResolver([]string{server.Addr}, 10*time.Second)
+	began := time.Now()
+	verdict := checker.Check(t.Context(), direct(), section(mail))
+	if took := time.Since(began); took > 8*time.Second { // far above Timeout, for a machine under load; below the 10 s of one question
+		t.Errorf("it took %v", took)
+	}
+	if got, want := summary(verdict), "temperror temperror temperror temperror temperror temperror"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
