@@ -34,6 +34,10 @@ type sesNotice struct {
 		Reporter   string   `json:"reportingMTA"`
 	} `json:"delivery"`
 	Mail struct {
+		Headers []struct {
+			Name  string `json:"name"`
+			Value string `json:"value"`
+		} `json:"headers"`
 		Common struct {
 			From      []string `json:"from"`
 			To        []string `json:"to"`
@@ -54,6 +58,11 @@ func amazon(n *notice) (Report, bool) {
 	}
 	common := note.Mail.Common
 	report := Report{Returned: Returned{MessageID: strings.Trim(short(common.MessageID), "<> "), Subject: short(common.Subject)}}
+	for _, header := range note.Mail.Headers {
+		if report.Returned.MessageID == "" && strings.EqualFold(header.Name, "Message-ID") {
+			report.Returned.MessageID = strings.Trim(short(header.Value), "<> ")
+		}
+	}
 	if len(common.From) > 0 {
 		report.Returned.From = addressIn(common.From[0])
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"postern/desk"
@@ -25,7 +26,6 @@ type notice struct {
 	text       string
 	before     string // the text up to the mail that it returns
 	status     string // message/delivery-status
-	hasStatus  bool
 	complaint  string // message/feedback-report
 	mdn        string // message/disposition-notification
 	returned   string // the header of the mail that is reported on
@@ -41,7 +41,7 @@ func gather(ctx context.Context, src *io.SectionReader, mail *mailtext.Mail) (*n
 	} else if all := blocks(string(beforeBody(head[:read]))); len(all) > 0 {
 		n.header = all[0]
 	}
-	if len(mail.Files) > 0 {
+	if slices.ContainsFunc(mail.Files, n.wanted) {
 		if err := mailtext.EachFile(ctx, src, mail, n.part); err != nil {
 			return nil, err
 		}
@@ -65,8 +65,32 @@ func beforeBody(raw []byte) []byte {
 	return []byte(text)
 }
 
-// part keeps what a part reports.
+// wanted says whether a file may report something. Mails without such a file, nearly all, are not walked again.
+func (n *notice) wanted(f mailtext.File) bool {
+	switch f.MediaType {
+	case "message/delivery-status", "message/global-delivery-status", "message/feedback-report", "message/disposition-notification", "message/global-disposition-notification":
+		return true
+	case "message/rfc822", "message/global", "text/rfc822-headers", "text/rfc822-header", "message/global-headers", "message/partial":
+		return f.Origin != mailtext.OriginOriginal // the text of such a mail is all of it
+	case "text/plain":
+		return n.text == ""
+	}
+	return n.announced(f) != None
+}
+
+// part keeps what a part reports. It reads every part to its end: what EachFile has to skip counts against the header of the next.
 func (n *notice) part(f mailtext.File, content io.Reader) error {
+	err := n.keep(f, content)
+	if err == nil {
+		_, err = io.Copy(io.Discard, content)
+	}
+	return err
+}
+
+func (n *notice) keep(f mailtext.File, content io.Reader) error {
+	if !n.wanted(f) {
+		return nil
+	}
 	take := func(into *string, limit int64) error {
 		if *into != "" {
 			return nil
@@ -77,31 +101,22 @@ func (n *notice) part(f mailtext.File, content io.Reader) error {
 	}
 	switch f.MediaType {
 	case "message/delivery-status", "message/global-delivery-status":
-		n.hasStatus = true
 		return take(&n.status, maxPart)
 	case "message/feedback-report":
 		return take(&n.complaint, maxPart)
 	case "message/disposition-notification", "message/global-disposition-notification":
 		return take(&n.mdn, maxPart)
 	case "message/rfc822", "message/global", "text/rfc822-headers", "text/rfc822-header", "message/global-headers", "message/partial":
-		if f.Origin == mailtext.OriginOriginal {
-			return nil // its text is all of it
-		}
 		return take(&n.returned, maxHead)
 	case "text/plain":
-		if n.text == "" {
-			return take(&n.text, maxText)
-		}
+		return take(&n.text, maxText)
+	}
+	if n.attachment != nil {
 		return nil
 	}
-	if n.attachment == nil {
-		if kind := n.announced(f); kind != None {
-			var err error
-			n.attachment, err = readAttachment(kind, content)
-			return err
-		}
-	}
-	return nil
+	var err error
+	n.attachment, err = readAttachment(n.announced(f), content)
+	return err
 }
 
 // machines are beginnings of addresses and words of names that programs write as.

@@ -31,7 +31,7 @@ var stageWords = []struct {
 
 // stageOf finds the command that words of a notice name.
 func stageOf(words string) stage {
-	words = strings.ToLower(words)
+	words = strings.ToLower(words[:min(len(words), maxValue)])
 	for _, each := range stageWords {
 		if strings.Contains(words, each.words) {
 			return each.at

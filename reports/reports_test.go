@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/desk"
 )
@@ -103,6 +104,30 @@ func TestDSNManyRecipients(t *testing.T) {
 	}
 	if r := mustRead(t, dsn(fields, ours)); len(r.Recipients) != maxRecipients || r.Recipients[1].Final != "b@example.org" {
 		t.Errorf("%d recipients, %+v", len(r.Recipients), r.Recipients[:2])
+	}
+}
+
+// What is written to be slow is not: notices as large as the limits, of the parts that cost most.
+func TestNastyNoticesAreQuick(t *testing.T) {
+	t.Parallel()
+	head := "Return-Path: <>\r\nFrom: MAILER-DAEMON@example.net\r\nSubject: Mail delivery failed\r\n"
+	for name, raw := range map[string]string{
+		"failed recipients": head + "X-Failed-Recipients: " + strings.Repeat("abc@example.org, ", 3000) + "\r\n\r\nThe following address(es) failed:\r\n" + strings.Repeat("  no 550 5.1.1 \r\n", 10000),
+		"recipients":        head + "\r\nThe following address(es) failed:\r\n" + strings.Repeat("  a@b.example: 550 x\r\n", 10000),
+		"dashes":            head + "\r\nThe following address(es) failed:\r\n" + strings.Repeat(strings.Repeat("-", 60)+"\r\n", 10000),
+		"openings":          head + "\r\n" + strings.Repeat("undeliverable \r\n", 40000),
+		"brackets":          head + "\r\nundeliverable to " + strings.Repeat("<", 60000),
+		"status":            string(dsn(strings.Repeat("Final-Recipient: rfc822; a@example.org\nAction: failed\nDiagnostic-Code: smtp; "+strings.Repeat("5 ", 4000)+"\n\n", 200), ours)),
+		"long part":         string(dsn("Final-Recipient: rfc822; a@example.org\nAction: failed\n\n"+strings.Repeat("x\n", 1<<20), ours)),
+		"folds":             string(dsn("Final-Recipient: rfc822; a@example.org\nAction: failed\nDiagnostic-Code: x"+strings.Repeat("\n x", 80000), ours)),
+	} {
+		begun := time.Now()
+		r := mustRead(t, []byte(raw))
+		if took := time.Since(begun); took > 5*time.Second { // tens of milliseconds on a machine that does nothing else
+			t.Errorf("%s took %v", name, took)
+		} else {
+			t.Logf("%s: %v, %d recipients", name, took, len(r.Recipients))
+		}
 	}
 }
 
