@@ -4,8 +4,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
-
 	"postern/desk"
 )
 
@@ -216,17 +214,16 @@ func displayName(name, addr string) string {
 	return name
 }
 
-// internationalised is the address with its A-labels shown as U-labels (RFC 5890), or nothing where it has none.
+// internationalised is the address with its A-labels shown as U-labels (RFC 5890), or nothing where it has none or they would deceive.
 func internationalised(addr string) string {
 	local, domain := desk.SplitAddress(addr)
 	if !strings.Contains(domain, "xn--") {
 		return ""
 	}
-	shown, err := idna.Display.ToUnicode(domain)
-	if err != nil || shown == domain {
-		return ""
+	if shown := ShownAddress(local + "@" + domain); shown != addr {
+		return shown
 	}
-	return local + "@" + shown
+	return ""
 }
 
 // visible drops what changes the order or the look of text without being seen: direction overrides and isolates, zero-width characters. They serve to make one name look like another.

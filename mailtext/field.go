@@ -18,6 +18,11 @@ func (r *reading) readFields(h *textproto.Header) {
 	m := r.mail
 	m.From = r.addresses(h, "From")
 	m.OneFrom = r.oneFrom(h)
+	for _, value := range r.fields(h, "From") {
+		if strings.Contains(value, "=?") || !isPlain(value) {
+			m.Concealed = m.Concealed || strings.ContainsFunc(decodeWords(value), isHidden)
+		}
+	}
 	if sender := r.addresses(h, "Sender"); len(sender) > 0 {
 		m.Sender = &sender[0]
 	}

@@ -76,6 +76,7 @@ type Mail struct {
 	ReplyTo     []desk.Address
 	To, Cc, Bcc []desk.Address
 	OneFrom     bool      // exactly one From field with exactly one address
+	Concealed   bool      // From held unseen characters or such that turn the order of letters around; they were taken out of the name
 	Subject     string    // decoded, one line
 	Date        time.Time // zero when missing or nonsense
 
