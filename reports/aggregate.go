@@ -29,13 +29,17 @@ func ReadAggregate(src io.Reader) (desk.DMARCReport, error) {
 	if err != nil {
 		return desk.DMARCReport{}, err
 	}
-	decoder := xml.NewDecoder(&utf8Reader{src: plain})
-	decoder.CharsetReader = charset
-	a := aggregate{decoder: decoder}
+	a := aggregate{decoder: newDecoder(plain)}
 	if err := a.read(); err != nil {
 		return desk.DMARCReport{}, err
 	}
 	return a.report, a.check()
+}
+
+func newDecoder(src io.Reader) *xml.Decoder {
+	decoder := xml.NewDecoder(&utf8Reader{src: src})
+	decoder.CharsetReader = charset
+	return decoder
 }
 
 // charset undoes the encoding that the XML declaration names. Broken UTF-8 has been mended before.
