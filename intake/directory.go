@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/mailauth/suffix"
+	"postern/mailtext"
 	"postern/store"
 	"postern/threading"
 )
@@ -31,6 +33,7 @@ type book struct {
 	owned     map[string]bool               // mail domains: nobody else may send as them (T-33)
 	rules     *desk.Rules
 	policy    desk.Policy
+	ours      *mailtext.Ours // what strangers may want to be taken for (T-15)
 }
 
 // NewDirectory reads the directory once.
@@ -69,8 +72,23 @@ func (d *Directory) Reload(ctx context.Context) error {
 	for _, domain := range read.Domains {
 		b.domains[domain], b.owned[domain] = true, true
 	}
+	b.ours = mailtext.NewOurs(namesOf(b))
 	d.book.Store(b)
 	return nil
+}
+
+// namesOf lists what strangers may want to be taken for.
+func namesOf(b *book) mailtext.Names {
+	names := mailtext.Names{Domains: slices.Sorted(maps.Keys(b.domains)), Org: suffix.Registrable}
+	for address, person := range b.staff {
+		names.People, names.Addresses = append(names.People, person.Name), append(names.Addresses, address)
+	}
+	for address, mailbox := range b.mailboxes {
+		if !mailbox.Removed {
+			names.Brands, names.Addresses = append(names.Brands, mailbox.Name), append(names.Addresses, address)
+		}
+	}
+	return names
 }
 
 // Recipient says whether mail to the address is taken: a mailbox, with or without a subaddress; a reply address of ours, even of a mailbox that was removed since its
@@ -97,7 +115,7 @@ func (d *Directory) mailbox(addr string) int64 {
 		if !ok {
 			continue
 		}
-		if _, _, signed := d.codec.ParseAddress(addr); !mailbox.Removed || signed {
+		if !mailbox.Removed || d.codec.Signed(addr) {
 			return mailbox.ID
 		}
 		return 0
@@ -160,8 +178,10 @@ func (d *Directory) owns(domain string) bool {
 	return false
 }
 
-// ownDomains lists our mail domains and those of our mailboxes: the names that others would like to look like.
-func (d *Directory) ownDomains() []string { return slices.Sorted(maps.Keys(d.book.Load().domains)) }
+// warnings says what about a mail may deceive who reads it.
+func (d *Directory) warnings(mail *mailtext.Mail) []desk.Warning {
+	return d.book.Load().ours.OfMail(mail)
+}
 
 // policy is how mail is judged at this moment.
 func (d *Directory) policy() desk.Policy { return d.book.Load().policy }

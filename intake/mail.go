@@ -11,6 +11,7 @@ import (
 
 	"postern/attachments"
 	"postern/desk"
+	"postern/domains"
 	"postern/mailtext"
 	"postern/reports"
 	"postern/store"
@@ -98,6 +99,7 @@ func (in *Intake) understand(ctx context.Context, m *mail, raw *io.SectionReader
 		return err
 	}
 
+	m.warnings = in.directory.warnings(m.parsed)
 	m.acknowledge = in.directory.acknowledges(m.mailboxes)
 	m.evidence = m.asEvidence()
 	m.clues = in.codec.Read(m.evidence)
@@ -233,8 +235,14 @@ func (m *mail) asEvidence() threading.Mail {
 	return mail
 }
 
-// verified says whether the From address is proved (behaviour §4).
-func (m *mail) verified() bool { return m.parsed != nil && m.verdict.Verified(m.parsed.OneFrom) }
+// verified says whether the From address is proved (behaviour §4). The verdict must be on the very domain that counts as the sender's here: two readers of one header may see two.
+func (m *mail) verified() bool {
+	if m.parsed == nil || !m.verdict.Verified(m.parsed.OneFrom) {
+		return false
+	}
+	domain, err := domains.ASCII(desk.DomainOf(m.from.Addr))
+	return err == nil && domain == m.verdict.From
+}
 
 // recipients is how many people stand in To and Cc.
 func (m *mail) recipients() int { return len(m.named()) }

@@ -310,6 +310,7 @@ type AddressBook struct {
 type BookedMailbox struct {
 	ID          int64           `db:"id"`
 	Address     string          `db:"address"`
+	Name        string          `db:"name"`
 	Removed     bool            `db:"removed"`
 	DMARC       desk.DMARCLevel `db:"dmarc"`
 	Acknowledge bool            `db:"acknowledge"`
@@ -325,7 +326,7 @@ type BookedPerson struct {
 // AddressBook reads it, mailboxes oldest first. The lists are an admin's work, thousands at most.
 func (r Reader) AddressBook(ctx context.Context) (book AddressBook, err error) {
 	book.Policy = desk.DefaultPolicy()
-	book.Mailboxes, err = rowsOf[BookedMailbox](ctx, r.q, `select id, address, removed_at is not null as removed, dmarc, acknowledge from mailbox order by id limit 100000`)
+	book.Mailboxes, err = rowsOf[BookedMailbox](ctx, r.q, `select id, address, name, removed_at is not null as removed, dmarc, acknowledge from mailbox order by id limit 100000`)
 	if err != nil {
 		return book, wrap(err, "mailboxes")
 	}

@@ -76,7 +76,11 @@ type Mark struct {
 func (c *Codec) Read(mail Mail) Clues {
 	var clues Clues
 	for _, addr := range mail.Addresses {
-		if _, message, ok := c.ParseAddress(addr); ok {
+		_, message, ok := c.ParseAddress(addr)
+		if !ok && mail.Automatic { // somebody is away: such answers go to the return path (RFC 3834 §4)
+			_, message, _, ok = c.ParseReturnPath(addr)
+		}
+		if ok {
 			clues.Tokens = append(clues.Tokens, Mark{message, addr})
 		}
 	}
