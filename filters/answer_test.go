@@ -77,7 +77,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// broken is a filter whose client has a mistake in it.
+// TestPanicIsCaught: a mistake in the client of a filter must not end the program.
 func TestPanicIsCaught(t *testing.T) {
 	t.Parallel()
 	c, err := New(Config{Clamd: "127.0.0.1:1"})

@@ -25,7 +25,7 @@ import (
 
 const (
 	defaultTimeout = 10 * time.Second // for one filter and one mail; rspamd itself gives up after 8 s
-	pingTimeout    = time.Second      // whoever cannot say its name in this time is down
+	pingTimeout    = 2 * time.Second  // whoever cannot say its name in this time is down
 
 	mostSymbols = 50
 	mostMalware = 10
@@ -36,13 +36,13 @@ const (
 
 // Config is what the operator set. Every filter is optional.
 type Config struct {
-	RspamdURL string        // http(s)://[:password@]host:port of a scanning worker or of the controller; see Learn
-	Milters   []string      // unix:/path or inet:host:port each
-	Clamd     string        // host:port or unix:/path
-	Timeout   time.Duration // for each filter and mail; 10 s unless set
-	Hostname  string        // our name, told to the filters
-	Log       *slog.Logger  // told when a filter falls silent and when it is back; may be nil
-	Now       func() time.Time
+	RspamdURL string           // http(s)://[:password@]host:port of a scanning worker or of the controller; see Learn
+	Milters   []string         // unix:/path or inet:host:port each
+	Clamd     string           // host:port or unix:/path
+	Timeout   time.Duration    // for each filter and mail; 10 s unless set
+	Hostname  string           // our name, told to the filters
+	Log       *slog.Logger     // told when a filter falls silent and when it is back; may be nil
+	Now       func() time.Time // for the breakers and the figures; the system's clock unless set
 
 	// Observe, if set, is told of each question: which filter, what came of it (clean, malware, refuse, defer, quarantine, one of rspamd's actions in small letters, silent, unasked), and how long it took.
 	Observe func(filter, result string, took time.Duration)
@@ -266,7 +266,7 @@ type Status struct {
 	Err    error  // nil: it works
 }
 
-// Ping asks every filter whether it works, all at once, for one second at most. The breakers are neither asked nor told.
+// Ping asks every filter whether it works, all at once, for two seconds at most. The breakers are neither asked nor told.
 func (c *Chain) Ping(ctx context.Context) []Status {
 	if c.Empty() {
 		return nil

@@ -124,6 +124,12 @@ func TestRspamd(t *testing.T) {
 			}
 		}
 	}
+	for range 4 {
+		o := scanner.Check(t.Context(), letter(testkit.SpamSubject, strings.Repeat("x\r\n", testkit.FilterMost/3)))
+		if len(o.Silent) != 1 || !o.Silent[0].Unable || !strings.Contains(o.Silent[0].Reason, "max_message") || o.Action != "" {
+			t.Fatalf("too long: %+v", o)
+		}
+	}
 	o := answered(t, scanner.Check(t.Context(), letter(testkit.SpamSubject, "Good day")))
 	if o.Symbols[0].Name != "POSTERN_SPAM" || o.Symbols[0].Score != 7.5 || o.Symbols[0].Note != "the subject of spam" {
 		t.Errorf("the weightiest symbol is %+v", o.Symbols[0])
@@ -234,7 +240,7 @@ func TestClamd(t *testing.T) {
 		}
 		// What it does not take is not clean. And it is no reason to ask it no more.
 		for range 4 {
-			o := c.Check(t.Context(), letter("x", strings.Repeat(big, 6)+testkit.MalwareText))
+			o := c.Check(t.Context(), letter("x", strings.Repeat("x\r\n", testkit.FilterMost/3)+testkit.MalwareText))
 			if len(o.Silent) != 1 || !o.Silent[0].Unable || !strings.Contains(o.Silent[0].Reason, "StreamMaxLength") || o.Malware != nil {
 				t.Fatalf("too long over %s: %+v", which, o)
 			}

@@ -20,6 +20,7 @@ import (
 
 const (
 	rspamdAnswer = 1 << 20 // octets; an ordinary answer has 2 to 10 KiB
+	longMail     = 1 << 20 // octets; a shorter one is never too long for rspamd
 	scanPort     = "11333" // of rspamd's scanning worker, as it is installed
 	learnPort    = "11334" // of its controller
 )
@@ -60,14 +61,21 @@ func newRspamd(text, hostname string) (*rspamd, error) {
 // ask sends the mail for scanning.
 func (r *rspamd) ask(ctx context.Context, mail Mail) (desk.Opinion, error) {
 	reply, err := r.post(ctx, r.scan+"/checkv2", envelopeFields(mail, r.hostname), mail.Raw)
+	tooLong := unable{"the mail is longer than rspamd takes (max_message)"}
+	if err != nil && ctx.Err() == nil && mail.Raw.Size() > longMail {
+		// Up to 3.4 at least it hangs up without a word on what is too long for it. If it is there all the same, that is what has happened.
+		if _, pingErr := r.ping(ctx); pingErr == nil {
+			return desk.Opinion{}, tooLong
+		}
+	}
 	if err != nil {
 		return desk.Opinion{}, err
 	}
 	switch reply.status {
 	case http.StatusOK:
 		return parseRspamd(reply.body)
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
-		return desk.Opinion{}, unable{reply.String()}
+	case http.StatusRequestEntityTooLarge:
+		return desk.Opinion{}, tooLong
 	}
 	return desk.Opinion{}, reply
 }

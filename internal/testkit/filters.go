@@ -54,8 +54,8 @@ type ClamdServer struct {
 	TCP, Unix string // as POSTERN_CLAMD takes them
 }
 
-// ClamdMost is the longest mail that the tests' clamd takes, in octets.
-const ClamdMost = 1 << 20
+// FilterMost is the longest mail that the tests' rspamd and clamd take, in octets.
+const FilterMost = 2 << 20
 
 // Clamd returns the addresses of a real clamd whose only signature is MalwareText.
 func Clamd(t testing.TB) ClamdServer {
@@ -78,7 +78,7 @@ func Milter(t testing.TB, onInfected string) string {
 	socket := filepath.Join(dir, "milter.sock")
 	lines := []string{
 		"MilterSocket unix:" + socket, "Foreground yes", "ClamdSocket tcp:" + scanner.TCP, "OnClean Accept", "OnInfected " + onInfected, "OnFail Defer",
-		"TemporaryDirectory " + dir, "AddHeader Replace", "ReportHostname milter.example",
+		"TemporaryDirectory " + dir, "AddHeader Replace", "ReportHostname milter.example", "LogVerbose yes",
 	}
 	if onInfected == "Reject" {
 		lines = append(lines, "RejectMsg This mail holds %v")
@@ -91,8 +91,18 @@ func Milter(t testing.TB, onInfected string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	if err := reachable("unix", socket, filepath.Join(dir, "output")); err != nil {
+	output := filepath.Join(dir, "output")
+	if err := reachable("unix", socket, output); err != nil {
 		t.Fatalf("start clamav-milter: %v", err)
+	}
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) { // until it has found its clamd it puts off everything
+		said, _ := os.ReadFile(output)
+		if strings.Contains(string(said), "returned: success") {
+			break
+		}
+		if time.Since(began) > patience {
+			t.Fatalf("clamav-milter does not find its clamd; it says: %s", said)
+		}
 	}
 	return "unix:" + socket
 }
@@ -141,7 +151,7 @@ func startClamd() (ClamdServer, error) {
 	server := ClamdServer{TCP: net.JoinHostPort(ownLoopback(), "3310"), Unix: "unix:" + filepath.Join(dir, "clamd.sock")}
 	lines := []string{
 		"DatabaseDirectory " + filepath.Join(dir, "db"), "TCPAddr " + ownLoopback(), "TCPSocket 3310", "LocalSocket " + filepath.Join(dir, "clamd.sock"), "Foreground yes",
-		fmt.Sprintf("StreamMaxLength %d", ClamdMost), "TemporaryDirectory " + dir, "SelfCheck 0", "ExtendedDetectionInfo yes",
+		fmt.Sprintf("StreamMaxLength %d", FilterMost), "TemporaryDirectory " + dir, "SelfCheck 0", "ExtendedDetectionInfo yes",
 	}
 	if os.Geteuid() == 0 {
 		lines = append(lines, "User root") // else it changes to an account that cannot read the files
@@ -220,7 +230,7 @@ func reachable(network, address, words string) error {
 const rspamdConfig = `
 options {
   pidfile = "DIR/pid"; filters = "regexp"; cache_file = "DIR/cache"; dynamic_conf = "DIR/dynamic"; history_file = "DIR/history"; hs_cache_dir = "DIR/"; rrd = "";
-  control_socket = "DIR/control.sock mode=0600"; tempdir = "DIR"; stats_file = "DIR/stats"; url_tld = "DIR/tlds"; enable_test_patterns = true;
+  control_socket = "DIR/control.sock mode=0600"; tempdir = "DIR"; stats_file = "DIR/stats"; url_tld = "DIR/tlds"; enable_test_patterns = true; max_message = 2M;
   dns { nameserver = ["127.0.0.1:1"]; timeout = 0.1s; retransmits = 1; }
 }
 logging { type = "file"; filename = "DIR/log"; level = "warning"; }
