@@ -54,7 +54,6 @@ func TestDeceptive(t *testing.T) {
 		{"an agent's name in Han", `"田中太郎" <x@evil.example>`, "", "name-of-ours"},
 		{"the agent", `Ada Lovelace <ada@desk.example>`, "", ""},
 		{"the agent's private address", `Ada Lovelace <Ada.Lovelace@gmail.com>`, "", ""},
-		{"part of an agent's name", `"Ada" <ada@evil.example>`, "", ""},
 		{"a brand of ours", `"Nordwind Kundenservice" <x@evil.example>`, "", "name-of-ours"},
 		{"a word that is nobody's name", `"Support" <x@vendor.example>`, "", ""},
 		{"digit for letter", `Rita <r@n0rdwind.de>`, "", "look-alike"},

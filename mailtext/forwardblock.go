@@ -54,9 +54,12 @@ type introduction struct {
 
 // forwardIntro says whether a line announces a forwarded mail.
 func forwardIntro(line string) (introduction, bool) {
-	// Almost every line of every mail comes through here, and is neither decorated nor short.
-	if line == "" || len(line) > 2000 || len(line) > 60 && strings.IndexByte("-=*~+# \xE2\xC2", line[0]) < 0 && !strings.HasSuffix(line, ":") && !strings.HasSuffix(line, "：") {
+	// Almost every line of every mail comes through here, and is not decorated.
+	if line == "" || len(line) > 2000 {
 		return introduction{}, false
+	}
+	if c := line[0]; (c|0x20 >= 'a' && c|0x20 <= 'z' || c >= utf8.RuneSelf) && !strings.HasSuffix(line, ":") && !strings.HasSuffix(line, "：") && strings.IndexByte(decorationStarts, c) < 0 {
+		return introduction{ends: true}, standsAlone(line)
 	}
 	phrase, rest := line, ""
 	if glued, after, found := cutGlued(line); found {
@@ -67,7 +70,7 @@ func forwardIntro(line string) (introduction, bool) {
 		return introduction{}, false
 	}
 	lower := foldPhrase(inner)
-	if kind, known := forwardPhrases[lower]; known && (decorated || kind == phraseAlone || rest != "") {
+	if kind, known := forwardPhrases[lower]; known && (decorated || rest != "") {
 		return introduction{rest: rest, ends: kind != phraseOpen}, true
 	}
 	if !decorated {
@@ -85,6 +88,19 @@ func forwardIntro(line string) (introduction, bool) {
 		}
 	}
 	return introduction{}, false
+}
+
+// decorationStarts are the first bytes of the dashes beyond ASCII, and of the no-break space.
+const decorationStarts = "\xE2\xC2"
+
+// standsAlone says whether a line is an announcement without dashes, as The Bat! writes it.
+func standsAlone(line string) bool {
+	for _, phrase := range alonePhrases {
+		if len(line) <= len(phrase)+1 && strings.EqualFold(strings.TrimRight(line, "."), phrase) {
+			return true
+		}
+	}
+	return false
 }
 
 // ruleMarks are what programs draw lines of.

@@ -4,10 +4,9 @@ package mailtext
 
 // How a phrase stands above a forwarded mail.
 const (
-	phraseNone  = iota
-	phraseOpen  // between dashes or before a colon; nothing says where the mail ends
-	phraseEnds  // the same, by a program that also writes a line below the mail
-	phraseAlone // the same, but without dashes
+	phraseNone = iota
+	phraseOpen // between dashes or before a colon; nothing says where the mail ends
+	phraseEnds // the same, by a program that also writes a line below the mail
 )
 
 // forwardPhrases announce a forwarded mail, and never the history of a reply.
@@ -41,11 +40,11 @@ var forwardPhrases = func() map[string]int {
 	for _, phrase := range []string{"start of forwarded message", "forwarded message follows", "пересылаемое сообщение"} {
 		set[phrase] = phraseEnds
 	}
-	for _, phrase := range []string{"this is a forwarded message", "это пересылаемое сообщение", "dies ist eine weitergeleitete nachricht", "ceci est un message transféré"} { // The Bat!
-		set[phrase] = phraseAlone
-	}
 	return set
 }()
+
+// alonePhrases announce a forwarded mail without dashes (The Bat!).
+var alonePhrases = []string{"this is a forwarded message", "это пересылаемое сообщение", "dies ist eine weitergeleitete nachricht", "ceci est un message transféré"}
 
 // forwardFrom begin announcements that go on with the name of the sender: '----- Forwarded message from Rita <rita@example.com> -----'.
 var forwardFrom = []string{
