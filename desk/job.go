@@ -21,3 +21,9 @@ type Sweep struct{}
 
 // Kind is the job's name in the queue.
 func (Sweep) Kind() string { return "sweep" }
+
+// TellManagers mails owners and admins what is held back, as often as the policy says.
+type TellManagers struct{}
+
+// Kind is the job's name in the queue.
+func (TellManagers) Kind() string { return "tell_managers" }

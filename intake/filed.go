@@ -128,7 +128,7 @@ func (m *mail) facts(match threading.Match) desk.MessageFacts {
 		AsBcc: m.asBcc, Stranger: match.Powers.Pending, Events: m.parsed.Events, Signed: m.parsed.Signed, Encrypted: m.parsed.Encrypted, Problems: m.parsed.Problems,
 		References: m.parsed.References, Remote: strings.Contains(m.parsed.HTML, remoteMark), Warnings: m.warnings, Released: m.released, Returned: m.settled,
 	}
-	if m.opinion.Action != "" || len(m.opinion.Symbols)+len(m.opinion.Silent) > 0 {
+	if m.opinion.Action != "" || len(m.opinion.Symbols)+len(m.opinion.Silent)+len(m.opinion.Notes) > 0 {
 		facts.Opinion = &m.opinion
 	}
 	if len(facts.References) > 50 {

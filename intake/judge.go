@@ -28,10 +28,17 @@ func (in *Intake) judge(ctx context.Context, m *mail, raw *io.SectionReader, was
 		return func() {}
 	}
 	var asked sync.WaitGroup
-	asked.Go(func() { m.verdict = in.cfg.Checker.Check(ctx, m.env, whole(raw)) })
-	if m.env.Source == desk.FromSMTP && !in.cfg.Filters.Empty() {
-		asked.Go(func() { m.opinion = in.cfg.Filters.Check(ctx, filters.Mail{Envelope: m.env, Raw: whole(raw)}) })
-	}
+	asked.Go(func() {
+		m.verdict = in.cfg.Checker.Check(ctx, m.env, whole(raw))
+		if m.env.Source != desk.FromSMTP || in.cfg.Filters.Empty() {
+			return
+		}
+		name := "" // of the client, which filters want to know
+		if m.verdict.IPRev.Result == desk.ResultPass {
+			name = m.verdict.IPRev.Domain
+		}
+		m.opinion = in.cfg.Filters.Check(ctx, filters.Mail{Envelope: m.env, PTR: name, Raw: whole(raw)})
+	})
 	return asked.Wait
 }
 

@@ -352,6 +352,7 @@ func (p *plan) bounce(m *mail, ticket *ticketNow) {
 		p.know(ticket)
 		p.event(ticket, m.at, desk.Event{Verb: "reopened", From: string(before), To: string(ticket.Status)})
 	}
+	p.event(ticket, m.at, desk.Event{Verb: "bounced", To: m.settled.Recipients[0]})
 	if ticket.fresh >= 0 {
 		return
 	}

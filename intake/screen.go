@@ -96,17 +96,17 @@ func content(v view) hold {
 		return suspendFor(desk.CauseMalware, "The scanner found "+strings.Join(o.Malware, ", ")+".")
 	case o.Deferred != "":
 		return hold{refused: o.Deferred, later: true}
-	case len(o.Silent) > 0 && v.Policy.FilterDown == desk.FilterDownDefer:
+	case v.Policy.FilterDown == desk.FilterDownDefer && slices.ContainsFunc(o.Silent, func(s desk.Silence) bool { return !s.Unable }):
 		return hold{refused: "a mail filter does not answer at the moment, please try again later", later: true}
 	case allowed:
 		return hold{}
 	case o.Refused != "":
 		return hold{refused: o.Refused}
-	case v.Policy.SpamReject > 0 && o.Score >= v.Policy.SpamReject:
+	case o.Action != "" && v.Policy.SpamReject > 0 && o.Score >= v.Policy.SpamReject:
 		return hold{refused: fmt.Sprintf("the spam filter scored this mail %.1f", o.Score)}
 	case o.Quarantined != "":
 		return suspendFor(desk.CauseSpam, "A mail filter wants it held: "+o.Quarantined)
-	case v.Policy.SpamSuspend > 0 && o.Score >= v.Policy.SpamSuspend:
+	case o.Action != "" && o.Score >= v.Policy.SpamSuspend:
 		return suspendFor(desk.CauseSpam, fmt.Sprintf("The spam filter scored it %.1f, and %.1f is held: %s", o.Score, v.Policy.SpamSuspend, heaviest(o.Symbols)))
 	case v.Code != "":
 		return suspendFor(desk.CauseCode, v.Code)

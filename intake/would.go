@@ -23,7 +23,7 @@ func (in *Intake) Would(_ context.Context, mail desk.Supposed) (desk.Ruling, err
 		Source: desk.FromSMTP, NoMailbox: mailbox == 0, Hostname: in.cfg.Hostname, From: from, FromAgent: agent,
 		FromUs: in.directory.isMailbox(from), FromOwned: in.directory.owns(desk.DomainOf(from)),
 		Verified: mail.Proof == desk.ResultPass, Level: in.directory.dmarcLevel([]int64{mailbox}), Policy: in.directory.policy(),
-		Opinion: desk.Opinion{Score: mail.Score}, Recipients: mail.Recipients,
+		Opinion: desk.Opinion{Score: mail.Score, Action: "supposed"}, Recipients: mail.Recipients,
 		DMARC: desk.Method{Result: mail.Proof, Domain: desk.DomainOf(from), Policy: mail.Asked, Reason: "neither SPF nor DKIM is aligned."},
 	}
 	if mail.MailFrom == "" {

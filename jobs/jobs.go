@@ -82,6 +82,7 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &sendReply{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, random: cfg.Random, now: cfg.Now})
 	river.AddWorker(workers, &verifyDomains{domains: cfg.Domains})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
+	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	queue, err := river.NewClient(riverpgxv5.New(cfg.Store.Pool()), &river.Config{
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: cfg.Workers},
@@ -94,6 +95,7 @@ func New(cfg Config) (*Runner, error) {
 		PeriodicJobs: []*river.PeriodicJob{
 			every(24*time.Hour, desk.VerifyDomains{}),
 			every(time.Hour, desk.Sweep{}),
+			every(time.Hour, desk.TellManagers{}),
 		},
 		Logger: cfg.Log,
 	})

@@ -44,3 +44,12 @@ func (tx *Tx) Claim(ctx context.Context, key string, value any) error {
 		on conflict (key) do nothing`, key, string(text))
 	return wrap(err, "setting "+key)
 }
+
+// LockSetting makes sure that a setting is there, with the given value if it was not, and keeps others from changing it until the transaction ends.
+func (tx *Tx) LockSetting(ctx context.Context, key string, value any) error {
+	if err := tx.Claim(ctx, key, value); err != nil {
+		return err
+	}
+	var locked string
+	return wrap(tx.tx.QueryRow(ctx, `select key from setting where key = $1 for update`, key).Scan(&locked), "lock setting "+key)
+}

@@ -1,0 +1,79 @@
+package tickets
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postern/desk"
+	"postern/store"
+)
+
+// digestKey is the setting that says until when managers have been told.
+const digestKey = "digest-sent"
+
+// digestSlack lets a job that runs every hour be a little early.
+const digestSlack = 5 * time.Minute
+
+// Digest is what managers are told by mail about what is held back. It holds no word of the mails themselves: it leaves under our name and signature.
+type Digest struct {
+	To        []desk.Address // owners and admins
+	From      desk.Address   // a mailbox of ours
+	System    string         // the address in whose name it leaves when the mailbox's domain may not be From; empty while no domain is verified
+	MessageID string
+	At, Since time.Time
+	Counts    []desk.CauseCount
+	Keep      time.Duration // after which what nobody looked at is purged
+	URL       string        // of the page
+	Loop      string        // what marks our own automatic mail when it comes back
+}
+
+// DueDigest takes the next digest in hand if its time has come and there is something to tell. Whoever gets it sends it: a second call finds it taken, so that it is rather lost than sent twice.
+func (s *Service) DueDigest(ctx context.Context) (digest Digest, due bool, err error) {
+	now := s.now()
+	err = s.store.Write(ctx, func(tx *store.Tx) error {
+		policy, err := policyOf(ctx, tx.Reader)
+		every := map[desk.Digest]time.Duration{desk.DigestHourly: time.Hour, desk.DigestDaily: 24 * time.Hour}[policy.Digest]
+		if err != nil || every == 0 {
+			return err
+		}
+		since := now.Add(-every)
+		if err := tx.LockSetting(ctx, digestKey, since); err != nil {
+			return err
+		}
+		if err := tx.Setting(ctx, digestKey, &since); err != nil || now.Sub(since) < every-digestSlack {
+			return err
+		}
+		if digest.Counts, err = tx.SuspendedSince(ctx, since); err != nil || len(digest.Counts) == 0 {
+			return err
+		}
+		digest.At, digest.Since, digest.Keep = now, since, policy.Keep()
+		if due, err = s.addressDigest(ctx, tx, &digest); err != nil || !due {
+			return err
+		}
+		return tx.SetSetting(ctx, digestKey, now)
+	})
+	return digest, due && err == nil, err
+}
+
+// addressDigest says who gets it and from whom. Without a mailbox or a manager there is nobody to write.
+func (s *Service) addressDigest(ctx context.Context, tx *store.Tx, digest *Digest) (bool, error) {
+	mailboxes, err := tx.Mailboxes(ctx)
+	if err != nil || len(mailboxes) == 0 {
+		return false, err
+	}
+	staff, err := tx.Staff(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, person := range staff {
+		if person.Can(desk.MayAdminister) && desk.ValidAddress(person.Email) {
+			digest.To = append(digest.To, desk.Address{Name: person.Name, Addr: person.Email})
+		}
+	}
+	digest.From = desk.Address{Name: "Postern", Addr: mailboxes[0].Address}
+	digest.MessageID = fmt.Sprintf("digest.%d@%s", digest.At.Unix(), s.cfg.Hostname)
+	digest.URL, digest.Loop = s.cfg.PublicURL+"/suspended", s.codec.Hostname()
+	digest.System, err = tx.SystemSender(ctx, s.cfg.Hostname)
+	return len(digest.To) > 0, err
+}
