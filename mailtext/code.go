@@ -10,6 +10,7 @@ import (
 
 const (
 	maxCodeText  = 16 << 10 // bytes of a text that are looked at: such mails are short, and say it at the top
+	maxCodeLine  = 1000     // bytes of one line of it, and of one link
 	maxCodeLines = 4        // lines between the words and the code that they announce
 )
 
@@ -32,6 +33,9 @@ func VerificationCode(m *Mail) (evidence string, ok bool) {
 	}
 	lines := append([]string{m.Subject}, strings.Split(text, "\n")...)
 	for i := range lines {
+		if len(lines[i]) > maxCodeLine {
+			lines[i] = strings.ToValidUTF8(lines[i][:maxCodeLine], "")
+		}
 		lines[i] = foldPhrase(lines[i])
 	}
 	if phrase := announcedCode(lines); phrase != "" {
@@ -182,7 +186,7 @@ func hasTokenLink(text string) bool {
 		if end < 0 {
 			end = len(text)
 		}
-		_, path, found := strings.Cut(text[:end], "/")
+		_, path, found := strings.Cut(text[:min(end, maxCodeLine)], "/")
 		if !found {
 			continue
 		}
