@@ -125,7 +125,7 @@ func (in *Intake) look(m *mail, problem string) view {
 	case desk.FromSMTP:
 		v.Hourly = in.rates.count(m.from.Addr, m.at)
 		if m.parsed != nil && v.Policy.VerificationCodes {
-			v.Code = ""
+			v.Code, _ = mailtext.VerificationCode(m.parsed)
 		}
 	case desk.FromFile: // an operator brings mail that is old: its keys are gone, its servers have changed
 		v.Level = desk.DMARCMonitor

@@ -465,3 +465,19 @@ func (h *house) original(message int64) string {
 	check(h.t, err)
 	return string(text)
 }
+
+// T-01, T-11: another service's sign-in code is held back, for whoever reads it could take over an account.
+func TestVerificationCodesAreHeld(t *testing.T) {
+	t.Parallel()
+	h := trusting(t)
+	got := h.send(letter{from: "no-reply@good.example", subject: "Your verification code", body: "Your verification code is:\n\n482913\n\nIt expires in 10 minutes."})
+	if got.Cause != desk.CauseCode {
+		t.Errorf("%+v", got)
+	}
+	if evidence := value[string](h, `select evidence from suspended where id = $1`, got.Suspended); evidence == "" || strings.Contains(evidence, "482913") {
+		t.Errorf("evidence %q", evidence)
+	}
+	if got := h.send(letter{from: "anna@good.example", subject: "Code", body: "I never got my verification code, please help."}); got.Disposition != desk.Ticketed {
+		t.Errorf("a customer who asks about a code: %+v", got)
+	}
+}
