@@ -52,7 +52,7 @@ func likeEscaped(text string) string {
 func (r Reader) SuspendedCauses(ctx context.Context) ([]desk.CauseCount, error) {
 	counts, err := rowsOf[desk.CauseCount](ctx, r.q, `
 		select cause, count(*) as count
-		from (select cause from suspended limit 10000) as some
+		from (select cause from suspended limit 10000) as held
 		group by cause
 		order by cause`)
 	return counts, wrap(err, "suspended causes")
