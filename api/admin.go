@@ -59,8 +59,8 @@ func viewDomainRecords(from desk.Domain, records []desk.Record) domainRecords {
 	return domainRecords{viewDomain(from), whole(records, viewRecord).Items}
 }
 
-// domainNamed names a domain in the path.
-type domainNamed struct {
+// DomainNamed names a domain in the path.
+type DomainNamed struct {
 	Name string `path:"name" maxLength:"253"`
 }
 
@@ -69,7 +69,7 @@ func (a *API) listDomains(ctx context.Context, actor desk.Actor, _ *struct{}) (l
 	return whole(found, viewDomain), err
 }
 
-func (a *API) showDomain(ctx context.Context, actor desk.Actor, in *domainNamed) (domainRecords, error) {
+func (a *API) showDomain(ctx context.Context, actor desk.Actor, in *DomainNamed) (domainRecords, error) {
 	found, records, err := a.cfg.Domains.Show(ctx, actor, in.Name)
 	return viewDomainRecords(found, records), err
 }
@@ -86,57 +86,20 @@ func (a *API) addDomain(ctx context.Context, actor desk.Actor, in *newDomain) (d
 	return viewDomainRecords(made, records), err
 }
 
-func (a *API) verifyDomain(ctx context.Context, actor desk.Actor, in *domainNamed) (domainRecords, error) {
+func (a *API) verifyDomain(ctx context.Context, actor desk.Actor, in *DomainNamed) (domainRecords, error) {
 	found, records, err := a.cfg.Domains.Verify(ctx, actor, in.Name)
 	return viewDomainRecords(found, records), err
 }
 
-func (a *API) rotateDomain(ctx context.Context, actor desk.Actor, in *domainNamed) (domainRecords, error) {
+func (a *API) rotateDomain(ctx context.Context, actor desk.Actor, in *DomainNamed) (domainRecords, error) {
 	if _, err := a.cfg.Domains.Rotate(ctx, actor, in.Name); err != nil {
 		return domainRecords{}, err
 	}
 	return a.showDomain(ctx, actor, in)
 }
 
-func (a *API) removeDomain(ctx context.Context, actor desk.Actor, in *domainNamed) error {
+func (a *API) removeDomain(ctx context.Context, actor desk.Actor, in *DomainNamed) error {
 	return a.cfg.Domains.Remove(ctx, actor, in.Name)
-}
-
-// mailbox is desk.Mailbox as it is sent.
-type mailbox struct {
-	MailboxRef
-	CreatedAt time.Time `json:"created_at"`
-}
-
-func viewMailbox(from desk.Mailbox) mailbox {
-	return mailbox{MailboxRef{from.ID, from.Address, from.Name}, from.CreatedAt.UTC()}
-}
-
-func (a *API) listMailboxes(ctx context.Context, _ desk.Actor, _ *struct{}) (list[mailbox], error) {
-	found, err := a.cfg.Domains.Mailboxes(ctx)
-	return whole(found, viewMailbox), err
-}
-
-// newMailbox is an address that shall take mail.
-type newMailbox struct {
-	Body struct {
-		Address string `json:"address" minLength:"3" maxLength:"320"`
-		Name    string `json:"name,omitempty" maxLength:"200"`
-	}
-}
-
-func (a *API) addMailbox(ctx context.Context, actor desk.Actor, in *newMailbox) (mailbox, error) {
-	made, err := a.cfg.Domains.AddMailbox(ctx, actor, in.Body.Address, in.Body.Name)
-	return viewMailbox(made), err
-}
-
-// mailboxNamed names a mailbox in the path, by its address.
-type mailboxNamed struct {
-	Address string `path:"address" maxLength:"320"`
-}
-
-func (a *API) removeMailbox(ctx context.Context, actor desk.Actor, in *mailboxNamed) error {
-	return a.cfg.Domains.RemoveMailbox(ctx, actor, in.Address)
 }
 
 // auditEntry is desk.AuditEntry as it is sent.

@@ -47,6 +47,7 @@ func (r route) uploads() bool { return r.path == Base+"/uploads" }
 // operation describes the route to the OpenAPI document.
 func (r route) operation() huma.Operation {
 	tag, _, _ := strings.Cut(strings.TrimPrefix(r.path, Base+"/"), "/")
+	tag, _, _ = strings.Cut(tag, ".") // suspended.csv is a view of suspended
 	op := huma.Operation{
 		OperationID:     r.name,
 		Method:          r.method,

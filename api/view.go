@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 
 	"postern/desk"
@@ -161,17 +162,26 @@ type message struct {
 	Signed      string               `json:"signed,omitempty"`
 	Encrypted   string               `json:"encrypted,omitempty"`
 	Problems    []string             `json:"problems,omitempty" doc:"What was odd about the mail."`
+	Opinion     *desk.Opinion        `json:"opinion,omitempty" doc:"What the mail filters said."`
+	Warnings    []desk.Warning       `json:"warnings,omitempty" doc:"Names and addresses in the mail that may deceive a reader."`
+	Released    desk.Cause           `json:"released,omitempty" doc:"It was suspended for this, and a person let it in."`
+	Forwarded   *desk.Forwarded      `json:"forwarded,omitempty" doc:"An agent forwarded a customer's mail in."`
+	Returned    *desk.Returned       `json:"returned,omitempty" doc:"It is a delivery report, a complaint or the like about a message of ours."`
 	Event       *desk.Event          `json:"event,omitempty" doc:"Of a message of kind event: who did what."`
 	Delivery    []Delivery           `json:"delivery" nullable:"false" doc:"Of a reply, per recipient."`
 }
 
-// auth is a verdict: the four results as words, in RFC 8601's vocabulary, and the evidence for each.
+// auth is a verdict: the results as words, in RFC 8601's vocabulary, and the evidence for each.
 type auth struct {
-	SPF    desk.Result  `json:"spf"`
-	DKIM   desk.Result  `json:"dkim" doc:"The best of all signatures."`
-	DMARC  desk.Result  `json:"dmarc"`
-	ARC    desk.Result  `json:"arc"`
-	Checks desk.Verdict `json:"checks"`
+	SPF     desk.Result  `json:"spf"`
+	DKIM    desk.Result  `json:"dkim" doc:"The best of all signatures."`
+	DMARC   desk.Result  `json:"dmarc"`
+	ARC     desk.Result  `json:"arc"`
+	Helo    desk.Result  `json:"helo" doc:"SPF of the HELO name."`
+	IPRev   desk.Result  `json:"iprev" doc:"Whether the names of the client's address lead back to it."`
+	Rescued string       `json:"rescued,omitempty" doc:"The trusted ARC sealer whose word makes up for what forwarding broke."`
+	Trust   desk.Trust   `json:"trust,omitempty" doc:"How far the From address may be believed: verified, token or unverified. Absent before a mail has become a message."`
+	Checks  desk.Verdict `json:"checks"`
 }
 
 // Delivery is desk.Delivery with its times as they are sent.
@@ -208,6 +218,7 @@ func viewMessage(from desk.Message) (message, error) {
 		Text: from.Text, Quoted: from.Quoted, HTML: from.HTML, Attachments: some(from.Files), Original: from.HasOriginal,
 		Trust: facts.Trust, Automatic: facts.Automatic, ReceivedBcc: facts.AsBcc, SameID: facts.SameID, Stranger: facts.Stranger,
 		Calendar: facts.Events, Signed: facts.Signed, Encrypted: facts.Encrypted, Problems: facts.Problems, Event: facts.Event, Delivery: []Delivery{},
+		Warnings: facts.Warnings, Released: facts.Released, Forwarded: facts.Forwarded, Returned: facts.Returned,
 	}
 	if from.AuthorID != nil {
 		to.Author = &assignee{ID: *from.AuthorID, Name: from.AuthorName}
@@ -216,7 +227,10 @@ func viewMessage(from desk.Message) (message, error) {
 		to.Why = &facts.Why
 	}
 	if facts.Verdict != nil {
-		to.Auth = viewAuth(*facts.Verdict)
+		to.Auth = viewAuth(*facts.Verdict, facts.Trust)
+	}
+	if facts.Opinion != nil {
+		to.Opinion = spoken(*facts.Opinion)
 	}
 	for _, each := range from.Deliveries {
 		to.Delivery = append(to.Delivery, viewDelivery(each))
@@ -225,7 +239,7 @@ func viewMessage(from desk.Message) (message, error) {
 }
 
 // viewAuth sums a verdict up. Where there are several DKIM signatures, one that passes is enough (RFC 6376 §6.1).
-func viewAuth(verdict desk.Verdict) *auth {
+func viewAuth(verdict desk.Verdict, trust desk.Trust) *auth {
 	dkim := desk.ResultNone
 	for _, signature := range verdict.DKIM {
 		if dkim == desk.ResultNone || signature.Result == desk.ResultPass {
@@ -233,5 +247,16 @@ func viewAuth(verdict desk.Verdict) *auth {
 		}
 	}
 	verdict.DKIM = some(verdict.DKIM)
-	return &auth{SPF: verdict.SPF.Result, DKIM: dkim, DMARC: verdict.DMARC.Result, ARC: verdict.ARC.Result, Checks: verdict}
+	return &auth{
+		SPF: verdict.SPF.Result, DKIM: dkim, DMARC: verdict.DMARC.Result, ARC: verdict.ARC.Result, Helo: verdict.Helo.Result, IPRev: verdict.IPRev.Result,
+		Rescued: verdict.Rescued, Trust: trust, Checks: verdict,
+	}
+}
+
+// spoken is the opinion, or nil if no filter had anything to say.
+func spoken(opinion desk.Opinion) *desk.Opinion {
+	if reflect.ValueOf(opinion).IsZero() {
+		return nil
+	}
+	return &opinion
 }
