@@ -330,8 +330,11 @@ func printOf(mail []byte) print {
 	return print{sha256.Sum256(mail), sha256.Sum256(body)}
 }
 
-// withoutTrace cuts off what our server put before a mail (RFC 5321 §4.4): it ends with the line after the one semicolon, which holds the time. The mail itself may begin like a folded line.
+// withoutTrace cuts off what our server put before a mail (RFC 8601 §5, RFC 5321 §4.4): its verdict, the return path, and the trace, which ends with the line after the one semicolon, which holds the time. The mail itself may begin like a folded line.
 func withoutTrace(mail []byte) []byte {
+	if _, rest, ok := bytes.Cut(mail, []byte("\r\nReturn-Path: ")); ok && bytes.HasPrefix(mail, []byte("Authentication-Results: "+hostname+";")) {
+		mail = rest
+	}
 	if _, rest, ok := bytes.Cut(mail, []byte(";\r\n\t")); ok {
 		_, mail, _ = bytes.Cut(rest, []byte("\r\n"))
 	}

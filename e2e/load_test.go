@@ -159,7 +159,7 @@ type parcel struct {
 
 // pack writes the next mail of a sender: small ones, and from every other sender some with a file of up to 300 KiB, which goes to the store.
 func pack(sender, n int, random *rand.Rand) parcel {
-	p := parcel{id: fmt.Sprintf("%d.%d@load.example", sender, n), from: fmt.Sprintf("sender%d@load.example", sender)}
+	p := parcel{id: fmt.Sprintf("%d.%d@load.example", sender, n), from: fmt.Sprintf("sender%d.%d@load.example", sender, n/100)} // nobody sends more than the limit of an hour
 	l := letter{from: p.from, to: support, subject: fmt.Sprintf("mail %d of sender %d", n, sender), id: p.id, text: "Hello, this is mail " + p.id + "."}
 	if sender%2 == 0 || random.IntN(3) > 0 {
 		p.bytes = []byte(l.String())
