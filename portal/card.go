@@ -30,22 +30,17 @@ type card struct {
 	Requester int64         // contact of the customer, to whom the sender's address may belong (T-ALT-ADDR)
 	Undo      time.Duration // how long the reply can still be taken back
 	Unsettled bool          // a delivery may still change
+	Returned  string        // of a report on a message of ours: what it says (T-DSN)
+	Told      []string      // of a reply: what reports on it say, beyond its deliveries
+	Released  string        // why it was suspended before an agent let it in
 	Downloads []desk.FileInfo
 	Pictures  []desk.FileInfo // inline images that the text view cannot place
-}
-
-// trustWords say how far the sender may be believed.
-type trustWords struct {
-	Short  string // empty: nothing to say
-	Long   string
-	Doubt  bool
-	Proofs []string // SPF, DKIM, DMARC, ARC in a word each
 }
 
 // unfolded is how many of the newest messages are open when the page is.
 const unfolded = 3
 
-// cardsOf turns messages into cards. The newest stay open, the others are a line each.
+// cardsOf turns messages into cards. The newest stay open, the others are a line each; automatic mail is one always, unless there is nothing else to read (T-OOO).
 func (p *Portal) cardsOf(messages []desk.Message, all bool) ([]card, error) {
 	cards := make([]card, len(messages))
 	open := 0
@@ -54,12 +49,17 @@ func (p *Portal) cardsOf(messages []desk.Message, all bool) ([]card, error) {
 		if err != nil {
 			return nil, err
 		}
-		if one.Kind != desk.KindEvent {
+		switch {
+		case one.Kind == desk.KindEvent:
+		case one.Facts.Automatic != "" && i > 0:
+			one.Folded = !all
+		default:
 			one.Folded = !all && open >= unfolded
 			open++
 		}
 		cards[i] = one
 	}
+	tellReplies(cards)
 	return joinEvents(cards), nil
 }
 
@@ -85,6 +85,11 @@ func (p *Portal) cardOf(m desk.Message, as string) (card, error) {
 	one.AsHTML = m.HTML != "" && (as == "html" || as == "images" || as == "" && rich(m))
 	one.Images, one.Frame = as == "images", frameClass(m)
 	one.Trust, one.Why = trustOf(facts), whyOf(facts.Why)
+	one.Released = desk.Causes[facts.Released]
+	if facts.Returned != nil {
+		one.Returned = returnedWords(*facts.Returned)
+		one.Line = one.Returned
+	}
 	if m.Kind == desk.KindReply && m.SendAt != nil {
 		one.Undo = max(0, m.SendAt.Sub(p.now()))
 	}
@@ -138,45 +143,6 @@ func frameClass(m desk.Message) string {
 	return "frame-xl"
 }
 
-// trustOf puts the verdict into words (T-AUTH).
-func trustOf(facts desk.MessageFacts) trustWords {
-	var t trustWords
-	switch facts.Trust {
-	case desk.TrustVerified:
-		t.Long = "The sender is verified: the domain of the From address vouches for this mail."
-	case desk.TrustToken:
-		t.Long = "The sender is not proved, but the mail carries a reply token that only people on this ticket were given."
-	case desk.TrustUnverified:
-		t.Short, t.Doubt = "Unverified", true
-		t.Long = "Nothing proves that this mail comes from the address it names. Ask before you act on it."
-	default:
-		return t
-	}
-	if facts.Verdict == nil {
-		return t
-	}
-	add := func(name string, m desk.Method) {
-		if m.Result == "" {
-			return
-		}
-		text := name + " " + string(m.Result)
-		if m.Domain != "" {
-			text += " for " + m.Domain
-		}
-		if m.Reason != "" {
-			text += " (" + m.Reason + ")"
-		}
-		t.Proofs = append(t.Proofs, text)
-	}
-	add("DMARC", facts.Verdict.DMARC)
-	add("SPF", facts.Verdict.SPF)
-	for _, signature := range facts.Verdict.DKIM {
-		add("DKIM", signature)
-	}
-	add("ARC", facts.Verdict.ARC)
-	return t
-}
-
 // rules says for each rule of threading why a message stands where it stands.
 var rules = map[string]string{
 	"token":              "It came to a signed reply address of this ticket.",
@@ -188,6 +154,9 @@ var rules = map[string]string{
 	"follow-up":          "It answers a ticket that was closed too long ago, so it started this one.",
 	"moved":              "An agent moved it here.",
 	"manual":             "An agent decided it.",
+	"forwarded":          "A colleague forwarded it here, which started this ticket.",
+	"released":           "It was held back, and an agent let it in onto this ticket.",
+	"returned":           "It reports on a message of this ticket.",
 }
 
 // whyOf is the answer to 'Why here?'.
@@ -206,8 +175,13 @@ func (one card) InlineURL(file desk.FileInfo) string {
 	return fmt.Sprintf("/messages/%d/cid/%s", one.ID, url.PathEscape(file.ContentID))
 }
 
-// ReplyToElsewhere says whether answers go to another domain than the mail claims to come from (T-FROM).
+// ReplyToElsewhere says whether answers go to another domain than the mail claims to come from (T-FROM), unless a warning says it already.
 func (one card) ReplyToElsewhere() string {
+	for _, warning := range one.Facts.Warnings {
+		if warning.Kind == "reply-to" {
+			return ""
+		}
+	}
 	for _, to := range one.Facts.ReplyTo {
 		if desk.DomainOf(to.Addr) != desk.DomainOf(one.FromAddress) {
 			return to.Addr

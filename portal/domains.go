@@ -21,6 +21,7 @@ type domainPage struct {
 	Domain  desk.Domain
 	Records []desk.Record
 	Missing int // required records that are not right yet
+	Reports reportsPart
 }
 
 // domainList shows the domains and the form that adds one.
@@ -72,6 +73,9 @@ func (p *Portal) domainShow(c *call) error {
 		if record.Required && !record.OK {
 			answer.Missing++
 		}
+	}
+	if answer.Reports, err = p.reportsOf(c, domain.Name); err != nil {
+		return err
 	}
 	if answer.page, err = p.framed(c, domain.Name, "/domains"); err != nil {
 		return err

@@ -35,6 +35,7 @@ type house struct {
 	people  *identity.Service
 	domains *domains.Service
 	intake  *intake.Intake
+	book    *intake.Directory
 	codec   *threading.Codec
 	dns     *testkit.DNSServer
 	owner   desk.Actor
@@ -82,6 +83,7 @@ func (h *house) wire(keys *secret.Keyset, bucket *attachments.Bucket) {
 	h.owner, h.agent = desk.Actor{User: owner, Via: "test"}, desk.Actor{User: agent, Via: "test"}
 	directory, err := intake.NewDirectory(ctx, h.store, h.codec)
 	check(t, err)
+	h.book = directory
 	h.intake = intake.New(intake.Config{Store: h.store, Keys: keys, Bucket: bucket, Checker: &mailauth.Checker{}, Hostname: "mail.example.com", Log: slog.New(slog.DiscardHandler)}, directory)
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})

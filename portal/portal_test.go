@@ -377,7 +377,7 @@ func TestSuspendedMail(t *testing.T) {
 	if !strings.Contains(original.body, "At once.") || original.header.Get("Content-Type") != "message/rfc822" {
 		t.Errorf("the original is %q", original.header.Get("Content-Type"))
 	}
-	if got := agent.post(fmt.Sprintf("/suspended/%d/release", outcome.Suspended)); !strings.HasPrefix(got.path, "/tickets/") {
+	if got := agent.post(fmt.Sprintf("/suspended/%d", outcome.Suspended), "do", "release"); !strings.HasPrefix(got.path, "/tickets/") {
 		t.Errorf("the release leads to %s (%d)", got.path, got.status)
 	}
 	agent.get("/suspended").has(t, "Nothing is held back.")

@@ -177,10 +177,12 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 		*list = append(*list, railLink{Title: title, URL: path, Count: count, Here: place == path})
 	}
 	add(&r.Desk, "Suspended", "/suspended", counts.Suspended)
+	add(&r.Desk, "Senders", "/senders", 0)
 	if c.actor.Can(desk.MayAdminister) {
 		add(&r.Desk, "Deliveries", "/deliveries", 0)
 		add(&r.Admin, "Domains", "/domains", 0)
 		add(&r.Admin, "Mailboxes", "/mailboxes", 0)
+		add(&r.Admin, "Mail policy", "/settings/mail", 0)
 		add(&r.Admin, "People", "/people", 0)
 		add(&r.Admin, "Audit log", "/audit", 0)
 	}
@@ -196,15 +198,36 @@ func (p *Portal) framed(c *call, title, place string) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	return page{Title: title, User: c.actor.User, Rail: r, Notice: notices[c.r.URL.Query().Get("done")]}, nil
+	return page{Title: title, User: c.actor.User, Rail: r, Notice: noticeOf(c.r.URL.Query())}, nil
 }
 
 // notices are the sentences about what was just done, by the word that a redirect carries: an address cannot put words of its own on the page.
 var notices = map[string]string{
-	"released": "Released. The mail went the way that it would have gone.", "deleted": "Deleted.", "dropped": "Draft thrown away.",
+	"ruled": "The rule holds from the next mail on.", "unruled": "The rule is gone.", "dropped": "Draft thrown away.",
 	"verified": "The records were looked up just now.", "rotated": "New keys are made. Publish the new records; the old keys sign until then.", "removed": "Removed.",
 	"added": "Added.", "saved": "Saved.", "revoked": "Revoked: the token no longer works.",
 	"disabled": "Disabled. Every session and token of theirs has ended.", "enabled": "They can sign in again.",
+}
+
+// heldNotices are those about mail that was held back, for one and for several.
+var heldNotices = map[string][2]string{
+	"release": {"Released. The mail went the way that it would have gone.", "released. They went the way that they would have gone."},
+	"delete":  {"Deleted.", "deleted."},
+	"spam":    {"Deleted, and the spam filter learns from it.", "deleted, and the spam filter learns from them."},
+	"block":   {"Deleted. Its sender is on the block list.", "deleted. Their senders are on the block list."},
+	"allow":   {"Released. Its sender is on the allow list.", "released. Their senders are on the allow list."},
+}
+
+// noticeOf is the sentence that an address asks for.
+func noticeOf(values url.Values) string {
+	done, n := values.Get("done"), number64(values, "n")
+	if held, known := heldNotices[done]; known {
+		if n > 1 {
+			return fmt.Sprintf("%d mails were %s", n, held[1])
+		}
+		return held[0]
+	}
+	return notices[done]
 }
 
 // railShow answers the script that asks for fresh counts.

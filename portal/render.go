@@ -96,6 +96,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"initials": initials,
 		"label":    label,
 		"sentence": sentence,
+		"percent":  percent,
 	}
 }
 

@@ -75,6 +75,7 @@ func initials(name string) string {
 var labels = map[string]string{
 	"hold": "on hold", "dkim-rsa": "DKIM (RSA)", "dkim-ed25519": "DKIM (Ed25519)", "spf": "SPF", "dmarc": "DMARC", "mx": "MX",
 	"authentication": "authentication failed", "agent-impersonation": "agent impersonation", "blocked-sender": "blocked sender", "rate-limit": "rate limit", "too-many-recipients": "too many recipients",
+	"verification-code": "verification code", "tls": "TLS",
 }
 
 // label is the word for people of a stored word (a status, a cause, a purpose), with a capital.
@@ -97,6 +98,14 @@ func sentence(reason string) string {
 		return reason
 	}
 	return reason + "."
+}
+
+// plural counts things.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // clip shortens a text to n runes, at one line.

@@ -151,6 +151,17 @@ document.addEventListener("keydown", (e) => {
   const act = keys[e.key];
   if (act) { e.preventDefault(); act(); }
 });
+// One box ticks all of a list, and says how many are.
+function countTicked() {
+  const boxes = all(`input[name="${find("[data-tick]").dataset.tick}"]`), count = boxes.filter((box) => box.checked).length, whole = find("[data-tick]");
+  whole.checked = count > 0 && count === boxes.length;
+  whole.indeterminate = count > 0 && count < boxes.length;
+  find("[data-ticked]").textContent = count ? `${count} ticked` : "All";
+}
+document.addEventListener("change", (e) => {
+  if (e.target.matches("[data-tick]")) for (const box of all(`input[name="${e.target.dataset.tick}"]`)) box.checked = e.target.checked;
+  if (find("[data-tick]")) countTicked();
+});
 document.addEventListener("change", (e) => { if (e.target.id === "keys-on") localStorage.setItem("keys", e.target.checked ? "on" : "off"); });
 
 localTimes(document);
@@ -158,5 +169,6 @@ ready(document);
 settle(true);
 listen();
 setInterval(countdown, 1000);
+if (find("[data-tick]")) { for (const part of all("[data-tick], [data-ticked]")) part.hidden = false; countTicked(); }
 if (find("#keys-on")) find("#keys-on").checked = localStorage.getItem("keys") !== "off";
 setTimeout(() => all("#toasts .toast:not(.bad)").forEach((toast) => toast.remove()), 6000);
