@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"postern/domains"
 )
 
 // perConnection is how many mails one connection brings before it ends and another one begins.
@@ -25,6 +28,8 @@ type order struct {
 	Conns int
 	Mails int
 	Seed  uint64
+	Keys  string // file of the keys for signed mails
+	Proxy bool   // the clients are those of the zone, as the PROXY protocol tells it
 }
 
 // yield is what it reports.
@@ -40,17 +45,10 @@ func generate(o order, in io.Reader, out io.Writer) error {
 	if !known {
 		return fmt.Errorf("no shape %q", o.Shape)
 	}
-	piles := make([][]letter, o.Conns)
-	var writing sync.WaitGroup
-	for i := range piles {
-		writing.Go(func() {
-			author := newAuthor(o.Seed*1000 + uint64(i))
-			for range (o.Mails + i) / o.Conns { // the piles differ by one mail at most and sum up to all
-				piles[i] = append(piles[i], author.write(kind))
-			}
-		})
+	piles, err := o.write(kind)
+	if err != nil {
+		return err
 	}
-	writing.Wait()
 	if _, err := fmt.Fprintln(out, "ready"); err != nil {
 		return err
 	}
@@ -61,14 +59,12 @@ func generate(o order, in io.Reader, out io.Writer) error {
 	waits, failures := make([][]time.Duration, o.Conns), make([]error, o.Conns)
 	var sending sync.WaitGroup
 	for i, pile := range piles {
-		sending.Go(func() { waits[i], failures[i] = deliver(o.Addr, pile) })
+		sending.Go(func() { waits[i], failures[i] = o.deliver(i, pile) })
 	}
 	sending.Wait()
 	elapsed := time.Since(start)
-	for _, err := range failures {
-		if err != nil {
-			return err
-		}
+	if err := errors.Join(failures...); err != nil {
+		return err
 	}
 	all := slices.Concat(waits...)
 	slices.Sort(all)
@@ -76,10 +72,39 @@ func generate(o order, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(yield{Seconds: elapsed.Seconds(), P50: at(0.50), P99: at(0.99)})
 }
 
+// write writes a pile of mails for each connection. They differ by one mail at most and sum up to all.
+func (o order) write(kind shape) ([][]letter, error) {
+	var keys []domains.Key
+	if kind.signed {
+		var err error
+		if keys, err = readKeys(o.Keys); err != nil {
+			return nil, err
+		}
+	}
+	piles, failures := make([][]letter, o.Conns), make([]error, o.Conns)
+	var writing sync.WaitGroup
+	for i := range piles {
+		writing.Go(func() {
+			author := newAuthor(o.Seed*1000 + uint64(i))
+			author.keys = keys
+			for range (o.Mails + i) / o.Conns {
+				mail, err := author.write(kind)
+				if err != nil {
+					failures[i] = err
+					return
+				}
+				piles[i] = append(piles[i], mail)
+			}
+		})
+	}
+	writing.Wait()
+	return piles, errors.Join(failures...)
+}
+
 // deliver sends a pile of mails, with a new connection after every twenty.
-func deliver(addr string, pile []letter) (waits []time.Duration, err error) {
+func (o order) deliver(place int, pile []letter) (waits []time.Duration, err error) {
 	for part := range slices.Chunk(pile, perConnection) {
-		took, err := session(addr, part)
+		took, err := o.session(place, part)
 		if err != nil {
 			return nil, err
 		}
@@ -89,17 +114,22 @@ func deliver(addr string, pile []letter) (waits []time.Duration, err error) {
 }
 
 // session is one connection. MAIL, RCPT and DATA leave together, as they do from servers that know PIPELINING (RFC 2920 §3.1).
-func session(addr string, mails []letter) (waits []time.Duration, err error) {
-	conn, err := net.Dial("tcp", addr)
+func (o order) session(place int, mails []letter) (waits []time.Duration, err error) {
+	conn, err := net.Dial("tcp", o.Addr)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
+	if o.Proxy {
+		if _, err := fmt.Fprintf(conn, "PROXY TCP4 %s 192.0.2.254 40000 25\r\n", clientAddr(place)); err != nil {
+			return nil, err
+		}
+	}
 	client := client{conn: conn, in: bufio.NewReader(conn)}
 	if err := client.await("220"); err != nil {
 		return nil, err
 	}
-	if err := client.ask("EHLO client.example\r\n", "250"); err != nil {
+	if err := client.ask("EHLO "+clientName(place)+"\r\n", "250"); err != nil {
 		return nil, err
 	}
 	for _, mail := range mails {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"postern/domains"
 )
 
 // mailbox is where every mail of the benchmark goes. Postern has it from its first start: it is support@ the host name that we give it.
@@ -16,26 +18,29 @@ const (
 // shape is what the mails of one row look like.
 type shape struct {
 	name       string
-	text       int // octets of text and HTML together
-	attachment int // octets of the attached file before base64
-	share      int // such rows send one mail where others send this many: large mails take longer
+	text       int  // octets of text and HTML together
+	attachment int  // octets of the attached file before base64
+	signed     bool // with DKIM, by one of the signing domains
+	share      int  // such rows send one mail where others send this many: large mails take longer
 }
 
 // shapes are the mails that can be measured.
 func shapes() map[string]shape {
 	return map[string]shape{
 		"4k":      {name: "4 KiB", text: 3500, share: 1},
+		"4ks":     {name: "4 KiB, signed", text: 3500, signed: true, share: 1},
 		"64k":     {name: "64 KiB, a file of 44 KiB attached", text: 3500, attachment: 44 << 10, share: 4},
 		"64ktext": {name: "64 KiB, text only", text: 65000, share: 4},
 	}
 }
 
 // author writes mails that look like people's: words as frequent as words are, sentences, paragraphs, a greeting. The same seed writes the same mails, so that every
-// peer gets the same octets.
+// peer gets the same octets, but for the second of a signature and what follows from it.
 type author struct {
 	random *rand.Rand
 	zipf   *rand.Zipf
 	words  []string
+	keys   []domains.Key // for signed mails
 }
 
 // vocabulary is how many words there are: about what support mail in one language uses.
@@ -123,12 +128,16 @@ type letter struct {
 }
 
 // write composes one mail: a sender of its own, an id, a subject, text and HTML as alternatives, and a file where the shape has one.
-func (a *author) write(s shape) letter {
+func (a *author) write(s shape) (letter, error) {
 	id, given, family := a.random.Uint64(), a.word(), a.word()
-	from := fmt.Sprintf("%s.%s.%x@customer%d.example", given, family, id>>40, id%997)
+	domain := customer(id % 997)
+	if s.signed {
+		domain = customer(id % signingDomains)
+	}
+	from := fmt.Sprintf("%s.%s.%x@%s", given, family, id>>40, domain)
 	var b strings.Builder
 	fmt.Fprintf(&b, "From: %s %s <%s>\r\nTo: Support <%s>\r\nSubject: %s\r\n", strings.ToUpper(given), strings.ToUpper(family), from, mailbox, strings.TrimRight(a.sentence(), ".!"))
-	fmt.Fprintf(&b, "Message-ID: <%016x.%x@customer%d.example>\r\nDate: Sun, 22 Nov 2026 10:%02d:%02d +0000\r\nUser-Agent: Mozilla Thunderbird\r\nMIME-Version: 1.0\r\n", id, a.random.Uint32(), id%997, id%60, id/60%60)
+	fmt.Fprintf(&b, "Message-ID: <%016x.%x@%s>\r\nDate: Sun, 22 Nov 2026 10:%02d:%02d +0000\r\nUser-Agent: Mozilla Thunderbird\r\nMIME-Version: 1.0\r\n", id, a.random.Uint32(), domain, id%60, id/60%60)
 	paragraphs := a.paragraphs((s.text - b.Len()) / 2)
 	if s.attachment == 0 {
 		alternative(&b, fmt.Sprintf("a%016x", id), paragraphs)
@@ -140,8 +149,14 @@ func (a *author) write(s shape) letter {
 		a.attach(&b, s.attachment)
 		fmt.Fprintf(&b, "--%s--\r\n", boundary)
 	}
-	b.WriteString(".\r\n")
-	return letter{from: from, data: []byte(b.String())}
+	data := []byte(b.String())
+	if s.signed {
+		var err error
+		if data, err = sign(data, a.keys[id%signingDomains]); err != nil {
+			return letter{}, err
+		}
+	}
+	return letter{from: from, data: append(data, ".\r\n"...)}, nil
 }
 
 // alternative writes the text twice, plain and as HTML, as most programs do.

@@ -2,6 +2,7 @@
 //
 // Absolute figures of a shared machine mean little, so the peers take turns (A B C A B C …) and the ratios count. The generator is a process of its own and its CPU is
 // nobody's; a peer's CPU is that of all its processes, PostgreSQL's among them. Nothing durable is switched off, and a run in which a mail is missing afterwards fails.
+// Postern asks a name server of ours, which knows the senders of signed mails. Where those are measured, it must have proved each of them.
 // It needs Linux (it reads /proc), Postfix and PostgreSQL, and root where Postfix is to run.
 package main
 
@@ -18,6 +19,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+)
+
+// What the Postern of this repository is called, and another build of it.
+const (
+	product = "Postern"
+	other   = "other Postern"
 )
 
 // How this program is told to be one of its helpers.
@@ -57,7 +64,7 @@ func parse(args []string) (s settings, err error) {
 	flags.IntVar(&s.mails, "mails", 4000, "mails a row and round; rows of large mails send a quarter")
 	flags.IntVar(&s.rounds, "rounds", 3, "rounds; the median of them counts")
 	only := flags.String("only", "null,postfix,postern", "peers to measure")
-	rows := flags.String("rows", "4k/10,4k/1,4k/50,64k/10,64ktext/10", "rows: mails (4k, 64k, 64ktext) / connections")
+	rows := flags.String("rows", "4k/10,4k/1,4k/50,64k/10,64ktext/10", "rows: mails (4k, 4ks: signed, 64k, 64ktext) / connections; with signed ones Postern stands behind PROXY for all rows")
 	flags.StringVar(&s.dir, "dir", "/var/tmp", "folder on the disk to measure; not one in memory")
 	flags.StringVar(&s.profile, "profile", "", "write a CPU profile of Postern under the first row's load into this `file`")
 	flags.StringVar(&s.append, "append", "", "append the result to this `file`")
@@ -85,6 +92,11 @@ func parse(args []string) (s settings, err error) {
 		return s, fmt.Errorf("-mails: at least %d, and -rounds: at least 1", 8*perConnection)
 	}
 	return s, nil
+}
+
+// signed says whether mails are sent that prove their sender. Postern is told then that they come from the clients of the zone: it does not ask about a client on its own machine.
+func (s settings) signed() bool {
+	return slices.ContainsFunc(s.rows, func(r row) bool { return shapes()[r.shape].signed })
 }
 
 func main() {
@@ -119,7 +131,16 @@ func act(args []string) error {
 	if err := os.Chmod(folder, 0o755); err != nil { // the accounts of Postfix and PostgreSQL pass through it
 		return err
 	}
-	peers, err := startPeers(ctx, s, folder)
+	m := &measurement{settings: s, keys: filepath.Join(folder, "keys"), sent: map[string]int{}, signed: map[string]int{}, samples: map[sampleKey][]sample{}}
+	keys, err := makeKeys(m.keys)
+	if err != nil {
+		return err
+	}
+	if m.names, err = startNames(keys); err != nil {
+		return err
+	}
+	defer func() { _ = m.names.stop() }() // nobody asks any more
+	peers, err := startPeers(ctx, s, site{folder: folder, names: m.names.addr(), proxied: s.signed()})
 	defer func() {
 		for _, p := range peers {
 			if err := p.stop(); err != nil {
@@ -130,24 +151,32 @@ func act(args []string) error {
 	if err != nil {
 		return err
 	}
-	m := &measurement{settings: s, peers: peers, sent: map[string]int{}, samples: map[sampleKey][]sample{}}
+	m.peers = peers
 	if err := m.all(ctx); err != nil {
 		return err
 	}
 	return m.report(ctx)
 }
 
-func startPeers(ctx context.Context, s settings, folder string) (peers []peer, err error) {
+// site is where peers run.
+type site struct {
+	folder  string
+	names   string // address of the name server
+	proxied bool   // clients say by the PROXY protocol who they are
+}
+
+func startPeers(ctx context.Context, s settings, at site) (peers []peer, err error) {
 	names := s.only
 	if s.beside != "" {
 		names = append(slices.Clone(names), "other")
 	}
 	for _, name := range names {
-		place := filepath.Join(folder, name)
-		if err := os.Mkdir(place, 0o755); err != nil {
+		own := at
+		own.folder = filepath.Join(at.folder, name)
+		if err := os.Mkdir(own.folder, 0o755); err != nil {
 			return peers, err
 		}
-		started, err := startPeer(ctx, s, name, place)
+		started, err := startPeer(ctx, s, name, own)
 		if err != nil {
 			return peers, err
 		}
@@ -156,7 +185,7 @@ func startPeers(ctx context.Context, s settings, folder string) (peers []peer, e
 	return peers, nil
 }
 
-func startPeer(ctx context.Context, s settings, name, place string) (peer, error) {
+func startPeer(ctx context.Context, s settings, name string, at site) (peer, error) {
 	switch name {
 	case "null":
 		self, err := os.Executable()
@@ -165,14 +194,14 @@ func startPeer(ctx context.Context, s settings, name, place string) (peer, error
 		}
 		return startNull(ctx, self)
 	case "postfix":
-		return startPostfix(ctx, place)
+		return startPostfix(ctx, at.folder)
 	case "other":
-		return startPostern(ctx, "other Postern", s.beside, place)
+		return startPostern(ctx, other, s.beside, at)
 	default:
-		binary := filepath.Join(place, "postern")
+		binary := filepath.Join(at.folder, "postern")
 		if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "postern/cmd/postern").CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build Postern: %w: %s", err, out)
 		}
-		return startPostern(ctx, "Postern", binary, place)
+		return startPostern(ctx, product, binary, at)
 	}
 }

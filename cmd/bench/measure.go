@@ -27,8 +27,11 @@ type sampleKey struct {
 type measurement struct {
 	settings settings
 	peers    []peer
+	names    *nameServer
+	keys     string // file
 	seed     uint64
 	sent     map[string]int // mails by peer
+	signed   map[string]int // those of them that are signed
 	samples  map[sampleKey][]sample
 }
 
@@ -66,7 +69,10 @@ func (m *measurement) all(ctx context.Context) error {
 // once sends mails to a peer and measures it meanwhile.
 func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sample, err error) {
 	m.seed++
-	text, err := json.Marshal(order{Addr: p.addr(), Shape: r.shape, Conns: r.conns, Mails: mails, Seed: m.seed})
+	behind, is := p.(*postern)
+	text, err := json.Marshal(order{
+		Addr: p.addr(), Shape: r.shape, Conns: r.conns, Mails: mails, Seed: m.seed, Keys: m.keys, Proxy: is && behind.proxied,
+	})
 	if err != nil {
 		return s, err
 	}
@@ -102,16 +108,38 @@ func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sam
 		return s, err
 	}
 	m.sent[p.name()] += mails
+	if shapes()[r.shape].signed {
+		m.signed[p.name()] += mails
+	}
+	if err := m.checkProof(ctx, p); err != nil {
+		return s, err
+	}
 	thousands := float64(mails) / 1000
 	return sample{
 		rate: float64(mails) / got.Seconds, cpu: (after - before) / thousands, database: (databaseAfter - databaseBefore) / thousands, p50: got.P50, p99: got.P99,
 	}, nil
 }
 
+// checkProof fails when Postern did not prove the sender of each signed mail, and of no other: who verifies nothing is fast. Another build of it may be one that does not verify.
+func (m *measurement) checkProof(ctx context.Context, p peer) error {
+	ours, is := p.(*postern)
+	if !is || ours.called != product {
+		return nil
+	}
+	proved, err := ours.proved(ctx)
+	if err != nil {
+		return fmt.Errorf("count the proved senders: %w", err)
+	}
+	if proved != m.signed[p.name()] {
+		return fmt.Errorf("%d mails were signed, and of %d the sender is proved", m.signed[p.name()], proved)
+	}
+	return nil
+}
+
 // spent is the CPU time of a peer so far, and its database's part of it.
 func spent(p peer) (all, database float64, err error) {
-	if product, is := p.(*postern); is {
-		if database, err = product.databaseCPU(); err != nil {
+	if ours, is := p.(*postern); is {
+		if database, err = ours.databaseCPU(); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -137,14 +165,14 @@ func (m *measurement) profile(ctx context.Context) error {
 		return nil
 	}
 	for _, p := range m.peers {
-		product, is := p.(*postern)
+		ours, is := p.(*postern)
 		if !is {
 			continue
 		}
 		r := m.settings.rows[0]
 		rate := m.median(r, p.name()).rate
 		done := make(chan error, 1)
-		go func() { done <- product.profile(ctx, profileSeconds, m.settings.profile) }()
+		go func() { done <- ours.profile(ctx, profileSeconds, m.settings.profile) }()
 		m.seed += 1000
 		_, err := m.once(ctx, p, r, max(int(rate*profileSeconds), warmUp))
 		return errors.Join(err, <-done)

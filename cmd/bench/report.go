@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,18 +25,26 @@ func (m *measurement) report(ctx context.Context) error {
 		runtime.NumCPU(), runtime.Version(), m.settings.rounds, m.settings.mails, perConnection, load())
 	m.table(&b)
 	for _, p := range m.peers {
-		product, is := p.(*postern)
+		ours, is := p.(*postern)
 		if !is {
 			continue
 		}
-		peak, err := memoryPeak(product.pid())
+		peak, err := memoryPeak(ours.pid())
 		if err != nil {
 			return err
 		}
 		s := m.median(m.settings.rows[0], p.name())
 		fmt.Fprintf(&b, "\n%s: of its %.2f CPU-s in the first row %.2f were PostgreSQL's. Its process held %.0f MiB at most. Every mail that it confirmed was counted afterwards.\n",
 			p.name(), s.cpu, s.database, peak)
+		if m.settings.signed() {
+			proved, err := ours.proved(ctx)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "It proved the sender of %d of %d signed mails.\n", proved, m.signed[p.name()])
+		}
 	}
+	fmt.Fprintf(&b, "\nThe name server was asked %d questions in all.\n", m.names.asked.Load())
 	if _, err := io.WriteString(os.Stdout, b.String()); err != nil {
 		return err
 	}
@@ -59,14 +68,18 @@ func load() string {
 	return strings.Join(strings.Fields(string(text))[:3], " ")
 }
 
-// table prints a line for each row and peer, with the ratios to Postfix where it took part.
+// table prints a line for each row and peer, with the ratios to Postfix where it took part, and else to the other Postern.
 func (m *measurement) table(out io.Writer) {
-	fmt.Fprintln(out, "| mails | server, what it does before its 250 | mails/s | × Postfix | CPU-s per 1,000 | × Postfix | p50 ms | p99 ms |")
+	measure := "Postfix"
+	if !slices.Contains(m.settings.only, "postfix") && m.settings.beside != "" {
+		measure = other
+	}
+	fmt.Fprintf(out, "| mails | server, what it does before its 250 | mails/s | × %[1]s | CPU-s per 1,000 | × %[1]s | p50 ms | p99 ms |\n", measure)
 	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|")
 	for _, r := range m.settings.rows {
 		var beside *sample
 		for _, p := range m.peers {
-			if _, is := p.(*postfix); is {
+			if p.name() == measure {
 				s := m.median(r, p.name())
 				beside = &s
 			}
