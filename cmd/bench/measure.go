@@ -41,7 +41,7 @@ const warmUp = 200
 // all measures every row, the peers taking turns, and checks that every mail is there afterwards.
 func (m *measurement) all(ctx context.Context) error {
 	for _, p := range m.peers {
-		if _, err := m.once(ctx, p, m.settings.rows[0], warmUp); err != nil {
+		if _, err := m.once(ctx, p, load{row: m.settings.rows[0], mails: warmUp}); err != nil {
 			return err
 		}
 	}
@@ -50,7 +50,7 @@ func (m *measurement) all(ctx context.Context) error {
 			seed := m.seed
 			for _, p := range m.peers {
 				m.seed = seed // the same octets for everybody
-				s, err := m.once(ctx, p, r, m.settings.mails/shapes()[r.shape].share)
+				s, err := m.once(ctx, p, load{row: r, mails: m.settings.mails / shapes()[r.shape].share})
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", p.name(), r, err)
 				}
@@ -66,12 +66,19 @@ func (m *measurement) all(ctx context.Context) error {
 	return m.count(ctx)
 }
 
+// load is what a peer gets at one time.
+type load struct {
+	row
+	mails int
+	begun func() // called when the mails are written and before the first is sent; may be nil
+}
+
 // once sends mails to a peer and measures it meanwhile.
-func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sample, err error) {
+func (m *measurement) once(ctx context.Context, p peer, l load) (s sample, err error) {
 	m.seed++
 	behind, is := p.(*postern)
 	text, err := json.Marshal(order{
-		Addr: p.addr(), Shape: r.shape, Conns: r.conns, Mails: mails, Seed: m.seed, Keys: m.keys, Proxy: is && behind.proxied,
+		Addr: p.addr(), Shape: l.shape, Conns: l.conns, Mails: l.mails, Seed: m.seed, Keys: m.keys, Proxy: is && behind.proxied,
 	})
 	if err != nil {
 		return s, err
@@ -87,6 +94,9 @@ func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sam
 	defer func() { err = errors.Join(err, generator.stop()) }()
 	if _, err := generator.line(ctx); err != nil { // it is ready
 		return s, err
+	}
+	if l.begun != nil {
+		l.begun()
 	}
 	before, databaseBefore, err := spent(p)
 	if err != nil {
@@ -107,16 +117,16 @@ func (m *measurement) once(ctx context.Context, p peer, r row, mails int) (s sam
 	if err := json.Unmarshal([]byte(line), &got); err != nil {
 		return s, err
 	}
-	m.sent[p.name()] += mails
-	if shapes()[r.shape].signed {
-		m.signed[p.name()] += mails
+	m.sent[p.name()] += l.mails
+	if shapes()[l.shape].signed {
+		m.signed[p.name()] += l.mails
 	}
 	if err := m.checkProof(ctx, p); err != nil {
 		return s, err
 	}
-	thousands := float64(mails) / 1000
+	thousands := float64(l.mails) / 1000
 	return sample{
-		rate: float64(mails) / got.Seconds, cpu: (after - before) / thousands, database: (databaseAfter - databaseBefore) / thousands, p50: got.P50, p99: got.P99,
+		rate: float64(l.mails) / got.Seconds, cpu: (after - before) / thousands, database: (databaseAfter - databaseBefore) / thousands, p50: got.P50, p99: got.P99,
 	}, nil
 }
 
@@ -172,10 +182,14 @@ func (m *measurement) profile(ctx context.Context) error {
 		r := m.settings.rows[0]
 		rate := m.median(r, p.name()).rate
 		done := make(chan error, 1)
-		go func() { done <- ours.profile(ctx, profileSeconds, m.settings.profile) }()
 		m.seed += 1000
-		_, err := m.once(ctx, p, r, max(int(rate*profileSeconds), warmUp))
-		return errors.Join(err, <-done)
+		_, err := m.once(ctx, p, load{row: r, mails: max(int(rate*profileSeconds), warmUp), begun: func() {
+			go func() { done <- ours.profile(ctx, profileSeconds, m.settings.profile) }()
+		}})
+		if err != nil {
+			return err
+		}
+		return <-done
 	}
 	return errors.New("-profile: Postern is not among the peers")
 }

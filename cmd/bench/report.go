@@ -22,7 +22,7 @@ func (m *measurement) report(ctx context.Context) error {
 	}
 	fmt.Fprintf(&b, "\n## %s, commit %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), commit)
 	fmt.Fprintf(&b, "%d CPUs, %s; %d rounds of %d mails (large ones: a quarter), %d a connection; medians. Load before and after: %s.\n\n",
-		runtime.NumCPU(), runtime.Version(), m.settings.rounds, m.settings.mails, perConnection, load())
+		runtime.NumCPU(), runtime.Version(), m.settings.rounds, m.settings.mails, perConnection, loadAverage())
 	m.table(&b)
 	for _, p := range m.peers {
 		ours, is := p.(*postern)
@@ -59,8 +59,8 @@ func (m *measurement) report(ctx context.Context) error {
 	return errors.Join(err, out.Close())
 }
 
-// load is how busy the machine was, over one, five and fifteen minutes: other work makes figures worse.
-func load() string {
+// loadAverage is how busy the machine was, over one, five and fifteen minutes: other work makes figures worse.
+func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"
