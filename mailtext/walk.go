@@ -190,7 +190,11 @@ func (r *reading) entity(e *entity, at *place) error {
 		return r.beyond("The mail has more than %d parts.", r.lim.Parts)
 	}
 	if e.next == nil {
-		return r.leaf(e, at)
+		if err := r.leaf(e, at); err != nil {
+			return err
+		}
+		passOver(e.body)
+		return nil
 	}
 	if at.depth >= r.lim.Depth {
 		return r.beyond("The parts of the mail are nested more than %d deep.", r.lim.Depth)
@@ -222,3 +226,7 @@ func (r *reading) entity(e *entity, at *place) error {
 	}
 	return nil
 }
+
+// passOver reads what nobody wanted of a part. The library would skip it by itself, but within the budget of the header that follows: a long text would make the next part's header too long.
+// What goes wrong here goes wrong again when the next part is looked for, and is judged there.
+func passOver(body io.Reader) { _, _ = io.Copy(io.Discard, body) }
