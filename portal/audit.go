@@ -49,6 +49,9 @@ func detailWords(detail json.RawMessage) string {
 		}
 		return ""
 	}
+	if from, to, changed := beforeAndAfter(fields); changed {
+		return changeWords(from, to)
+	}
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		value := fields[name]
@@ -59,6 +62,25 @@ func detailWords(detail json.RawMessage) string {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s %v", strings.ReplaceAll(name, "_", " "), value))
+	}
+	return strings.Join(out, ", ")
+}
+
+// beforeAndAfter says whether a document holds the whole of something as it was and as it has become.
+func beforeAndAfter(fields map[string]any) (from, to map[string]any, changed bool) {
+	from, was := fields["from"].(map[string]any)
+	to, is := fields["to"].(map[string]any)
+	return from, to, was && is
+}
+
+// changeWords names what is different, and leaves out what is not.
+func changeWords(from, to map[string]any) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(to)) {
+		before, after := fmt.Sprint(from[name]), fmt.Sprint(to[name])
+		if before != after {
+			out = append(out, fmt.Sprintf("%s %s → %s", strings.ReplaceAll(name, "_", " "), before, after))
+		}
 	}
 	return strings.Join(out, ", ")
 }
@@ -77,6 +99,10 @@ func subjectURL(subject string) string {
 		return "/people"
 	case "mailbox":
 		return "/mailboxes"
+	case "sender":
+		return "/senders"
+	case "policy":
+		return "/settings/mail"
 	}
 	return ""
 }
