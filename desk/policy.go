@@ -32,6 +32,14 @@ const (
 	DigestDaily  Digest = "daily"
 )
 
+// AgentsByMail says whether our people may answer tickets by mail, each to a personal address (security T-07). The words are part of the API.
+type AgentsByMail string
+
+const (
+	AgentsByMailOff AgentsByMail = "off" // unless set otherwise: such an address is nobody's
+	AgentsByMailOn  AgentsByMail = "on"
+)
+
 // Policy is how mail is judged: one set of rules for the installation. A mailbox adds its DMARC level, and the sender rules their exceptions.
 type Policy struct {
 	ARCSealers         []string   `json:"arc_sealers"`         // domains whose ARC seals are believed (RFC 8617 §5.2); empty: nobody's

@@ -19,6 +19,8 @@ type purpose string
 const (
 	replyToken purpose = "reply token"
 	returnPath purpose = "return path"
+	agentReply purpose = "agent reply"
+	agentNote  purpose = "agent note"
 
 	tagBytes       = secret.MinTag // 80 bits: nobody guesses that through SMTP (behaviour §2.2)
 	recipientBytes = 4             // tell apart the recipients of one message, of whom there are a hundred at most
@@ -132,9 +134,72 @@ func RecipientTag(addr string) [4]byte {
 	return [4]byte(sum[:recipientBytes])
 }
 
-// Signed says whether the address is a reply address or a return path of ours: mail to it is taken even where its mailbox is not there any more.
+// AgentMark is what a personal address of one of our people names: whose it is, and what a mail of theirs to it becomes.
+type AgentMark struct {
+	Message int64            // of the ticket; the mark follows it when it is moved or merged
+	User    int64            // who alone may use the address
+	Kind    desk.MessageKind // desk.KindReply or desk.KindNote
+}
+
+// agentPurpose is what the tag of a personal address is made for, by what a mail to it becomes.
+func agentPurpose(kind desk.MessageKind) (purpose, bool) {
+	switch kind {
+	case desk.KindReply:
+		return agentReply, true
+	case desk.KindNote:
+		return agentNote, true
+	default:
+		return "", false
+	}
+}
+
+// AgentAddress is the address at which one of our people answers a message's ticket, or puts a note on it, by mail: support+token@example.com. It is no secret that proves anything: who
+// writes to it has still to prove to be the user (security T-07). It is empty for any other kind, and where the mailbox's local part leaves no room for it: nothing else may stand in for it.
+func (c *Codec) AgentAddress(mailbox string, mark AgentMark) string {
+	p, known := agentPurpose(mark.Kind)
+	if !known || mark.Message <= 0 || mark.User <= 0 {
+		return ""
+	}
+	message := significant(mark.Message)
+	what := append(append([]byte{byte(len(message))}, message...), significant(mark.User)...)
+	tagged, fits := withDetail(mailbox, c.token(p, letters.EncodeToString(what)))
+	if !fits {
+		return ""
+	}
+	return tagged
+}
+
+// ParseAgentAddress takes a personal address apart. It is false for every address that we did not make as one, reply addresses and return paths included.
+func (c *Codec) ParseAgentAddress(addr string) (mailbox string, mark AgentMark, ok bool) {
+	mailbox, token := cutDetail(addr)
+	if token == "" {
+		return "", AgentMark{}, false
+	}
+	for _, kind := range []desk.MessageKind{desk.KindReply, desk.KindNote} {
+		p, _ := agentPurpose(kind)
+		what, made := c.read(p, token)
+		if !made {
+			continue
+		}
+		raw, err := letters.DecodeString(what)
+		if err != nil || len(raw) < 3 || len(raw) <= 1+int(raw[0]) {
+			return "", AgentMark{}, false
+		}
+		mark.Kind = kind
+		var first, second bool
+		mark.Message, first = number(raw[1 : 1+int(raw[0])])
+		mark.User, second = number(raw[1+int(raw[0]):])
+		return mailbox, mark, first && second
+	}
+	return "", AgentMark{}, false
+}
+
+// Signed says whether the address is a reply address, a return path or a personal address of ours: mail to it is taken even where its mailbox is not there any more.
 func (c *Codec) Signed(addr string) bool {
 	if _, _, ok := c.ParseAddress(addr); ok {
+		return true
+	}
+	if _, _, ok := c.ParseAgentAddress(addr); ok {
 		return true
 	}
 	_, _, _, ok := c.ParseReturnPath(addr)

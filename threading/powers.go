@@ -9,7 +9,12 @@ type Sender struct {
 	Token     bool // the evidence is a token or a signed Message-ID of ours
 	New       bool // no ticket in question: the mail starts one
 	Automatic bool
+	Agent     bool // From is the address of one of our people
+	Personal  bool // it came to a personal address of theirs, with everything else that this takes (security T-07)
 }
+
+// RuleAgent is why the answer or note of an agent stands on its ticket that came by mail.
+const RuleAgent = "agent-address"
 
 // Powers is what a mail may do: one row of the trust table.
 type Powers struct {
@@ -19,12 +24,21 @@ type Powers struct {
 	Reopens    bool
 	AddsPeople bool // its To and Cc become participants
 	Answered   bool // an automatic answer may go back
+	Acts       bool // it becomes a public reply or a note of the agent who wrote it
+	Held       bool // it is suspended, whatever it leads to
 }
 
-// PowersOf reads the trust table. The rows stand in its order.
+// PowersOf reads the trust table. The rows of agents come first, since nothing else counts where one of them is claimed; the others stand in its order. An agent's proved mail to any
+// other address is a mail like everybody's.
 func PowersOf(s Sender) Powers {
 	verified := s.Trust == desk.TrustVerified
 	switch {
+	case s.Agent && !verified: // whoever it is, it is not proved to be the agent (T-AGENT-SPOOF)
+		return Powers{Held: true, Unverified: true}
+	case s.Agent && s.Personal && !s.Automatic:
+		return Powers{Joins: true, Reopens: true, AddsPeople: true, Acts: true}
+	case s.Personal: // nobody else may use such an address, and no machine
+		return Powers{Held: true, Unverified: !verified}
 	case s.Automatic: // attached, collapsed; it never acts
 		return Powers{Joins: s.Token || s.OnTicket, Unverified: !verified}
 	case s.New:
