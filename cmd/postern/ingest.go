@@ -12,7 +12,6 @@ import (
 	"postern/config"
 	"postern/desk"
 	"postern/intake"
-	"postern/threading"
 )
 
 // ingestCommand takes raw messages in through the same intake as SMTP.
@@ -32,23 +31,16 @@ func (c ingestCommand) Run(ctx context.Context, settings config.Settings, term t
 		return err
 	}
 	defer p.close()
-	directory, err := intake.NewDirectory(ctx, p.store, threading.NewCodec(p.keys, settings.Hostname))
+	way, err := openWayIn(ctx, p, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	if err := c.check(ctx, directory); err != nil {
+	defer way.stop()
+	if err := c.check(ctx, way.directory); err != nil {
 		return err
 	}
-	in := intake.New(intake.Config{
-		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: newChecker(settings, directory), Hostname: settings.Hostname, Log: slog.New(slog.DiscardHandler),
-	}, directory)
-	commits, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
-	go func() { in.Run(commits); close(ended) }()
-	defer func() { stop(); <-ended }()
-
 	f := &filing{
-		command: c, in: in, directory: directory, out: term.out, bar: newProgress(term.err, "messages", totalSize(c.Paths)),
+		command: c, in: way.intake, directory: way.directory, out: term.out, bar: newProgress(term.err, "messages", totalSize(c.Paths)),
 		counts: map[desk.Disposition]int{}, queue: make(chan *filed, inFlight),
 	}
 	err = f.all(ctx, term.in)

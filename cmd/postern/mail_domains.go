@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -23,12 +24,13 @@ func newDomains(p *platform) *domains.Service {
 }
 
 type domainCommand struct {
-	Add    domainAdd    `cmd:"" help:"Make DKIM keys for a domain and print the DNS records to publish."`
-	List   domainList   `cmd:"" help:"List mail domains."`
-	Show   domainShow   `cmd:"" help:"Show a domain's records: what is wanted, and what was found."`
-	Verify domainVerify `cmd:"" help:"Look the records up now; exit 1 if a required one is missing."`
-	Rotate domainRotate `cmd:"" help:"Make new DKIM keys; the old ones sign until the new ones are found in the DNS."`
-	Remove domainRemove `cmd:"" help:"Remove a domain and destroy its keys."`
+	Add     domainAdd     `cmd:"" help:"Make DKIM keys for a domain and print the DNS records to publish."`
+	List    domainList    `cmd:"" help:"List mail domains."`
+	Show    domainShow    `cmd:"" help:"Show a domain's records: what is wanted, and what was found."`
+	Verify  domainVerify  `cmd:"" help:"Look the records up now; exit 1 if a required one is missing."`
+	Rotate  domainRotate  `cmd:"" help:"Make new DKIM keys; the old ones sign until the new ones are found in the DNS."`
+	Reports domainReports `cmd:"" help:"Show what others report about mail in a domain's name: who sends it, and how much of it passes."`
+	Remove  domainRemove  `cmd:"" help:"Remove a domain and destroy its keys."`
 }
 
 type domainArg struct {
@@ -178,6 +180,7 @@ func (d domainRemove) Run(ctx context.Context, settings config.Settings, term te
 
 type mailboxCommand struct {
 	Add    mailboxAdd    `cmd:"" help:"Take mail for an address."`
+	Set    mailboxSet    `cmd:"" help:"Change how an address treats its mail."`
 	List   mailboxList   `cmd:"" help:"List the addresses that take mail."`
 	Remove mailboxRemove `cmd:"" help:"Take no new mail for an address; its tickets stay."`
 }
@@ -210,9 +213,9 @@ func (m mailboxList) Run(ctx context.Context, settings config.Settings, term ter
 		}
 		var rows [][]string
 		for _, mailbox := range list {
-			rows = append(rows, []string{strconv.FormatInt(mailbox.ID, 10), mailbox.Address, mailbox.Name, day(&mailbox.CreatedAt)})
+			rows = append(rows, []string{strconv.FormatInt(mailbox.ID, 10), mailbox.Address, mailbox.Name, string(mailbox.DMARC), onOff(mailbox.Acknowledge), day(&mailbox.CreatedAt)})
 		}
-		return m.print(term.out, list, []string{"id", "address", "name", "added"}, rows)
+		return m.print(term.out, list, []string{"id", "address", "name", "dmarc", "acknowledge", "added"}, rows)
 	})
 }
 
@@ -227,6 +230,39 @@ func (m mailboxRemove) Run(ctx context.Context, settings config.Settings, term t
 			return err
 		}
 		_, err := fmt.Fprintf(term.out, "%s takes no more mail\n", m.Address)
+		return err
+	})
+}
+
+type mailboxSet struct {
+	Address         string  `arg:"" help:"The address."`
+	Name            *string `name:"name" help:"Name in the From of answers."`
+	DMARC           *string `name:"dmarc" enum:"off,monitor,suspend,reject" help:"What becomes of mail whose From domain says that it is not its own: off, monitor, suspend (hold it) or reject (refuse what the domain wants refused)."`
+	Acknowledge     *string `name:"acknowledge" enum:"on,off" help:"Whether new tickets are acknowledged by mail: on or off."`
+	AcknowledgeText *string `name:"acknowledge-text" help:"What the acknowledgement says, where {number} stands for the ticket's number; empty for the usual text."`
+}
+
+// Validate wants something to be set.
+func (m mailboxSet) Validate() error {
+	if m.Name == nil && m.DMARC == nil && m.Acknowledge == nil && m.AcknowledgeText == nil {
+		return errors.New("say what shall be different: --name, --dmarc, --acknowledge or --acknowledge-text")
+	}
+	return nil
+}
+
+// Run changes the mailbox and says how it is now.
+func (m mailboxSet) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	change := desk.MailboxChange{Name: m.Name, DMARC: (*desk.DMARCLevel)(m.DMARC), AcknowledgeText: m.AcknowledgeText}
+	if m.Acknowledge != nil {
+		on := *m.Acknowledge == "on"
+		change.Acknowledge = &on
+	}
+	return administer(ctx, settings, func(a *administration) error {
+		mailbox, err := a.domains.ChangeMailbox(ctx, operator(), m.Address, change)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(term.out, "%s (%s): dmarc %s, acknowledge %s\n", mailbox.Address, mailbox.Name, mailbox.DMARC, onOff(mailbox.Acknowledge))
 		return err
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
+	"postern/tickets"
 )
 
 // administration is what the administrative commands work with.
@@ -20,6 +21,7 @@ type administration struct {
 	*platform
 	identity *identity.Service
 	domains  *domains.Service
+	tickets  *tickets.Service // lets no mail in, but within letIn
 }
 
 // administer opens the platform for one command and closes it after.
@@ -33,6 +35,13 @@ func administer(ctx context.Context, settings config.Settings, do func(*administ
 		platform: p,
 		identity: identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL}),
 		domains:  newDomains(p),
+		tickets:  newTickets(p, nil),
+	})
+}
+
+func newTickets(p *platform, releaser tickets.Releaser) *tickets.Service {
+	return tickets.New(tickets.Config{
+		Store: p.store, Keys: p.keys, Bucket: p.bucket, Releaser: releaser, Hostname: p.settings.Hostname, PublicURL: p.settings.PublicURL, Undo: undoTime,
 	})
 }
 
