@@ -18,15 +18,16 @@ type (
 		Address string `json:"address"`
 	}
 	ticket struct {
-		Number       int64   `json:"number"`
-		Subject      string  `json:"subject"`
-		Status       string  `json:"status"`
-		Requester    address `json:"requester"`
-		Participants []struct {
-			address
-			Pending bool `json:"pending"`
-		} `json:"participants"`
-		DeliveryProblem bool `json:"delivery_problem"`
+		Number          int64         `json:"number"`
+		Subject         string        `json:"subject"`
+		Status          string        `json:"status"`
+		Requester       address       `json:"requester"`
+		Participants    []participant `json:"participants"`
+		DeliveryProblem bool          `json:"delivery_problem"`
+	}
+	participant struct {
+		address
+		Pending bool `json:"pending"`
 	}
 	attachment struct {
 		ID   int64  `json:"id"`

@@ -180,6 +180,11 @@ func (p *program) awaitMailbox(addr string) {
 	})
 }
 
+// as is the same program, to be asked with another token.
+func (p *program) as(token string) *program {
+	return &program{t: p.t, dir: p.dir, env: p.env, token: token, now: p.where()}
+}
+
 // value asks the program's database for one value.
 func value[T any](p *program, sql string, args ...any) (v T) {
 	p.t.Helper()
