@@ -64,6 +64,9 @@ func proofs(v *desk.Verdict) []fact {
 	for _, signature := range v.DKIM {
 		add("DKIM", signature, joined(spokenFor(signature), keyWords(signature)))
 	}
+	if checked := v.SPF.Result != "" && v.SPF.Result != desk.ResultNone; checked && len(v.DKIM) == 0 {
+		add("DKIM", desk.Method{Result: desk.ResultNone}, "It carries no signature.")
+	}
 	arc := keyWords(v.ARC)
 	if v.ARC.Domain != "" {
 		arc = joined("Sealed last by "+v.ARC.Domain+".", arc)
@@ -71,8 +74,10 @@ func proofs(v *desk.Verdict) []fact {
 	if v.Rescued != "" {
 		arc = joined(arc, "You trust "+v.Rescued+", so its word makes up for what forwarding broke.")
 	}
-	add("ARC", v.ARC, arc)
-	if v.IPRev.Result != desk.ResultNone { // nothing was looked at, which is not worth a line
+	if v.ARC.Result != desk.ResultNone { // most mail was never forwarded, which is not worth a line
+		add("ARC", v.ARC, arc)
+	}
+	if v.IPRev.Result != desk.ResultNone {
 		add("Server", v.IPRev, serverWords(v.IPRev))
 	}
 	return out

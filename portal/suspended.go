@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -206,14 +207,14 @@ func (p *Portal) heldMail(mail desk.SuspendedMail, around around) (heldMail, err
 	return one, nil
 }
 
-// remaining says how long it is until a time.
+// remaining says how long it is until a time, rounded up.
 func remaining(until, now time.Time) string {
 	left := until.Sub(now)
 	switch {
-	case left >= 48*time.Hour:
-		return fmt.Sprintf("in %d days", int(left.Hours()/24))
-	case left >= 2*time.Hour:
-		return fmt.Sprintf("in %d hours", int(left.Hours()))
+	case left > 48*time.Hour:
+		return fmt.Sprintf("in %d days", int(math.Ceil(left.Hours()/24)))
+	case left > 2*time.Hour:
+		return fmt.Sprintf("in %d hours", int(math.Ceil(left.Hours())))
 	}
 	return "soon"
 }

@@ -49,7 +49,7 @@ func TestHeldMailByCause(t *testing.T) {
 	h.judged(second, desk.CauseSpam, "The spam filter scored it 9.1", proved, desk.Opinion{Score: 9.1, Required: 15, Action: "add header", Symbols: []desk.Symbol{{Name: "BAYES_SPAM", Score: 5.1}}})
 	agent := h.reader("ada@example.com")
 	all := agent.get("/suspended")
-	all.has(t, "Cheap lamps", "Your account", "on your block list", "purged in 13 days", "for support@example.com", "Text of Cheap lamps", `All <span class="count">2`, `Spam <span class="count">1`, `Blocked sender <span class="count">1`)
+	all.has(t, "Cheap lamps", "Your account", "on your block list", "purged in 14 days", "for support@example.com", "Text of Cheap lamps", `All <span class="count">2`, `Spam <span class="count">1`, `Blocked sender <span class="count">1`)
 	spam := agent.get("/suspended?cause=spam")
 	spam.has(t, "Your account", "scored this mail above your threshold", "The spam filter scored it 9.1", fmt.Sprintf("/suspended/%d?cause=spam", second))
 	spam.lacks(t, "Cheap lamps")
