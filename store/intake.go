@@ -304,6 +304,7 @@ type AddressBook struct {
 	Domains   []string
 	Rules     []desk.SenderRule
 	Policy    desk.Policy
+	Agents    desk.AgentsByMail
 }
 
 // BookedMailbox is a mailbox, and whether it still takes mail.
@@ -325,7 +326,7 @@ type BookedPerson struct {
 
 // AddressBook reads it, mailboxes oldest first. The lists are an admin's work, thousands at most.
 func (r Reader) AddressBook(ctx context.Context) (book AddressBook, err error) {
-	book.Policy = desk.DefaultPolicy()
+	book.Policy, book.Agents = desk.DefaultPolicy(), desk.AgentsByMailOff
 	book.Mailboxes, err = rowsOf[BookedMailbox](ctx, r.q, `select id, address, name, removed_at is not null as removed, dmarc, acknowledge from mailbox order by id limit 100000`)
 	if err != nil {
 		return book, wrap(err, "mailboxes")
@@ -340,8 +341,14 @@ func (r Reader) AddressBook(ctx context.Context) (book AddressBook, err error) {
 	if book.Rules, err = r.AllRules(ctx); err != nil {
 		return book, err
 	}
+	if err := r.Setting(ctx, AgentsByMailKey, &book.Agents); err != nil {
+		return book, err
+	}
 	return book, r.Setting(ctx, PolicyKey, &book.Policy)
 }
 
-// PolicyKey is the name under which the desk.Policy is kept among the settings.
-const PolicyKey = "mail-policy"
+// The names under which how mail is judged is kept among the settings.
+const (
+	PolicyKey       = "mail-policy"    // a desk.Policy
+	AgentsByMailKey = "agents-by-mail" // a desk.AgentsByMail
+)

@@ -99,6 +99,21 @@ func (r Reader) NewestInbound(ctx context.Context, number int64) (int64, error) 
 	return id, nil
 }
 
+// FirstInbound is the first mail that came in on a ticket; 0: none did.
+func (r Reader) FirstInbound(ctx context.Context, number int64) (int64, error) {
+	const sql = `
+		select m.id
+		from message m
+		where m.ticket_id = $1 and m.kind = 'inbound'
+		order by m.at, m.id
+		limit 1`
+	var id int64
+	if err := r.q.QueryRow(ctx, sql, number).Scan(&id); err != nil && !none(err) {
+		return 0, fmt.Errorf("store: first mail of #%d: %w", number, err)
+	}
+	return id, nil
+}
+
 // Since is the newest message, other than an event, that came to a ticket after the given one and was not written by that user; 0: there is none (T-STALE).
 func (r Reader) Since(ctx context.Context, number, seen, user int64) (int64, error) {
 	const sql = `

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
 	"postern/desk"
 )
 
@@ -216,6 +218,26 @@ func (tx *Tx) SaveTicket(ctx context.Context, t desk.Ticket) error {
 	}
 	if err != nil {
 		return fmt.Errorf("store: save ticket #%d: %w", t.ID, err)
+	}
+	return nil
+}
+
+// SetRequester makes a contact the requester of a locked ticket, and no participant of it any more. Who was it before stays as a participant, unless it is one of our people:
+// they see every ticket, and get no answers to it.
+func (tx *Tx) SetRequester(ctx context.Context, number, contact int64) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`delete from participant where ticket_id = $1 and contact_id = $2`, number, contact)
+	batch.Queue(`
+		insert into participant (ticket_id, contact_id)
+		select t.id, t.requester_id
+		from ticket t
+		join contact c on c.id = t.requester_id
+		where t.id = $1 and t.requester_id <> $2
+		  and not exists (select from "user" u where u.email = c.address and u.role <> 'customer')
+		on conflict (ticket_id, contact_id) do nothing`, number, contact)
+	batch.Queue(`update ticket set requester_id = $2 where id = $1`, number, contact)
+	if err := tx.tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("store: requester of #%d: %w", number, err)
 	}
 	return nil
 }

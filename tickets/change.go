@@ -23,23 +23,37 @@ func (s *Service) Note(ctx context.Context, actor desk.Actor, number int64, text
 	}
 	var id int64
 	err = s.change(ctx, actor, number, func(c *change) error {
-		if id, err = c.NextMessage(ctx); err != nil {
+		if id, err = c.note(ctx, noted{text: written.text, uploads: uploads}); err != nil {
 			return err
 		}
-		m := desk.Message{ID: id, TicketID: number, Kind: desk.KindNote, AuthorID: &actor.User.ID, FromName: actor.User.Name, FromAddress: actor.User.Email, At: c.at, Text: written.text}
-		if err := c.AddMessage(ctx, store.Written{Message: m, Words: mailtext.Lexemes(written.text)}); err != nil {
-			return err
-		}
-		if err := c.attach(ctx, id, uploads); err != nil {
-			return err
-		}
-		c.audit("ticket.note", ticketName(number), map[string]any{"message": id})
 		return c.DropDraft(ctx, actor.User.ID, number, desk.KindNote)
 	})
 	if err != nil {
 		return desk.Message{}, err
 	}
 	return s.store.Message(ctx, store.Viewer{Staff: true}, id)
+}
+
+// noted is what a note holds.
+type noted struct {
+	text    string
+	uploads []int64
+	facts   desk.MessageFacts
+}
+
+// note writes a note that was checked.
+func (c *change) note(ctx context.Context, n noted) (int64, error) {
+	id, err := c.NextMessage(ctx)
+	if err != nil {
+		return 0, err
+	}
+	author := c.actor.User
+	m := desk.Message{ID: id, TicketID: c.ticket.ID, Kind: desk.KindNote, AuthorID: &author.ID, FromName: author.Name, FromAddress: author.Email, At: c.at, Text: n.text}
+	if err := c.AddMessage(ctx, store.Written{Message: m, Facts: n.facts, Words: mailtext.Lexemes(n.text)}); err != nil {
+		return 0, err
+	}
+	c.audit("ticket.note", ticketName(c.ticket.ID), map[string]any{"message": id})
+	return id, c.attach(ctx, id, n.uploads)
 }
 
 // Update changes what of a ticket is not said in messages. Each field that really changes is one event and one audit entry.

@@ -71,7 +71,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-type releaser struct{ released, condemned []int64 }
+type releaser struct{ released, condemned, learned []int64 }
 
 func (r *releaser) Release(_ context.Context, _ desk.Actor, id, _ int64) (desk.Outcome, error) {
 	r.released = append(r.released, id)
@@ -80,6 +80,11 @@ func (r *releaser) Release(_ context.Context, _ desk.Actor, id, _ int64) (desk.O
 
 func (r *releaser) Condemn(_ context.Context, _ desk.Actor, id int64) error {
 	r.condemned = append(r.condemned, id)
+	return nil
+}
+
+func (r *releaser) Learn(_ context.Context, message int64) error {
+	r.learned = append(r.learned, message)
 	return nil
 }
 

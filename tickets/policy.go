@@ -51,3 +51,42 @@ func (s *Service) SetPolicy(ctx context.Context, actor desk.Actor, change func(*
 	})
 	return policy, err
 }
+
+// AgentsByMail says whether our people may answer by mail.
+func (s *Service) AgentsByMail(ctx context.Context, actor desk.Actor) (desk.AgentsByMail, error) {
+	if err := need(actor, desk.MayRead); err != nil {
+		return "", err
+	}
+	return agentsByMail(ctx, s.store.Reader)
+}
+
+func agentsByMail(ctx context.Context, r store.Reader) (desk.AgentsByMail, error) {
+	set := desk.AgentsByMailOff
+	return set, r.Setting(ctx, store.AgentsByMailKey, &set)
+}
+
+// SetAgentsByMail lets our people answer by mail, or no longer: from the next mail on. Addresses that were given out before are good again when it is on again.
+func (s *Service) SetAgentsByMail(ctx context.Context, actor desk.Actor, set desk.AgentsByMail) error {
+	if err := need(actor, desk.MayAdminister); err != nil {
+		return err
+	}
+	if set != desk.AgentsByMailOff && set != desk.AgentsByMailOn {
+		return desk.Wrong("agents_by_mail", "agents_by_mail is off or on")
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.LockSetting(ctx, store.AgentsByMailKey, desk.AgentsByMailOff); err != nil {
+			return err
+		}
+		before, err := agentsByMail(ctx, tx.Reader)
+		if err != nil || before == set {
+			return err
+		}
+		if err := tx.SetSetting(ctx, store.AgentsByMailKey, set); err != nil {
+			return err
+		}
+		if err := tx.Audit(ctx, actor, "policy.agents-by-mail", "policy", values{string(before), string(set)}); err != nil {
+			return err
+		}
+		return tx.Announce(ctx, store.News{Settings: true})
+	})
+}

@@ -69,34 +69,43 @@ func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyReque
 		if err := c.stale(ctx, r.LastSeen); err != nil {
 			return err
 		}
-		asked, err := s.answering(ctx, c.Reader, c.ticket, r.Answers)
-		if err != nil {
+		if id, err = s.reply(ctx, c, r, written); err != nil {
 			return err
 		}
-		if r.Recipients == desk.ReplyAll && len(r.To)+len(r.Cc)+len(r.Bcc) == 0 {
-			r.To, r.Cc = asked.recipients()
-		}
-		out := outgoing{body: written, to: r.To, cc: r.Cc, bcc: r.Bcc, uploads: r.Uploads, undo: r.Undo, subject: replySubject(c.ticket.Subject)}
-		if asked.Message.ID != 0 {
-			out.answers, out.references = asked.Message.ID, ancestors(asked)
-		}
-		before := desk.Before{Status: c.ticket.Status, WaitingSince: c.ticket.WaitingSince, SolvedAt: c.ticket.SolvedAt, ClosedAt: c.ticket.ClosedAt,
-			Problem: c.ticket.DeliveryProblem, Preview: c.ticket.Preview}
-		out.before = &before
-		if id, err = s.send(ctx, c, out); err != nil {
-			return err
-		}
-		if r.Status != c.ticket.Status {
-			c.event("status", string(c.ticket.Status), string(r.Status))
-			become(&c.ticket, r.Status, c.at)
-		}
-		c.ticket.DeliveryProblem = false // whoever answers has seen it
 		return c.DropDraft(ctx, actor.User.ID, c.ticket.ID, desk.KindReply)
 	})
 	if err != nil {
 		return desk.Message{}, err
 	}
 	return s.store.Message(ctx, store.Viewer{Staff: true}, id)
+}
+
+// reply writes an answer that was checked, and sets the status that it asks for.
+func (s *Service) reply(ctx context.Context, c *change, r desk.ReplyRequest, written body) (int64, error) {
+	asked, err := s.answering(ctx, c.Reader, c.ticket, r.Answers)
+	if err != nil {
+		return 0, err
+	}
+	if r.Recipients == desk.ReplyAll && len(r.To)+len(r.Cc)+len(r.Bcc) == 0 {
+		r.To, r.Cc = asked.recipients()
+	}
+	out := outgoing{body: written, to: r.To, cc: r.Cc, bcc: r.Bcc, uploads: r.Uploads, undo: r.Undo, subject: replySubject(c.ticket.Subject)}
+	if asked.Message.ID != 0 {
+		out.answers, out.references = asked.Message.ID, ancestors(asked)
+	}
+	before := desk.Before{Status: c.ticket.Status, WaitingSince: c.ticket.WaitingSince, SolvedAt: c.ticket.SolvedAt, ClosedAt: c.ticket.ClosedAt,
+		Problem: c.ticket.DeliveryProblem, Preview: c.ticket.Preview}
+	out.before = &before
+	id, err := s.send(ctx, c, out)
+	if err != nil {
+		return 0, err
+	}
+	if r.Status != c.ticket.Status {
+		c.event("status", string(c.ticket.Status), string(r.Status))
+		become(&c.ticket, r.Status, c.at)
+	}
+	c.ticket.DeliveryProblem = false // whoever answers has seen it
+	return id, nil
 }
 
 // stale stops a writer who has not seen everything.

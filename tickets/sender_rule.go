@@ -24,6 +24,15 @@ func (s *Service) SetSenderRule(ctx context.Context, actor desk.Actor, rule desk
 	if err := need(actor, desk.MayWrite); err != nil {
 		return rule, err
 	}
+	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		rule, err = s.setRule(ctx, tx, actor, rule)
+		return err
+	})
+	return rule, err
+}
+
+// setRule checks a rule and keeps it.
+func (s *Service) setRule(ctx context.Context, tx *store.Tx, actor desk.Actor, rule desk.SenderRule) (desk.SenderRule, error) {
 	pattern, err := desk.CanonicalPattern(rule.Pattern)
 	switch {
 	case err != nil:
@@ -36,17 +45,14 @@ func (s *Service) SetSenderRule(ctx context.Context, actor desk.Actor, rule desk
 		return rule, desk.Wrong("expires_at", "the rule would have ended already")
 	}
 	rule.Pattern, rule.CreatedBy = pattern, actor.User.Email
-	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		if rule, err = tx.SetSenderRule(ctx, rule); err != nil {
-			return err
-		}
-		detail := map[string]any{"action": rule.Action, "note": rule.Note, "expires_at": rule.ExpiresAt}
-		if err := tx.Audit(ctx, actor, "sender.rule", "sender/"+pattern, detail); err != nil {
-			return err
-		}
-		return tx.Announce(ctx, store.News{Settings: true})
-	})
-	return rule, err
+	if rule, err = tx.SetSenderRule(ctx, rule); err != nil {
+		return rule, err
+	}
+	detail := map[string]any{"action": rule.Action, "note": rule.Note, "expires_at": rule.ExpiresAt}
+	if err := tx.Audit(ctx, actor, "sender.rule", "sender/"+pattern, detail); err != nil {
+		return rule, err
+	}
+	return rule, tx.Announce(ctx, store.News{Settings: true})
 }
 
 // DropSenderRule removes a rule.

@@ -23,6 +23,8 @@ type Releaser interface {
 	Release(ctx context.Context, actor desk.Actor, suspended, ticket int64) (desk.Outcome, error)
 	// Condemn teaches the spam filter a suspended mail, removes its entry and records who did so.
 	Condemn(ctx context.Context, actor desk.Actor, suspended int64) error
+	// Learn teaches the spam filter that the mail of a message is spam. A filter that does not listen is no error; an original that cannot be read is.
+	Learn(ctx context.Context, message int64) error
 	// Would says what would happen to a mail like this one.
 	Would(ctx context.Context, mail desk.Supposed) (desk.Ruling, error)
 }
