@@ -33,6 +33,7 @@ type book struct {
 	owned     map[string]bool               // mail domains: nobody else may send as them (T-33)
 	rules     *desk.Rules
 	policy    desk.Policy
+	agents    desk.AgentsByMail
 	ours      *mailtext.Ours // what strangers may want to be taken for (T-15)
 }
 
@@ -50,7 +51,7 @@ func (d *Directory) Reload(ctx context.Context) error {
 	}
 	b := &book{
 		mailboxes: map[string]store.BookedMailbox{}, byID: map[int64]store.BookedMailbox{}, byDomain: map[string]int64{}, staff: map[string]store.BookedPerson{},
-		domains: map[string]bool{}, owned: map[string]bool{}, rules: desk.NewRules(read.Rules), policy: read.Policy,
+		domains: map[string]bool{}, owned: map[string]bool{}, rules: desk.NewRules(read.Rules), policy: read.Policy, agents: read.Agents,
 	}
 	for _, mailbox := range read.Mailboxes {
 		b.mailboxes[mailbox.Address], b.byID[mailbox.ID] = mailbox, mailbox
@@ -185,6 +186,9 @@ func (d *Directory) warnings(mail *mailtext.Mail) []desk.Warning {
 
 // policy is how mail is judged at this moment.
 func (d *Directory) policy() desk.Policy { return d.book.Load().policy }
+
+// agentsByMail says whether our people may answer by mail at this moment.
+func (d *Directory) agentsByMail() bool { return d.book.Load().agents == desk.AgentsByMailOn }
 
 // Sealers lists the domains whose ARC seals are believed.
 func (d *Directory) Sealers() []string { return d.book.Load().policy.ARCSealers }

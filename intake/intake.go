@@ -41,6 +41,7 @@ type Config struct {
 	Log      *slog.Logger
 	Observe  func(desk.Outcome, error) // told of every mail; may be nil
 	Grouped  func(mails int, took time.Duration)
+	Replier  func() Replier // who writes what our people mail; asked when such a mail comes, since it may be made after the Intake. nil: nobody does, and such mail is suspended
 }
 
 // Intake takes mail in. It is safe for concurrent use.
@@ -142,7 +143,11 @@ func (in *Intake) accept(ctx context.Context, one incoming) (outcome desk.Outcom
 	if turn.Before != nil {
 		<-turn.Before // its own deadline ends this wait too
 	}
-	outcome, err = in.groups.file(ctx, mail, placed)
+	if mail.personal.acts() && mail.hold.cause == "" {
+		outcome, err = in.byAgent(ctx, mail, placed)
+	} else {
+		outcome, err = in.groups.file(ctx, mail, placed)
+	}
 	if store.IsData(err) { // something in it cannot be stored as it stands: that must not lose it (T-POISON)
 		in.cfg.Log.Error("a mail could not be filed and is suspended", "session", env.Session, "error", err)
 		outcome, err = in.groups.file(ctx, mail.unprocessable(fmt.Sprintf("The database refused it: %v", err)), placed)

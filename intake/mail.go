@@ -45,6 +45,7 @@ type mail struct {
 	into        int64            // the ticket onto which an agent let it; 0: by its evidence
 	forwarded   *forwarded       // an agent forwarded a customer's mail (T-FWD)
 	returned    *returned        // it reports on a message of ours (T-DSN)
+	personal    *personal        // it names a personal address of one of our people (T-07)
 	settled     *desk.Returned   // what became of that message, once the plan knows
 	about       *store.ReportRow // it reports on a domain of ours
 	reportKind  reports.Kind     // what it reports, if anything
@@ -103,6 +104,7 @@ func (in *Intake) understand(ctx context.Context, m *mail, raw *io.SectionReader
 	m.acknowledge = in.directory.acknowledges(m.mailboxes)
 	m.evidence = m.asEvidence()
 	m.clues = in.codec.Read(m.evidence)
+	m.personal = in.readPersonal(m)
 	for _, id := range m.clues.Foreign {
 		m.answers = append(m.answers, threading.Key(id))
 	}
@@ -115,7 +117,7 @@ func (in *Intake) look(m *mail, problem string) view {
 	v := view{
 		Unreadable: problem, Source: m.env.Source, NoMailbox: len(m.mailboxes) == 0, Hostname: in.cfg.Hostname, Loops: m.loops(),
 		From: m.from.Addr, FromAgent: fromAgent, FromUs: in.directory.isMailbox(m.from.Addr), FromOwned: in.directory.owns(desk.DomainOf(m.from.Addr)),
-		Verified: m.verified(), DMARC: m.verdict.DMARC, Level: in.directory.dmarcLevel(m.mailboxes),
+		Personal: m.personal.lacking(), Verified: m.verified(), DMARC: m.verdict.DMARC, Level: in.directory.dmarcLevel(m.mailboxes),
 		Listed: m.env.Listed, Opinion: m.opinion, Policy: in.directory.policy(), Automatic: m.automatic() != "", Recipients: m.recipients(),
 	}
 	if rule, ok := in.directory.rule(desk.Sender{From: m.from.Addr, MailFrom: desk.Canonical(m.env.MailFrom), IP: m.env.RemoteIP}, m.at); ok {
@@ -124,7 +126,7 @@ func (in *Intake) look(m *mail, problem string) view {
 	switch m.env.Source {
 	case desk.FromSMTP:
 		v.Hourly = in.rates.count(m.from.Addr, m.at)
-		if m.parsed != nil && v.Policy.VerificationCodes {
+		if m.parsed != nil && v.Policy.VerificationCodes && !m.personal.acts() {
 			v.Code, _ = mailtext.VerificationCode(m.parsed)
 		}
 	case desk.FromFile: // an operator brings mail that is old: its keys are gone, its servers have changed
@@ -320,7 +322,7 @@ func (in *Intake) upload(ctx context.Context, content io.Reader, size int64) (at
 // unprocessable is the same mail, to be suspended.
 func (m *mail) unprocessable(evidence string) *mail {
 	held := *m
-	held.hold = hold{cause: desk.CauseUnprocessable, evidence: evidence}
+	held.hold, held.personal = suspendFor(desk.CauseUnprocessable, evidence), nil
 	if held.parsed != nil { // words that the database refused must not come back in the entry
 		held.parsed = &mailtext.Mail{Subject: clean(held.parsed.Subject)}
 	}

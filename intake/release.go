@@ -68,6 +68,21 @@ func (in *Intake) Condemn(ctx context.Context, actor desk.Actor, suspended int64
 	return in.dropSuspended(ctx, actor, held, dropped{"suspended.spam", 0})
 }
 
+// Learn teaches the spam filter that the mail of a message is spam.
+func (in *Intake) Learn(ctx context.Context, message int64) error {
+	kept, err := in.cfg.Store.OriginalOf(ctx, message)
+	if err != nil {
+		return err
+	}
+	raw, done, err := in.openKept(ctx, kept)
+	if err != nil {
+		return err
+	}
+	defer done()
+	in.learn(ctx, raw, filters.LearnSpam)
+	return nil
+}
+
 // learningTime is how long an agent's click waits for the spam filter.
 const learningTime = 5 * time.Second
 

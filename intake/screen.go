@@ -7,6 +7,7 @@ import (
 
 	"postern/desk"
 	"postern/reports"
+	"postern/threading"
 )
 
 // hold is what screening decides: nothing (the zero value), a suspension, or a refusal.
@@ -29,6 +30,7 @@ type view struct {
 	FromAgent bool   // From is the address of one of our people
 	FromUs    bool   // From is one of our own mailboxes
 	FromOwned bool   // From is in one of our mail domains
+	Personal  string // what it lacks, if it names a personal address of one of our people (T-07)
 	Verified  bool
 	DMARC     desk.Method
 	Level     desk.DMARCLevel // of the mailbox
@@ -70,6 +72,15 @@ func suspendFor(cause desk.Cause, evidence string) hold {
 	return hold{cause: cause, evidence: evidence}
 }
 
+// powers reads the trust table for a mail that names no ticket yet.
+func (v view) powers() threading.Powers {
+	sender := threading.Sender{Trust: desk.TrustUnverified, New: true, Automatic: v.Automatic, Agent: v.FromAgent}
+	if v.Verified {
+		sender.Trust = desk.TrustVerified
+	}
+	return threading.PowersOf(sender)
+}
+
 // identity asks whether the mail is from whom it claims to be from (T-DMARC, T-AGENT-SPOOF, T-33).
 func identity(v view) hold {
 	asked := v.DMARC.Policy
@@ -77,7 +88,9 @@ func identity(v view) hold {
 	switch {
 	case failed && v.Level == desk.DMARCReject && asked == "reject":
 		return hold{refused: "the domain of the From address says that this mail is not its own, and asks for it to be refused (DMARC): " + v.DMARC.Domain}
-	case v.FromAgent && !v.Verified:
+	case v.Personal != "":
+		return suspendFor(desk.CauseAgentSpoof, "It names a personal address of one of your people, by which they answer by mail, and "+v.Personal)
+	case v.powers().Held:
 		return suspendFor(desk.CauseAgentSpoof, "From is "+v.From+", one of your people, and nothing proves it.")
 	case failed && (v.Level == desk.DMARCSuspend || v.Level == desk.DMARCReject) && (asked == "quarantine" || asked == "reject"):
 		return suspendFor(desk.CauseAuth, fmt.Sprintf("%s asks to %s mail that fails DMARC, and this one does: %s", v.DMARC.Domain, asked, v.DMARC.Reason))

@@ -82,7 +82,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) 
 	}
 	sys.intake = intake.New(intake.Config{
 		Store: p.store, Keys: p.keys, Bucket: p.bucket, Checker: newChecker(settings, sys.directory), Filters: sys.filters, Hostname: settings.Hostname, Log: log,
-		Observe: sys.metrics.Intake, Grouped: sys.metrics.Group,
+		Observe: sys.metrics.Intake, Grouped: sys.metrics.Group, Replier: func() intake.Replier { return sys.tickets },
 	}, sys.directory)
 	sys.tickets = tickets.New(tickets.Config{
 		Store: p.store, Keys: p.keys, Bucket: p.bucket, Releaser: sys.intake, Hostname: settings.Hostname, PublicURL: settings.PublicURL, Undo: undoTime,
