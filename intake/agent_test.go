@@ -3,11 +3,16 @@ package intake
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 
 	"postern/desk"
+	"postern/filters"
+	"postern/internal/testkit"
 	"postern/tickets"
 )
 
@@ -397,12 +402,23 @@ func TestEveryPartialClaimLacksSomething(t *testing.T) {
 	}
 }
 
-// Learn opens the original of a message, wherever it lies; without a filter there is nobody to teach.
-func TestLearnReadsTheOriginal(t *testing.T) {
+// A ticket marked as spam teaches the filter its first mail.
+func TestMarkSpamTeachesTheFilter(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	message := value[int64](o.house, `select id from message where ticket_id = $1 and kind = 'inbound'`, o.ticket)
-	check(t, o.in.Learn(t.Context(), message))
+	chain, err := filters.New(filters.Config{RspamdURL: "http://:" + url.PathEscape(testkit.RspamdPassword) + "@" + net.JoinHostPort(testkit.Rspamd(t), "11333"), Hostname: "mail.example.com", Log: slog.New(slog.DiscardHandler)})
+	check(t, err)
+	o.in.cfg.Filters = chain
+	junk := letter{from: "shop@good.example", subject: "Watches", body: "Buy cheap golden watches, counterfeit handbags, unbelievable discount prices, offshore warehouse clearance"}
+	ham := section("Subject: Printer\r\n\r\nThird floor printer jams, prints blank pages since firmware update, fuser unit smells burnt\r\n")
+	check(t, chain.Learn(t.Context(), ham, filters.LearnHam))
+	first := o.send(junk)
+	o.want(first, desk.Ticketed, 0)
+	check(t, o.tickets.MarkSpam(t.Context(), o.ada, first.Ticket, tickets.SenderStays))
+	second := o.send(junk)
+	if symbols := value[string](o.house, `select coalesce((select facts -> 'opinion' ->> 'symbols' from message where id = $1), (select opinion ->> 'symbols' from suspended where id = $2))`, second.Message, second.Suspended); !strings.Contains(symbols, "BAYES_SPAM") {
+		t.Errorf("after it was marked as spam, the next such mail has %s", symbols)
+	}
 	if err := o.in.Learn(t.Context(), 999_999); err == nil {
 		t.Error("a message that does not exist was learned")
 	}
