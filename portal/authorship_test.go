@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -121,4 +122,54 @@ func TestRemaining(t *testing.T) {
 			t.Errorf("%v = %q, want %q", left, got, want)
 		}
 	}
+}
+
+// facts replaces what is known of a message beside its text.
+func (h *house) facts(id int64, facts desk.MessageFacts) {
+	h.t.Helper()
+	text, err := json.Marshal(facts)
+	check(h.t, err)
+	h.sql(`update message set facts = $2::text::json where id = $1`, id, string(text))
+}
+
+func TestAMessageSaysWhoWroteIt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	first := h.mail(question)
+	agent, path := h.reader("ada@example.com"), fmt.Sprintf("/tickets/%d", first.Ticket)
+	h.facts(first.Message, desk.MessageFacts{Trust: desk.TrustVerified, Verdict: &proved, Released: desk.CauseSpam, Warnings: []desk.Warning{{Kind: "reply-to", Text: "Answers go elsewhere."}},
+		ReplyTo: []desk.Address{{Addr: "eve@evil.example"}}, Forwarded: &desk.Forwarded{By: "ada@example.com", Form: "attached"}})
+	page := agent.get(path)
+	page.has(t, "Forwarded by ada@example.com, as an attached mail.", "Released from suspension. The spam filter", "Answers go elsewhere.", "Who wrote this?", "rsa-sha256, 2048 bits")
+	page.lacks(t, "which is not where it claims to come from") // the warning says it already
+	h.facts(first.Message, desk.MessageFacts{Trust: desk.TrustVerified, Verdict: &proved})
+	agent.get(path).has(t, `<span class="badge good">`, "Verified")
+	h.facts(first.Message, desk.MessageFacts{Trust: desk.TrustToken})
+	agent.get(path).has(t, "By reply token")
+}
+
+func TestT_DSN_AtTheReply(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	n := h.mail(question).Ticket
+	agent, path := h.reader("ada@example.com"), fmt.Sprintf("/tickets/%d", n)
+	agent.post(path+"/reply", "text", "Refunded.", "to", "ben@customer.example", "answers", "0")
+	h.sql(`update message set send_at = null where kind = 'reply'`)
+	h.sql(`update delivery set state = 'bounced', reply = '5.1.1 no such user here'`)
+	messages, err := h.tickets.Conversation(t.Context(), h.agent, n, "", 50)
+	check(t, err)
+	var reply int64
+	for _, m := range messages.Items {
+		if m.Kind == desk.KindReply {
+			reply = m.ID
+		}
+	}
+	for i, returned := range []desk.Returned{{Kind: "failed", Message: reply, Recipients: []string{"ben@customer.example"}, Words: "5.1.1 no such user here"}, {Kind: "complaint", Message: reply, Words: "abuse"}} {
+		outcome := h.mail(fmt.Sprintf("From: anna@customer.example\nTo: support@example.com\nSubject: Re: Charged twice\nIn-Reply-To: <q1@customer.example>\nMessage-ID: <r%d@customer.example>\n\nA report.\n", i))
+		h.facts(outcome.Message, desk.MessageFacts{Automatic: "a report", Returned: &returned})
+	}
+	page := agent.get(path)
+	page.has(t, "ben@customer.example</span> <span>could not be delivered", `<p class="hint told">`, "Could not be delivered to ben@customer.example: 5.1.1 no such user here.", "The recipient called your reply spam.")
+	page.lacks(t, `dir="auto">A report.`) // automatic mail is a line
+	agent.get(path+"?open=all").has(t, `dir="auto">A report.`, fmt.Sprintf(`href="#m-%d"`, reply))
 }
