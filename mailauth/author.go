@@ -25,8 +25,8 @@ type author struct {
 }
 
 // readAuthor reads From as strictly as everything that follows from it needs: two readers must not find two authors in it. What is not exactly one field with exactly one address names nobody.
-func readAuthor(raw *io.SectionReader) author {
-	m, err := canon.Read(raw)
+// m and err are what canon.Read returned.
+func readAuthor(m *canon.Mail, err error) author {
 	switch {
 	case errors.Is(err, canon.ErrHeader):
 		return author{why: err.Error()}
@@ -43,7 +43,7 @@ func readAuthor(raw *io.SectionReader) author {
 
 // fromDomain reads the value of a From field. Without a domain it returns the reason.
 func fromDomain(value string) (domain, why string) {
-	value = strings.NewReplacer("\r\n", "", "\n", "").Replace(value)
+	value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", ""), "\n", "")
 	switch {
 	case len(value) > maxFrom:
 		return "", "From is longer than is read"

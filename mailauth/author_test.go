@@ -4,10 +4,12 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"postern/mailauth/canon"
 )
 
 func authorOf(mail string) author {
-	return readAuthor(io.NewSectionReader(strings.NewReader(mail), 0, int64(len(mail))))
+	return readAuthor(canon.Read(io.NewSectionReader(strings.NewReader(mail), 0, int64(len(mail)))))
 }
 
 func TestAuthor(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"postern/desk"
 	"postern/mailauth/arc"
+	"postern/mailauth/canon"
 	"postern/mailauth/dkim"
 	"postern/mailauth/dmarc"
 	"postern/mailauth/iprev"
@@ -41,8 +42,9 @@ func (c *Checker) Check(ctx context.Context, env desk.Envelope, raw *io.SectionR
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Timeout, defaultTimeout))
 	defer cancel()
-	from := readAuthor(raw)
-	found := c.gather(ctx, env, raw, from)
+	m, err := canon.Read(raw)
+	from := readAuthor(m, err)
+	found := c.gather(ctx, received{env, m, err}, from)
 	verdict := desk.Verdict{From: from.domain, IPRev: found.iprev, Helo: found.helo, SPF: found.mailFrom, DKIM: found.dkim, ARC: found.chain.Method}
 	if from.domain == "" {
 		verdict.DMARC = desk.Method{Result: desk.ResultNone, Reason: from.why}
@@ -74,8 +76,34 @@ var errBrokeOff = errors.New(brokeOff)
 // broken is the result of a method that did not come to its end: a mistake of ours, and no proof of anything.
 func broken() desk.Method { return desk.Method{Result: desk.ResultTempError, Reason: brokeOff} }
 
-// gather runs the methods at the same time and returns when all of them have ended.
-func (c *Checker) gather(ctx context.Context, env desk.Envelope, raw *io.SectionReader, from author) *evidence {
+// received is a mail as the methods see it.
+type received struct {
+	env  desk.Envelope
+	mail *canon.Mail
+	err  error // of reading it; mail is nil then
+}
+
+// sealed says whether there is a chain whose keys have to be asked for.
+func (r received) sealed() bool { return r.mail != nil && len(r.mail.Named("arc-seal")) > 0 }
+
+// signatures are the results of DKIM.
+func (r received) signatures(ctx context.Context, resolver lookup.Resolver, now time.Time) []desk.Method {
+	if r.err != nil {
+		return dkim.Unread(r.err)
+	}
+	return dkim.VerifyRead(ctx, resolver, r.mail, now)
+}
+
+// chain is the result of ARC.
+func (r received) chain(ctx context.Context, resolver lookup.Resolver, now time.Time) arc.Chain {
+	if r.err != nil {
+		return arc.Unread(r.err)
+	}
+	return arc.VerifyRead(ctx, resolver, r.mail, now)
+}
+
+// gather runs the methods that ask the DNS at the same time and returns when all of them have ended.
+func (c *Checker) gather(ctx context.Context, got received, from author) *evidence {
 	found := &evidence{
 		iprev: broken(), helo: broken(), mailFrom: broken(), dkim: []desk.Method{broken()}, chain: arc.Chain{Method: broken()},
 		author: dmarc.Walk{Start: from.domain, Err: errBrokeOff}, walker: dmarc.NewWalker(c.Resolver),
@@ -84,13 +112,12 @@ func (c *Checker) gather(ctx context.Context, env desk.Envelope, raw *io.Section
 	if c.Now != nil {
 		now = c.Now
 	}
-	client := env.RemoteIP.Unmap()
+	client := got.env.RemoteIP.Unmap()
 	why := clientless(client)
 	checks := []check{
-		{&found.dkim[0].Reason, func() { found.dkim = dkim.Verify(ctx, c.Resolver, own(raw), now()) }},
-		{&found.chain.Method.Reason, func() { found.chain = arc.Verify(ctx, c.Resolver, own(raw), now()) }},
+		{&found.dkim[0].Reason, func() { found.dkim = got.signatures(ctx, c.Resolver, now()) }},
 		{&found.mailFrom.Reason, func() {
-			query := spf.Query{Helo: env.Helo, MailFrom: env.MailFrom, Receiver: c.Hostname, Now: now()}
+			query := spf.Query{Helo: got.env.Helo, MailFrom: got.env.MailFrom, Receiver: c.Hostname, Now: now()}
 			if why == "" {
 				query.IP = client
 			}
@@ -108,6 +135,12 @@ func (c *Checker) gather(ctx context.Context, env desk.Envelope, raw *io.Section
 	if from.domain != "" {
 		checks = append(checks, check{new(string), func() { found.author = found.walker.Author(ctx, from.domain) }})
 	}
+	chain := check{&found.chain.Method.Reason, func() { found.chain = got.chain(ctx, c.Resolver, now()) }}
+	if got.sealed() {
+		checks = append(checks, chain)
+	} else {
+		guard(chain.reason, chain.work) // it asks nobody
+	}
 	run(checks)
 	return found
 }
@@ -118,12 +151,14 @@ type check struct {
 	work   func()
 }
 
+// run does the first check itself: a goroutine more, with a stack that has to grow, costs as much as some of the checks.
 func run(checks []check) {
-	var all sync.WaitGroup
-	for _, one := range checks {
-		all.Go(func() { guard(one.reason, one.work) })
+	var others sync.WaitGroup
+	for _, one := range checks[1:] {
+		others.Go(func() { guard(one.reason, one.work) })
 	}
-	all.Wait()
+	guard(checks[0].reason, checks[0].work)
+	others.Wait()
 }
 
 // guard keeps a mistake of ours, for which a stranger found the right mail, from costing more than the result of one method.
@@ -146,6 +181,3 @@ func clientless(client netip.Addr) string {
 	}
 	return ""
 }
-
-// own is a reader of the same mail with a place of its own.
-func own(raw *io.SectionReader) *io.SectionReader { return io.NewSectionReader(raw, 0, raw.Size()) }

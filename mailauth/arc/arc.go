@@ -41,12 +41,22 @@ type Set struct {
 // A header beyond the bounds of canon is a chain that fails.
 func Verify(ctx context.Context, r lookup.Resolver, raw *io.SectionReader, now time.Time) Chain {
 	m, err := canon.Read(raw)
-	switch {
-	case errors.Is(err, canon.ErrHeader):
-		return Chain{Method: desk.Method{Result: desk.ResultFail, Reason: "no seal was looked at: " + err.Error()}}
-	case err != nil:
-		return Chain{Method: desk.Method{Result: desk.ResultTempError, Reason: "the mail could not be read"}}
+	if err != nil {
+		return Unread(err)
 	}
+	return VerifyRead(ctx, r, m, now)
+}
+
+// Unread is the result for a mail that canon does not read, with its error.
+func Unread(err error) Chain {
+	if errors.Is(err, canon.ErrHeader) {
+		return Chain{Method: desk.Method{Result: desk.ResultFail, Reason: "no seal was looked at: " + err.Error()}}
+	}
+	return Chain{Method: desk.Method{Result: desk.ResultTempError, Reason: "the mail could not be read"}}
+}
+
+// VerifyRead is Verify for a mail whose header has been read already. It only reads m, which others may read at the same time.
+func VerifyRead(ctx context.Context, r lookup.Resolver, m *canon.Mail, now time.Time) Chain {
 	links, fault := collect(m)
 	if fault == nil && len(links) == 0 {
 		return Chain{Method: desk.Method{Result: desk.ResultNone, Reason: "no forwarder has sealed the mail"}}

@@ -14,7 +14,7 @@ import (
 const (
 	maxHeader = 4 << 20  // octets of a header that are searched for forgeries: no reader of ours goes further
 	maxJudged = 16 << 10 // octets of one field that are judged; who says so stands at its beginning
-	lineSize  = 64 << 10 // of the reader's buffer
+	lineSize  = 4 << 10  // of the reader's buffer; a longer line is looked at in parts
 )
 
 // Forged says whether the value of an Authentication-Results field claims to be ours: whether a reader, strict or careless, could take its authserv-id for our own.
@@ -69,14 +69,15 @@ func Strip(raw *io.SectionReader, authserv string) ([][2]int64, error) {
 	starting := true
 	for {
 		line, err := lines.ReadSlice('\n')
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		part := errors.Is(err, bufio.ErrBufferFull)
+		if err != nil && !part && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("looking for forged authentication results: %w", err)
 		}
-		if starting && len(bytes.TrimRight(line, "\r\n")) == 0 { // the end of the header, or of the mail
+		if starting && !part && len(bytes.TrimRight(line, "\r\n")) == 0 { // the end of the header, or of the mail
 			break
 		}
 		search.take(line, starting)
-		starting = !errors.Is(err, bufio.ErrBufferFull)
+		starting = !part
 	}
 	if search.at < maxHeader { // else the last field is only half read
 		search.finish()

@@ -11,16 +11,18 @@ import (
 const Name = "Authentication-Results"
 
 const (
-	maxWritten = 320 // octets of one value: the longest address (RFC 5321 §4.5.3.1)
-	maxComment = 200 // octets of one reason
-	maxMethods = 20  // DKIM signatures that are written
-	width      = 78  // of a line, where what stands on it allows that (RFC 5322 §2.1.1)
+	maxWritten = 320     // octets of one value: the longest address (RFC 5321 §4.5.3.1)
+	maxComment = 200     // octets of one reason
+	maxMethods = 20      // DKIM signatures that are written
+	usual      = 1 << 10 // octets of the whole field, as a rule
+	width      = 78      // of a line, where what stands on it allows that (RFC 5322 §2.1.1)
 )
 
 // Format writes the field for a verdict, folded, with the CRLF at its end. authserv is our authserv-id: a host name.
 // Every method is in it, those too that had nothing to check, in the order in which they were made: iprev, SPF, DKIM, DMARC, ARC.
 func Format(authserv string, verdict desk.Verdict) string {
 	w := writer{}
+	w.out.Grow(usual)
 	w.out.WriteString(Name + ":")
 	w.column = w.out.Len()
 	w.word(value(authserv))
@@ -77,9 +79,11 @@ func (w *writer) fold() {
 func (w *writer) method(name string, method desk.Method, properties ...property) {
 	w.out.WriteByte(';')
 	w.fold()
-	start := name + "=" + result(method.Result)
-	w.out.WriteString(start)
-	w.column += len(start)
+	start := w.out.Len()
+	w.out.WriteString(name)
+	w.out.WriteByte('=')
+	w.out.WriteString(result(method.Result))
+	w.column += w.out.Len() - start
 	w.comment(method)
 	for _, property := range properties {
 		if property.value != "" {
@@ -94,18 +98,11 @@ func (w *writer) comment(method desk.Method) {
 	if method.Bits > 0 {
 		text = strings.TrimSpace(strconv.Itoa(method.Bits) + "-bit key " + text)
 	}
-	words := strings.Fields(text)
-	if len(words) == 0 {
+	if text = strings.Join(strings.Fields(escape(text, `()\`)), " "); text == "" {
 		return
 	}
-	for i, word := range words {
-		word = escape(word, `()\`)
-		if i == 0 {
-			word = "(" + word
-		}
-		if i == len(words)-1 {
-			word += ")"
-		}
+	text = "(" + text + ")"
+	for word := range strings.SplitSeq(text, " ") {
 		w.word(word)
 	}
 }
@@ -143,9 +140,23 @@ func escape(text, special string) string {
 	return out.String()
 }
 
+// plainASCII says whether a text is fit as it stands, as most are.
+func plainASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // clean makes a stranger's text fit to stand in one line: no control characters, no broken UTF-8, no line separators, at most so many octets.
 func clean(text string, most int) string {
-	text = strings.ToValidUTF8(text[:min(len(text), most)], "?")
+	text = text[:min(len(text), most)]
+	if plainASCII(text) {
+		return text
+	}
+	text = strings.ToValidUTF8(text, "?")
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7F && r < 0xA0 || r == '\u2028' || r == '\u2029' {
 			return '?'

@@ -41,8 +41,13 @@ type check struct {
 func Verify(ctx context.Context, r lookup.Resolver, raw *io.SectionReader, now time.Time) []desk.Method {
 	m, err := canon.Read(raw)
 	if err != nil {
-		return []desk.Method{unread(err)}
+		return Unread(err)
 	}
+	return VerifyRead(ctx, r, m, now)
+}
+
+// VerifyRead is Verify for a mail whose header has been read already. It only reads m, which others may read at the same time.
+func VerifyRead(ctx context.Context, r lookup.Resolver, m *canon.Mail, now time.Time) []desk.Method {
 	places := m.Named("dkim-signature")
 	if len(places) == 0 {
 		return nil
@@ -72,12 +77,12 @@ func Verify(ctx context.Context, r lookup.Resolver, raw *io.SectionReader, now t
 	return results
 }
 
-// unread is the result for a mail that canon does not read.
-func unread(err error) desk.Method {
+// Unread is the result for a mail that canon does not read, with its error.
+func Unread(err error) []desk.Method {
 	if errors.Is(err, canon.ErrHeader) {
-		return desk.Method{Result: desk.ResultPermError, Reason: "no signature was looked at: " + err.Error()}
+		return []desk.Method{{Result: desk.ResultPermError, Reason: "no signature was looked at: " + err.Error()}}
 	}
-	return desk.Method{Result: desk.ResultTempError, Reason: "the mail could not be read"}
+	return []desk.Method{{Result: desk.ResultTempError, Reason: "the mail could not be read"}}
 }
 
 // read reads one DKIM-Signature and judges what can be judged without its key (RFC 6376 §6.1.1).
