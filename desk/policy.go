@@ -74,9 +74,9 @@ func (p Policy) Check() error {
 		return Wrong("filter_down", "filter_down is accept or defer")
 	case p.Digest != DigestOff && p.Digest != DigestHourly && p.Digest != DigestDaily:
 		return Wrong("digest", "digest is off, hourly or daily")
-	case p.SpamSuspend <= 0 || p.SpamSuspend > 1000:
+	case !(p.SpamSuspend > 0 && p.SpamSuspend <= 1000): // so written, NaN is wrong too
 		return Wrong("spam_suspend", "the score from which mail is suspended is more than 0 and at most 1000")
-	case p.SpamReject != 0 && p.SpamReject < p.SpamSuspend:
+	case p.SpamReject != 0 && !(p.SpamReject >= p.SpamSuspend && p.SpamReject <= 1_000_000):
 		return Wrong("spam_reject", "the score from which mail is refused is 0 (never) or at least the one from which it is suspended")
 	case p.PerSender < 0 || p.PerAutomatic < 0 || p.PerSender > 1_000_000 || p.PerAutomatic > 1_000_000:
 		return Wrong("per_sender", "a limit of mails in an hour is between 0 (none) and 1,000,000")

@@ -62,9 +62,11 @@ type Sender struct {
 	From     string     // canonical address in the From field
 	MailFrom string     // canonical reverse-path; empty for the null sender
 	IP       netip.Addr // of the client; not valid for mail that did not come over the network
+	Proved   bool       // that it is From who wrote: only then an allowing rule counts that names an address or a domain, since anybody can write any name
 }
 
 // Match finds the rule that decides about a sender: an allowing one before one that refuses, that before one that suspends, as the worst that somebody asked for.
+// A rule that allows a name counts for a proved sender only; a network needs no proof.
 func (r *Rules) Match(s Sender, now time.Time) (SenderRule, bool) {
 	if r == nil {
 		return SenderRule{}, false
@@ -78,7 +80,7 @@ func (r *Rules) Match(s Sender, now time.Time) (SenderRule, bool) {
 	}
 	for _, address := range []string{s.From, s.MailFrom} {
 		for _, key := range keysOf(address) {
-			if rule, ok := r.named[key]; ok {
+			if rule, ok := r.named[key]; ok && (s.Proved && address == s.From || rule.Action != RuleAllow) {
 				take(rule)
 			}
 		}

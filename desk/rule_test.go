@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -20,7 +21,9 @@ func TestRules(t *testing.T) {
 		want   RuleAction
 	}{
 		"nobody named":                    {Sender{From: "a@b.example"}, ""},
-		"allowed beats suspended":         {Sender{From: "bad@one.example"}, RuleAllow},
+		"allowed beats suspended":         {Sender{From: "bad@one.example", Proved: true}, RuleAllow},
+		"allowed, but not proved":         {Sender{From: "bad@one.example"}, RuleSuspend},
+		"allowed by the return path only": {Sender{From: "a@b.example", MailFrom: "a@one.example", Proved: true}, ""},
 		"a domain is not its subdomains":  {Sender{From: "a@sub.one.example"}, ""},
 		"below a domain":                  {Sender{From: "a@deep.a.two.example"}, RuleSuspend},
 		"*. is not the domain itself":     {Sender{From: "a@two.example"}, ""},
@@ -66,7 +69,7 @@ func TestPolicyIsChecked(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Policy){
 		"days": func(p *Policy) { p.SuspendedDays = 91 }, "no days": func(p *Policy) { p.SuspendedDays = 0 }, "down": func(p *Policy) { p.FilterDown = "lose" },
-		"digest": func(p *Policy) { p.Digest = "monthly" }, "score": func(p *Policy) { p.SpamSuspend = 0 }, "refusal below": func(p *Policy) { p.SpamReject = 3 },
+		"digest": func(p *Policy) { p.Digest = "monthly" }, "score": func(p *Policy) { p.SpamSuspend = 0 }, "no number": func(p *Policy) { p.SpamSuspend = math.NaN() }, "endless": func(p *Policy) { p.SpamReject = math.Inf(1) }, "refusal below": func(p *Policy) { p.SpamReject = 3 },
 		"rate": func(p *Policy) { p.PerSender = -1 }, "automatic": func(p *Policy) { p.PerAutomatic = -1 }, "crowd": func(p *Policy) { p.StrangerRecipients = 0 },
 		"sealer": func(p *Policy) { p.ARCSealers = []string{"not a domain"} }, "sealers": func(p *Policy) { p.ARCSealers = make([]string, 101) },
 	} {

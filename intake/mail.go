@@ -120,7 +120,7 @@ func (in *Intake) look(m *mail, problem string) view {
 		Personal: m.personal.lacking(), Verified: m.verified(), DMARC: m.verdict.DMARC, Level: in.directory.dmarcLevel(m.mailboxes),
 		Listed: m.env.Listed, Opinion: m.opinion, Policy: in.directory.policy(), Automatic: m.automatic() != "", Recipients: m.recipients(),
 	}
-	if rule, ok := in.directory.rule(desk.Sender{From: m.from.Addr, MailFrom: desk.Canonical(m.env.MailFrom), IP: m.env.RemoteIP}, m.at); ok {
+	if rule, ok := in.directory.rule(desk.Sender{From: m.from.Addr, MailFrom: desk.Canonical(m.env.MailFrom), IP: m.env.RemoteIP, Proved: v.Verified}, m.at); ok {
 		v.Rule = &rule
 	}
 	switch m.env.Source {

@@ -121,13 +121,13 @@ func (p *plan) add(m *mail) error {
 // match finds the mail's ticket: where an agent let it in, by the message of ours that it reports on, else by the order of evidence.
 func (p *plan) match(m *mail) threading.Match {
 	if ticket, ok := p.known.Tickets[m.into]; ok {
-		trust := desk.TrustToken // an agent's word that it belongs there
+		shown, trust := desk.TrustUnverified, desk.TrustToken // an agent's word says where it belongs, not who wrote it
 		if m.verified() {
-			trust = desk.TrustVerified
+			shown, trust = desk.TrustVerified, desk.TrustVerified
 		}
 		powers := threading.PowersOf(threading.Sender{Trust: trust, OnTicket: ticket.Has(m.from.Addr), Token: true, Automatic: m.automatic() != ""})
 		powers.Joins, powers.Reopens = true, m.automatic() == ""
-		return threading.Match{Ticket: ticket.ID, Why: desk.Why{Rule: threading.RuleReleased, Saw: fmt.Sprintf("#%d", m.into)}, Powers: powers, Trust: trust}
+		return threading.Match{Ticket: ticket.ID, Why: desk.Why{Rule: threading.RuleReleased, Saw: fmt.Sprintf("#%d", m.into)}, Powers: powers, Trust: shown}
 	}
 	if r := m.returned; r != nil {
 		if ticket, ok := p.known.Tickets[p.found.Messages[r.message]]; ok && len(p.found.Recipients[r.message]) > 0 {

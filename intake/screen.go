@@ -120,20 +120,23 @@ func content(v view) hold {
 	case o.Quarantined != "":
 		return suspendFor(desk.CauseSpam, "A mail filter wants it held: "+o.Quarantined)
 	case o.Action != "" && o.Score >= v.Policy.SpamSuspend:
-		return suspendFor(desk.CauseSpam, fmt.Sprintf("The spam filter scored it %.1f, and %.1f is held: %s", o.Score, v.Policy.SpamSuspend, heaviest(o.Symbols)))
+		return suspendFor(desk.CauseSpam, fmt.Sprintf("The spam filter scored it %.1f, and %.1f is held%s.", o.Score, v.Policy.SpamSuspend, heaviest(o.Symbols)))
 	case v.Code != "":
 		return suspendFor(desk.CauseCode, v.Code)
 	}
 	return hold{}
 }
 
-// heaviest names what a score is made of.
+// heaviest names what a score is made of, after a colon.
 func heaviest(symbols []desk.Symbol) string {
+	if len(symbols) == 0 {
+		return ""
+	}
 	var names []string
 	for _, symbol := range symbols[:min(len(symbols), 5)] {
 		names = append(names, fmt.Sprintf("%s %.1f", symbol.Name, symbol.Score))
 	}
-	return strings.Join(names, ", ")
+	return ": " + strings.Join(names, ", ")
 }
 
 // sender asks the lists of people and of the DNS.

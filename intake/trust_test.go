@@ -382,7 +382,7 @@ func TestT_DSN_BouncesMarkOneRecipient(t *testing.T) {
 func TestSenderRules(t *testing.T) {
 	t.Parallel()
 	h := trusting(t)
-	h.sql(`insert into sender_rule (pattern, action) values ('*.spam.example', 'suspend'), ('bad@good.example', 'reject'), ('198.51.100.0/24', 'suspend'), ('friend@bare.example', 'allow')`)
+	h.sql(`insert into sender_rule (pattern, action) values ('*.spam.example', 'suspend'), ('bad@good.example', 'reject'), ('198.51.100.0/24', 'suspend'), ('friend@good.example', 'allow'), ('friend@bare.example', 'allow')`)
 	check(t, h.in.directory.Reload(t.Context()))
 	for _, test := range []struct {
 		l    letter
@@ -390,11 +390,16 @@ func TestSenderRules(t *testing.T) {
 	}{
 		{letter{from: "x@a.spam.example"}, desk.Suspended}, {letter{from: "bad@good.example"}, desk.Refused}, {letter{from: "anna@good.example"}, desk.Ticketed},
 		{letter{from: "anna@bare.example", ip: netip.MustParseAddr("198.51.100.7")}, desk.Suspended},
-		{letter{from: "friend@bare.example", ip: netip.MustParseAddr("198.51.100.7")}, desk.Ticketed},
+		{letter{from: "friend@bare.example", ip: netip.MustParseAddr("198.51.100.7")}, desk.Suspended}, // anybody can write that name
 	} {
 		if got := h.send(test.l); got.Disposition != test.want {
 			t.Errorf("%s: %+v, want %s", test.l.from, got, test.want)
 		}
+	}
+	h.sql(`insert into sender_rule (pattern, action) values ('192.0.2.1', 'suspend')`)
+	check(t, h.in.directory.Reload(t.Context()))
+	if got := h.send(letter{from: "friend@good.example"}); got.Disposition != desk.Ticketed {
+		t.Errorf("a proved friend: %+v", got)
 	}
 	ruling, err := h.in.Would(t.Context(), desk.Supposed{From: "x@a.spam.example"})
 	if err != nil || ruling.Cause != desk.CauseBlocked || ruling.Rule == nil {

@@ -30,7 +30,7 @@ func (in *Intake) Would(_ context.Context, mail desk.Supposed) (desk.Ruling, err
 		mail.MailFrom = from
 	}
 	var ruling desk.Ruling
-	if rule, ok := in.directory.rule(desk.Sender{From: from, MailFrom: desk.Canonical(mail.MailFrom), IP: mail.IP}, time.Now()); ok {
+	if rule, ok := in.directory.rule(desk.Sender{From: from, MailFrom: desk.Canonical(mail.MailFrom), IP: mail.IP, Proved: v.Verified}, time.Now()); ok {
 		v.Rule, ruling.Rule = &rule, &rule
 	}
 	held := screen(v)

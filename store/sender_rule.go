@@ -45,7 +45,7 @@ func (r Reader) AllRules(ctx context.Context) ([]desk.SenderRule, error) {
 // SetSenderRule adds a rule, or replaces the one with the same pattern. More than desk.MostRules are a desk.TooLarge.
 func (tx *Tx) SetSenderRule(ctx context.Context, rule desk.SenderRule) (desk.SenderRule, error) {
 	var count int64
-	if err := tx.tx.QueryRow(ctx, `select count(*) from sender_rule`).Scan(&count); err != nil {
+	if err := tx.tx.QueryRow(ctx, `select count(*) from sender_rule where pattern <> $1`, rule.Pattern).Scan(&count); err != nil {
 		return rule, wrap(err, "sender rules")
 	}
 	if count >= desk.MostRules {
