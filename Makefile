@@ -3,6 +3,7 @@
 # make test    every test, from a fresh clone
 # make check   format, vet, staticcheck, the house test, every test with -race
 # make bench   speed beside Postfix and a bare SMTP server, in one run
+# make compare our verdicts beside those of dkimpy, Mail::DKIM, pyspf and rspamd, on thousands of mails
 # make chaos   the crash tests ten times over: E2E_ROUNDS=10
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -12,7 +13,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: build run demo test check bench chaos fuzz fmt lint clean tools-run tools-test tools-bench
+.PHONY: build run demo test check bench compare chaos fuzz fmt lint clean tools-run tools-test tools-bench
 
 build:
 	@scripts/need go git
@@ -27,11 +28,11 @@ demo: build
 	@go run ./cmd/demo
 
 test:
-	@scripts/need go git postgresql chromium dkim swaks rspamd clamd milter
+	@scripts/need go git postgresql chromium dkim compare swaks rspamd clamd milter
 	go run ./internal/testkit/withpg go test -timeout 9m ./...
 
 check: fmt lint
-	@scripts/need go git gcc postgresql chromium dkim swaks rspamd clamd milter
+	@scripts/need go git gcc postgresql chromium dkim compare swaks rspamd clamd milter
 	go run ./internal/testkit/withpg go test -race -timeout 20m ./...
 
 fmt:
@@ -44,6 +45,10 @@ lint:
 bench:
 	@scripts/need go git postgresql postfix
 	go run ./cmd/bench
+
+compare:
+	@scripts/need go git dkim compare rspamd
+	E2E_COMPARE=full go test -timeout 60m -count=1 -v ./e2e/compare
 
 # kill -9 of everything, at random moments under load, for E2E_ROUNDS (default 10) times as long as in make test
 E2E_ROUNDS ?= 10
