@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	eve       = "eve@elsewhere.example" // whom nobody asked
+	eve       = "eve@elsewhere.example"     // whom nobody asked
+	mallory   = "mallory@elsewhere.example" // who makes himself out to be somebody else
 	guesses   = 100_000
 	guessed   = 1_000 // by SMTP
 	perMail   = 100   // recipients, and guesses, of one mail
@@ -99,6 +100,7 @@ func TestTrustAgainstForgers(t *testing.T) {
 	t.Run("T-01", c.thirdPartiesAreNotRead)
 	t.Run("T-05", c.aLeakedTokenShowsNothing)
 	t.Run("T-06", c.aSpoofedFromIsMarked)
+	t.Run("T-08 T-09", c.attackersGetNoReply)
 	t.Run("T-02", c.nobodyIsBombed)
 }
 
@@ -335,6 +337,35 @@ func (c *conversed) aSpoofedFromIsMarked(t *testing.T) {
 	}
 	if len(c.sink.Mails()) != sent {
 		t.Error("something left because of a forged mail")
+	}
+}
+
+// T-08, T-09: a forger who writes as ada and puts himself into Cc or Reply-To gets nothing of any later reply.
+func (c *conversed) attackersGetNoReply(t *testing.T) {
+	for i, header := range [][]string{{"Cc: " + mallory}, {"Reply-To: " + mallory}, {"Reply-To: " + mallory, "Cc: " + mallory, "Sender: " + mallory}} {
+		l := letter{from: customer, to: mailbox, subject: "Re: My order", id: fmt.Sprintf("join-%d@customer.example", i), text: "Add my friend.", header: append(header, "References: <"+c.question+">")}
+		if answer := c.post(far, l); answer.number() != c.number {
+			t.Fatalf("%+v", answer)
+		}
+		got := c.newest()
+		if got.From.Address != customer || got.Trust != "unverified" {
+			t.Errorf("%v: from %v, trust %s", header, got.From, got.Trust)
+		}
+		c.answered("As you wish.")
+		if strings.Contains(string(c.reply.Bytes), mallory) {
+			t.Errorf("%v: the reply names %s:\n%s", header, mallory, c.reply.Bytes)
+		}
+	}
+	// Having stood in such a Cc makes nobody known on the ticket.
+	if answer := c.post(far, letter{from: mallory, to: mailbox, subject: "Re: My order", id: "second@elsewhere.example", text: "Thanks. And the invoice?", header: []string{"In-Reply-To: <" + c.question + ">"}}); answer.number() == c.number {
+		t.Errorf("a forger's Cc is on the ticket: %+v", answer)
+	}
+	c.answered("Anything else?")
+	if got := value[int](c.program, `select count(*) from delivery where recipient = $1`, mallory); got != 0 {
+		t.Errorf("%d deliveries to %s", got, mallory)
+	}
+	if shown := show(t, c.program, c.number); shown.Requester.Address != customer || slices.ContainsFunc(shown.Participants, func(p participant) bool { return p.Address == mallory }) {
+		t.Errorf("on the ticket: %s, %+v", shown.Requester.Address, shown.Participants)
 	}
 }
 

@@ -54,7 +54,9 @@ func (p *plan) file(m *mail, match threading.Match, to filed) error {
 	if match.Powers.AddsPeople {
 		p.addPeople(m, to.ticket)
 	}
-	to.ticket.People = append(to.ticket.People, m.evidence.People...)
+	if match.Powers.AddsPeople || match.Ticket == 0 || match.Trust == desk.TrustVerified { // without proof nobody brings others onto a ticket that is there (T-09)
+		to.ticket.People = append(to.ticket.People, m.evidence.People...)
+	}
 	p.know(to.ticket)
 	p.keys(m, id, to.ticket)
 	p.keysOfForward(m, id, to.ticket)

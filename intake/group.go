@@ -207,7 +207,8 @@ func (g *groups) attempt(group []*ticketing) (err error) {
 			}
 		}
 		outcomes = plan.outcomes
-		left = spare{plan.found.TicketIDs, plan.found.MessageIDs, plan.found.OriginalIDs, plan.found.SuspendedIDs, plan.found.ReportIDs}
+		// Message ids are not kept: a mail that comes later must not have a lower one than what somebody has on their page already (T-STALE).
+		left = spare{plan.found.TicketIDs, nil, plan.found.OriginalIDs, plan.found.SuspendedIDs, plan.found.ReportIDs}
 		return plan.finish(), nil
 	})
 	if err != nil {

@@ -141,7 +141,8 @@ const (
 		from report
 		where (kind, domain, org, report_id) in (select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]))`
 
-	// Everybody in To or Cc of the last mails of a ticket is known there (T-STRANGER), as are the further addresses of its people.
+	// Everybody in To or Cc of the last mails of a ticket is known there (T-STRANGER), as are the further addresses of its people. A mail that joined it without proof makes nobody known:
+	// whoever wrote it may have put themselves there (T-09).
 	sqlTickets = `
 		with recursive asked as (
 		    select unnest($1::bigint[]) as id
@@ -160,7 +161,8 @@ const (
 		           union
 		           select lower(person ->> 'address')
 		           from (select m."to", m.cc from message m
-		                 where m.ticket_id = t.id and m.kind in ('inbound', 'reply') order by m.at desc limit 30) as recent,
+		                 where m.ticket_id = t.id and (m.kind = 'reply' or m.kind = 'inbound' and (m.facts ->> 'trust' = 'verified' or m.facts -> 'why' ->> 'rule' in ('new', 'follow-up', 'forwarded', 'released')))
+		                 order by m.at desc limit 30) as recent,
 		                lateral (select json_array_elements(recent."to") union all select json_array_elements(recent.cc)) as people (person)
 		           limit 1000
 		       ) as people

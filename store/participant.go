@@ -25,10 +25,11 @@ func (r Reader) Participants(ctx context.Context, number int64) ([]desk.Particip
 	return orEmpty(people), nil
 }
 
-// Standing is what decides who receives an answer: who waits to be accepted, who was, and which addresses are ours.
+// Standing is what decides who receives an answer: who waits to be accepted, who was, who is on the ticket, and which addresses are ours.
 type Standing struct {
 	Pending  []string `db:"pending"`
 	Accepted []string `db:"accepted"`
+	Present  []string `db:"present"` // participants who do not wait, and whom we have written to
 	Ours     []string `db:"ours"`
 }
 
@@ -38,6 +39,9 @@ func (r Reader) Standing(ctx context.Context, number int64) (Standing, error) {
 		select array(select c.address from participant p join contact c on c.id = p.contact_id where p.ticket_id = $1 and p.pending) as pending,
 		       array(select c.address from participant p join contact c on c.id = p.contact_id
 		             where p.ticket_id = $1 and p.accepted_at is not null and not p.pending order by p.accepted_at limit 100) as accepted,
+		       array(select c.address from participant p join contact c on c.id = p.contact_id where p.ticket_id = $1 and not p.pending
+		             union
+		             select d.recipient from message m join delivery d on d.message_id = m.id where m.ticket_id = $1 limit 1000) as present,
 		       array(select address from mailbox limit 100000) as ours`
 	standing, err := rowOf[Standing](ctx, r.q, sql, number)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"postern/desk"
 	"postern/store"
+	"postern/threading"
 )
 
 // mostRecipients is how many people one message of ours may go to.
@@ -25,6 +26,7 @@ type answering struct {
 
 // recipients is 'reply all' to the message: its author, and everybody it went to, but for our own addresses and for strangers whom no agent has accepted.
 // Those whom one has accepted are added. What we got as a blind copy, or from a machine, is answered to its author only (T-BCC, T-OOO).
+// An answer that came onto the ticket without proof brings nobody along, neither in Cc nor in Reply-To: whoever wrote it may have put themselves there (T-08, T-09).
 func (a answering) recipients() (to, cc []desk.Address) {
 	seen := map[string]bool{}
 	for _, stranger := range a.Standing.Pending {
@@ -32,7 +34,7 @@ func (a answering) recipients() (to, cc []desk.Address) {
 	}
 	pick := func(people []desk.Address) (picked []desk.Address) {
 		for _, person := range people {
-			if key := desk.Canonical(person.Addr); !seen[key] && checkAddress(person) == nil && !a.Ours(key) {
+			if key := desk.Canonical(person.Addr); !seen[key] && checkAddress(person) == nil && !a.Ours(key) && a.invited(key) {
 				seen[key] = true
 				picked = append(picked, person)
 			}
@@ -43,10 +45,10 @@ func (a answering) recipients() (to, cc []desk.Address) {
 		return pick(a.Message.To), pick(a.Message.Cc)
 	}
 	author := a.Facts.ReplyTo // where an answer goes, by the author's own word (RFC 5322 §3.6.3)
-	if len(author) == 0 {
-		author = []desk.Address{a.Message.From()}
-	}
 	if to = pick(author); len(to) == 0 {
+		to = pick([]desk.Address{a.Message.From()})
+	}
+	if len(to) == 0 {
 		to = pick([]desk.Address{a.Requester})
 	}
 	if a.Facts.AsBcc || a.Facts.Automatic != "" {
@@ -57,6 +59,15 @@ func (a answering) recipients() (to, cc []desk.Address) {
 		cc = append(cc, pick([]desk.Address{{Addr: accepted}})...)
 	}
 	return to, cc
+}
+
+// invited says whether somebody may receive the answer because the message names them.
+func (a answering) invited(addr string) bool {
+	unproved := a.Message.Kind == desk.KindInbound && a.Facts.Trust != "" && a.Facts.Trust != desk.TrustVerified
+	if !unproved || a.Facts.Why.Rule == threading.RuleNew || a.Facts.Why.Rule == threading.RuleFollowUp {
+		return true
+	}
+	return addr == desk.Canonical(a.Message.FromAddress) || addr == desk.Canonical(a.Requester.Addr) || slices.Contains(a.Standing.Present, addr)
 }
 
 // Recipients is who would receive the answer to a message (0: to the newest mail of the ticket), and which message that is. The composer shows it for editing.
