@@ -36,7 +36,7 @@ func Records(domain, hostname string, keys []Key) []desk.Record {
 	}
 	return append(records,
 		desk.Record{Purpose: PurposeSPF, Type: "TXT", Name: domain, Wanted: "v=spf1 a:" + hostname + " ~all"},
-		desk.Record{Purpose: PurposeDMARC, Type: "TXT", Name: "_dmarc." + domain, Wanted: "v=DMARC1; p=none"},
+		desk.Record{Purpose: PurposeDMARC, Type: "TXT", Name: "_dmarc." + domain, Wanted: "v=DMARC1; p=none; rua=mailto:postmaster@" + domain}, // whose reports Postern reads
 		desk.Record{Purpose: PurposeMX, Type: "MX", Name: domain, Wanted: "10 " + hostname},
 	)
 }
