@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 
 	"postern/desk"
 	"postern/store"
@@ -13,8 +14,8 @@ import (
 // errMailed ends a transaction that has nothing to write: the mail is here already.
 var errMailed = errors.New("tickets: the mail became a message before")
 
-// AgentAddresses are the addresses to which the actor can mail an answer to a ticket and a note on it (security T-07). The answer goes to whom the newest mail of the ticket, as it is now,
-// asks to be answered. Both are empty while agents may not answer by mail, and where there is no mail to answer or the mailbox's address leaves no room for a token.
+// AgentAddresses are the addresses to which the actor can mail an answer to a ticket and a note on it (security T-07). The answer goes to everybody on the newest mail of the ticket, as it is now,
+// or to its author alone where its Reply-To names another organization (T-08). Both are empty while agents may not answer by mail, and where there is no mail to answer or the mailbox's address leaves no room for a token.
 func (s *Service) AgentAddresses(ctx context.Context, actor desk.Actor, number int64) (reply, note string, err error) {
 	if err := need(actor, desk.MayWrite); err != nil {
 		return "", "", err
@@ -130,7 +131,11 @@ func (s *Service) mailed(ctx context.Context, c *change, m AgentMail, written bo
 		bearer, err = c.note(ctx, noted{text: written.text, uploads: uploads, facts: m.Facts})
 		outcome.Message = bearer
 	case desk.KindReply:
-		asked := desk.ReplyRequest{Ticket: c.ticket.ID, Answers: m.Mark.Message, Uploads: uploads, Status: desk.StatusPending, Recipients: desk.ReplyAll}
+		asked := desk.ReplyRequest{Ticket: c.ticket.ID, Answers: m.Mark.Message, Uploads: uploads, Status: desk.StatusPending}
+		if asked.To, asked.Cc, err = s.unseen(ctx, c, m.Mark.Message); err != nil {
+			return outcome, err
+		}
+		asked.Recipients = desk.AsGiven
 		if outcome.Message, err = s.reply(ctx, c, asked, written); err != nil {
 			return outcome, err
 		}
@@ -145,6 +150,22 @@ func (s *Service) mailed(ctx context.Context, c *change, m AgentMail, written bo
 		return outcome, err
 	}
 	return outcome, c.keepMailed(ctx, bearer, m)
+}
+
+// unseen is who receives an answer whose writer was not shown the recipients: 'reply all', but only the author of a mail that wants its answers elsewhere (T-08). The conversation says so.
+func (s *Service) unseen(ctx context.Context, c *change, answers int64) (to, cc []desk.Address, err error) {
+	asked, err := s.answering(ctx, c.Reader, c.ticket, answers)
+	if err != nil {
+		return nil, nil, err
+	}
+	if elsewhere := asked.elsewhere(); elsewhere != "" {
+		to = asked.author()
+		names, err := envelope(to)
+		c.event("reply-to", elsewhere, strings.Join(names, ", "))
+		return to, nil, err
+	}
+	to, cc = asked.recipients()
+	return to, cc, nil
 }
 
 // takeFiles makes uploads of the author of files whose bytes are stored.

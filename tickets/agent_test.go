@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -118,6 +119,57 @@ func TestByMailLeavesDraftsAlone(t *testing.T) {
 	h.row(t, &left, `select count(*) from draft`)
 	if left != 1 {
 		t.Error("the draft went with the mail")
+	}
+}
+
+// T-08: whoever answers by mail sees no recipients, so a Reply-To to another organization gets nothing.
+func TestT_08_ByMailGoesToTheAuthor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	if err := h.SetAgentsByMail(t.Context(), h.owner, desk.AgentsByMailOn); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		name, from, replyTo string
+		pending             bool
+		to                  []string
+		events              []string
+	}{
+		{"none", carol.Addr, "", false, []string{carol.Addr, dave.Addr}, []string{"mailed", "status"}},
+		{"the same organization", carol.Addr, "help@eu.customer.test", false, []string{"help@eu.customer.test", dave.Addr}, []string{"mailed", "status"}},
+		{"a public suffix is none", "a@one.co.uk", "b@two.co.uk", false, []string{"a@one.co.uk"}, []string{"mailed", "reply-to", "status"}},
+		{"another", carol.Addr, "thief@evil.test", false, []string{carol.Addr}, []string{"mailed", "reply-to", "status"}},
+		{"another, of a stranger who waits", "new@else.test", "thief@evil.test", true, []string{carol.Addr}, []string{"mailed", "reply-to", "status"}},
+		{"a mailbox of ours", carol.Addr, support.Addr, false, []string{carol.Addr, dave.Addr}, []string{"mailed", "status"}},
+	} {
+		in := inbound{From: desk.Address{Addr: c.from}, To: []desk.Address{support}, Cc: []desk.Address{dave}, Subject: "Pump", Text: "x", Pending: c.pending}
+		if c.replyTo != "" {
+			in.Facts.ReplyTo = []desk.Address{{Addr: c.replyTo}}
+		}
+		if c.pending {
+			in.Ticket, _ = h.ask(t)
+		}
+		number, asked := h.mail(t, in)
+		done, err := h.ByMail(t.Context(), AgentMail{
+			Mark: threading.AgentMark{Message: asked, User: h.ann.User.ID, Kind: desk.KindReply}, From: "ann@example.com", Text: "Hello", Key: threading.Key(fmt.Sprint(i)), Digest: []byte("1"),
+			Original: func(id int64) (store.Original, error) {
+				return store.Original{ID: id, Size: 1, DEK: []byte("k"), Sealed: []byte("s")}, nil
+			},
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		for _, m := range h.conversation(t, number) {
+			if m.ID == done.Message {
+				equal(t, c.name, append(addresses(m.To), addresses(m.Cc)...), c.to)
+			}
+		}
+		events := h.events(t, number)
+		slices.Sort(events)
+		equal(t, c.name+": events", events, c.events)
+	}
+	if h.audited(t, "ticket.reply-to") != 3 {
+		t.Error("not audited")
 	}
 }
 

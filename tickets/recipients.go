@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"postern/desk"
+	"postern/mailauth/suffix"
 	"postern/store"
 	"postern/threading"
 )
@@ -59,6 +60,24 @@ func (a answering) recipients() (to, cc []desk.Address) {
 		cc = append(cc, pick([]desk.Address{{Addr: accepted}})...)
 	}
 	return to, cc
+}
+
+// elsewhere is the first address in Reply-To that belongs to another organization than From; empty if none does. Whoever forges a name collects the answers so (T-08).
+func (a answering) elsewhere() string {
+	from := desk.DomainOf(a.Message.FromAddress)
+	for _, person := range a.Facts.ReplyTo {
+		if to := desk.DomainOf(person.Addr); suffix.Registrable(to) != suffix.Registrable(from) && !a.Ours(desk.Canonical(person.Addr)) {
+			return person.Addr
+		}
+	}
+	return ""
+}
+
+// author is who wrote the message, whatever its Reply-To says. A stranger whom no agent has accepted is not written to: then it is the requester.
+func (a answering) author() []desk.Address {
+	a.Facts.ReplyTo, a.Facts.AsBcc = nil, true
+	to, _ := a.recipients()
+	return to
 }
 
 // invited says whether somebody may receive the answer because the message names them.
