@@ -28,6 +28,8 @@ func (a *API) routes() []route {
 		{post, "/tickets/{number}/notes", desk.MayWrite, "postNote", "Add a private note", returns(created, a.postNote)},
 		{post, "/tickets/{number}/merge", desk.MayWrite, "mergeTicket", "Merge a ticket into another", returns(ok, a.mergeTicket)},
 		{post, "/tickets/{number}/unmerge", desk.MayWrite, "unmergeTicket", "Undo a merge", returns(ok, a.unmergeTicket)},
+		{post, "/tickets/{number}/spam", desk.MayWrite, "condemnTicket", "Close a ticket as spam, and teach it to the spam filter", returns(ok, a.condemnTicket)},
+		{get, "/tickets/{number}/agent-addresses", desk.MayWrite, "showAgentAddresses", "Where whoever asks can mail an answer and a note", returns(ok, a.showAgentAddresses)},
 		{post, "/tickets/{number}/participants/{contact}/accept", desk.MayWrite, "acceptParticipant", "Accept a new participant", returns(ok, a.acceptParticipant)},
 		{remove, "/tickets/{number}/participants/{contact}", desk.MayWrite, "removeParticipant", "Take a person off a ticket", does(a.removeParticipant)},
 

@@ -100,8 +100,8 @@ func (a *API) testRules(ctx context.Context, actor desk.Actor, in *supposed) (ru
 	return to, err
 }
 
-// policy is desk.Policy as it is sent.
-type policy struct {
+// Policy is desk.Policy as it is sent.
+type Policy struct {
 	ARCSealers         []string        `json:"arc_sealers" nullable:"false" doc:"Domains whose ARC seals are believed (RFC 8617)."`
 	SpamSuspend        float64         `json:"spam_suspend" doc:"The spam filter's score from which mail is suspended."`
 	SpamReject         float64         `json:"spam_reject" doc:"And from which it is refused; 0: never."`
@@ -114,48 +114,77 @@ type policy struct {
 	VerificationCodes  bool            `json:"verification_codes" doc:"Other services' sign-in codes and confirmation links are held back."`
 }
 
-func viewPolicy(from desk.Policy) policy {
-	to := policy(from)
+// policy is that and what else is set for the whole installation.
+type policy struct {
+	Policy
+	AgentsByMail desk.AgentsByMail `json:"agents_by_mail" enum:"off,on" doc:"Whether agents may answer tickets by mail, each to a personal address."`
+}
+
+// viewPolicy adds to a policy what is kept apart from it.
+func (a *API) viewPolicy(ctx context.Context, actor desk.Actor, from desk.Policy) (policy, error) {
+	set, err := a.cfg.Tickets.AgentsByMail(ctx, actor)
+	to := policy{Policy(from), set}
 	to.ARCSealers = some(to.ARCSealers)
-	return to
+	return to, err
 }
 
 func (a *API) showPolicy(ctx context.Context, actor desk.Actor, _ *struct{}) (policy, error) {
 	found, err := a.cfg.Tickets.Policy(ctx, actor)
-	return viewPolicy(found), err
+	if err != nil {
+		return policy{}, err
+	}
+	return a.viewPolicy(ctx, actor, found)
 }
 
 // policyPatch is a merge patch (RFC 7396): what is absent stays.
 type policyPatch struct {
-	Body struct {
-		ARCSealers         *[]string        `json:"arc_sealers,omitempty" maxItems:"100" doc:"All of them, instead of those that are there."`
-		SpamSuspend        *float64         `json:"spam_suspend,omitempty"`
-		SpamReject         *float64         `json:"spam_reject,omitempty" minimum:"0" maximum:"1000"`
-		FilterDown         *desk.FilterDown `json:"filter_down,omitempty" enum:"accept,defer"`
-		SuspendedDays      *int             `json:"suspended_days,omitempty"`
-		Digest             *desk.Digest     `json:"digest,omitempty" enum:"off,hourly,daily"`
-		PerSender          *int             `json:"per_sender,omitempty"`
-		PerAutomatic       *int             `json:"per_automatic,omitempty"`
-		StrangerRecipients *int             `json:"stranger_recipients,omitempty"`
-		VerificationCodes  *bool            `json:"verification_codes,omitempty"`
-	}
+	Body PolicyChange
+}
+
+// PolicyChange is its body.
+type PolicyChange struct {
+	ARCSealers         *[]string          `json:"arc_sealers,omitempty" maxItems:"100" doc:"All of them, instead of those that are there."`
+	SpamSuspend        *float64           `json:"spam_suspend,omitempty"`
+	SpamReject         *float64           `json:"spam_reject,omitempty" minimum:"0" maximum:"1000"`
+	FilterDown         *desk.FilterDown   `json:"filter_down,omitempty" enum:"accept,defer"`
+	SuspendedDays      *int               `json:"suspended_days,omitempty"`
+	Digest             *desk.Digest       `json:"digest,omitempty" enum:"off,hourly,daily"`
+	PerSender          *int               `json:"per_sender,omitempty"`
+	PerAutomatic       *int               `json:"per_automatic,omitempty"`
+	StrangerRecipients *int               `json:"stranger_recipients,omitempty"`
+	VerificationCodes  *bool              `json:"verification_codes,omitempty"`
+	AgentsByMail       *desk.AgentsByMail `json:"agents_by_mail,omitempty" enum:"off,on"`
+}
+
+// apply changes what a policy holds.
+func (c PolicyChange) apply(p *desk.Policy) error {
+	put(&p.ARCSealers, c.ARCSealers)
+	put(&p.SpamSuspend, c.SpamSuspend)
+	put(&p.SpamReject, c.SpamReject)
+	put(&p.FilterDown, c.FilterDown)
+	put(&p.SuspendedDays, c.SuspendedDays)
+	put(&p.Digest, c.Digest)
+	put(&p.PerSender, c.PerSender)
+	put(&p.PerAutomatic, c.PerAutomatic)
+	put(&p.StrangerRecipients, c.StrangerRecipients)
+	put(&p.VerificationCodes, c.VerificationCodes)
+	return nil
 }
 
 func (a *API) patchPolicy(ctx context.Context, actor desk.Actor, in *policyPatch) (policy, error) {
-	changed, err := a.cfg.Tickets.SetPolicy(ctx, actor, func(p *desk.Policy) error {
-		put(&p.ARCSealers, in.Body.ARCSealers)
-		put(&p.SpamSuspend, in.Body.SpamSuspend)
-		put(&p.SpamReject, in.Body.SpamReject)
-		put(&p.FilterDown, in.Body.FilterDown)
-		put(&p.SuspendedDays, in.Body.SuspendedDays)
-		put(&p.Digest, in.Body.Digest)
-		put(&p.PerSender, in.Body.PerSender)
-		put(&p.PerAutomatic, in.Body.PerAutomatic)
-		put(&p.StrangerRecipients, in.Body.StrangerRecipients)
-		put(&p.VerificationCodes, in.Body.VerificationCodes)
-		return nil
-	})
-	return viewPolicy(changed), err
+	judged := in.Body
+	judged.AgentsByMail = nil
+	if judged != (PolicyChange{}) { // the audit log holds no change that is none
+		if _, err := a.cfg.Tickets.SetPolicy(ctx, actor, judged.apply); err != nil {
+			return policy{}, err
+		}
+	}
+	if in.Body.AgentsByMail != nil {
+		if err := a.cfg.Tickets.SetAgentsByMail(ctx, actor, *in.Body.AgentsByMail); err != nil {
+			return policy{}, err
+		}
+	}
+	return a.showPolicy(ctx, actor, nil)
 }
 
 // put changes what is given.

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"postern/desk"
+	"postern/tickets"
 )
 
 // Numbered names a ticket in the path.
@@ -150,6 +151,7 @@ type ticketPatch struct {
 		Priority   *desk.Priority `json:"priority,omitempty" enum:"low,normal,high,urgent"`
 		Assignee   assigneePatch  `json:"assignee,omitzero" required:"false" doc:"A user's id, address, or me; null: nobody."`
 		Subject    *string        `json:"subject,omitempty" minLength:"1" maxLength:"998"`
+		Requester  *recipient     `json:"requester,omitempty" doc:"Whose ticket it is. Who was it before stays as a participant, unless it is one of your people."`
 		Tags       *[]string      `json:"tags,omitempty" maxItems:"50" doc:"All tags, instead of those it has."`
 		AddTags    []string       `json:"add_tags,omitempty" maxItems:"50"`
 		RemoveTags []string       `json:"remove_tags,omitempty" maxItems:"50"`
@@ -195,6 +197,11 @@ func (a *API) patchTicket(ctx context.Context, actor desk.Actor, in *ticketPatch
 			change.Assignee = &id
 		}
 	}
+	if who := in.Body.Requester; who != nil {
+		if err := a.cfg.Tickets.SetRequester(ctx, actor, in.Number, who.Addr, who.Name); err != nil {
+			return Ticket{}, err
+		}
+	}
 	changed, err := a.cfg.Tickets.Update(ctx, actor, in.Number, change)
 	if err != nil {
 		return Ticket{}, err
@@ -222,6 +229,44 @@ func (a *API) unmergeTicket(ctx context.Context, actor desk.Actor, in *Numbered)
 		return Ticket{}, err
 	}
 	return a.showTicket(ctx, actor, in)
+}
+
+// spamAsked closes a ticket as spam.
+type spamAsked struct {
+	Numbered
+	Body *struct {
+		Block bool `json:"block,omitempty" doc:"The sender's next mail is suspended."`
+	} `required:"false"`
+}
+
+func (a *API) condemnTicket(ctx context.Context, actor desk.Actor, in *spamAsked) (Ticket, error) {
+	sender := tickets.SenderStays
+	if in.Body != nil && in.Body.Block {
+		sender = tickets.SenderBlocked
+	}
+	if err := a.cfg.Tickets.MarkSpam(ctx, actor, in.Number, sender); err != nil {
+		return Ticket{}, err
+	}
+	return a.showTicket(ctx, actor, &in.Numbered)
+}
+
+// agentAddresses are where whoever asks can write about a ticket by mail.
+type agentAddresses struct {
+	Reply *string `json:"reply" doc:"What is sent there from your own address is sent on as an answer. Null while agents_by_mail of the policy is off, and where the mailbox's address has no room for a token."`
+	Note  *string `json:"note" doc:"The same for a note."`
+}
+
+func (a *API) showAgentAddresses(ctx context.Context, actor desk.Actor, in *Numbered) (agentAddresses, error) {
+	reply, note, err := a.cfg.Tickets.AgentAddresses(ctx, actor, in.Number)
+	return agentAddresses{unlessEmpty(reply), unlessEmpty(note)}, err
+}
+
+// unlessEmpty is null for an empty text.
+func unlessEmpty(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 // participantNamed names a person on a ticket in the path.
