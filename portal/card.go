@@ -17,6 +17,7 @@ type card struct {
 	Address   string
 	Face      string // its initials
 	Event     string // of an event: the whole line
+	Source    int64  // of an event: the message with the mail by which an agent did it
 	Folded    bool   // one line; a click fetches the rest
 	Line      string // the first words, for the folded line
 	Words     []span // the new part as text, with links
@@ -81,6 +82,9 @@ func (p *Portal) cardOf(m desk.Message, as string) (card, error) {
 	}
 	one.Face = initials(one.Author)
 	one.Event = eventLine(one)
+	if m.Kind == desk.KindEvent && m.HasOriginal {
+		one.Source = m.ID
+	}
 	one.Words, one.Old = linkify(strings.TrimRight(m.Text, "\n ")), linkify(strings.Trim(m.Quoted, "\n"))
 	one.AsHTML = m.HTML != "" && (as == "html" || as == "images" || as == "" && rich(m))
 	one.Images, one.Frame = as == "images", frameClass(m)
@@ -156,6 +160,7 @@ var rules = map[string]string{
 	"manual":             "An agent decided it.",
 	"forwarded":          "A colleague forwarded it here, which started this ticket.",
 	"released":           "It was held back, and an agent let it in onto this ticket.",
+	"agent-address":      "An agent mailed it to their own address for this ticket.",
 	"returned":           "It reports on a message of this ticket.",
 }
 

@@ -21,6 +21,13 @@ type composer struct {
 	Closed   string // why nothing can be written here
 	Direct   bool   // recipients are the sender only
 	CanAll   bool   // there are others to reply to
+	Diverted diverted
+}
+
+// diverted warns of a reply that goes where the sender's mail wants it, and not to the sender (T-08). Empty: it does not.
+type diverted struct {
+	Warning string
+	Author  string // the address that the mail is from
 }
 
 // letter is what is being written.
@@ -46,8 +53,12 @@ func (p *Portal) composerOf(c *call, open *ticketPage, with composing) (composer
 		return composer{}, err
 	}
 	box.Answers, box.CanAll = answers, len(to)+len(cc) > 1
-	if query.Get("to") == "sender" && len(to) > 0 {
+	answered := cardNamed(open.Cards, answers)
+	switch {
+	case query.Get("to") == "sender" && len(to) > 0:
 		to, cc, box.Direct = to[:1], nil, true
+	case query.Get("to") == "author" && answered != nil:
+		to, cc, box.Direct = []desk.Address{answered.Message.From()}, nil, true
 	}
 	box.Reply = letter{Ticket: number, To: formatAddresses(to), Cc: formatAddresses(cc), Blank: true}
 	box.Note = letter{Ticket: number, Blank: true}
@@ -69,11 +80,39 @@ func (p *Portal) composerOf(c *call, open *ticketPage, with composing) (composer
 	if query.Get("tab") == "note" {
 		box.Tab = "note"
 	}
+	box.Diverted = divertedOf(cardNamed(open.Cards, box.Answers), box.Reply)
 	if box.Reply.Uploads, err = p.named(c, box.Reply.Uploads); err != nil {
 		return composer{}, err
 	}
 	box.Note.Uploads, err = p.named(c, box.Note.Uploads)
 	return box, err
+}
+
+// cardNamed is the card of a message, or nil where the page does not hold it.
+func cardNamed(cards []card, id int64) *card {
+	if at := slices.IndexFunc(cards, func(one card) bool { return one.ID == id }); at >= 0 && id != 0 {
+		return &cards[at]
+	}
+	return nil
+}
+
+// divertedOf says whether the letter goes to a Reply-To that was warned of when its mail came.
+func divertedOf(answered *card, reply letter) diverted {
+	if answered == nil {
+		return diverted{}
+	}
+	goes := desk.Canonical(reply.To + "," + reply.Cc + "," + reply.Bcc)
+	for _, warning := range answered.Facts.Warnings {
+		if warning.Kind != "reply-to" {
+			continue
+		}
+		for _, to := range answered.Facts.ReplyTo {
+			if !to.Is(answered.FromAddress) && strings.Contains(goes, desk.Canonical(to.Addr)) {
+				return diverted{Warning: warning.Text, Author: answered.FromAddress}
+			}
+		}
+	}
+	return diverted{}
 }
 
 // take puts a draft into the composer. With fresh recipients the agent has just chosen another message to answer, and only the words are kept.

@@ -52,6 +52,20 @@ func eventWords(e desk.Event) string {
 		return "accepted " + e.To + " on the ticket"
 	case "removed":
 		return "took " + e.To + " off the ticket"
+	case "requester":
+		return "made " + e.To + " the customer instead of " + e.From
+	case "mailed":
+		return "answered by mail"
+	case "reply-to":
+		return "answered " + e.To + " and not " + e.From + ", to which Reply-To points"
+	case "acknowledged":
+		return "told " + e.To + " that their mail has come"
+	case "continues":
+		return "began this ticket, which continues " + ticketWord(e.To)
+	case "reopened":
+		return "opened this again"
+	case "moved":
+		return "moved a message from " + ticketWord(e.From) + " to " + ticketWord(e.To)
 	case "bounced":
 		return "could not deliver to " + e.To
 	}
@@ -81,6 +95,7 @@ func joinEvents(cards []card) []card {
 	out := make([]card, 0, len(cards))
 	for _, one := range cards {
 		if n := len(out); n > 0 && one.Event != "" && out[n-1].Event != "" && one.AuthorName == out[n-1].AuthorName && one.At.Sub(out[n-1].At) < joinFor {
+			out[n-1].Source = max(out[n-1].Source, one.Source)
 			out[n-1].Event += ", " + strings.TrimPrefix(one.Event, author(one)+" ")
 			continue
 		}

@@ -24,7 +24,7 @@ type typedPolicy struct {
 	PerSender, PerAutomatic, StrangerRecipients     string
 	FilterDown                                      desk.FilterDown
 	Digest                                          desk.Digest
-	Codes                                           bool
+	Codes, ByMail                                   bool
 }
 
 // choice is one value of a field, with what it means.
@@ -47,7 +47,13 @@ func (p *Portal) policyShow(c *call) error {
 	if err != nil {
 		return err
 	}
-	return p.policyPage(c, typedOf(policy), nil)
+	set, err := p.tickets.AgentsByMail(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	typed := typedOf(policy)
+	typed.ByMail = set == desk.AgentsByMailOn
+	return p.policyPage(c, typed, nil)
 }
 
 // policyPage renders the form, with what was wrong with it.
@@ -77,6 +83,13 @@ func (p *Portal) policyPost(c *call) error {
 	if err != nil {
 		return err
 	}
+	set := desk.AgentsByMailOff
+	if typed.ByMail {
+		set = desk.AgentsByMailOn
+	}
+	if err := p.tickets.SetAgentsByMail(c.r.Context(), c.actor, set); err != nil {
+		return err
+	}
 	return c.seeOther("/settings/mail?done=saved")
 }
 
@@ -96,7 +109,7 @@ func typedFrom(form url.Values) typedPolicy {
 		Sealers: form.Get("arc_sealers"), SpamSuspend: form.Get("spam_suspend"), SpamReject: form.Get("spam_reject"),
 		SuspendedDays: form.Get("suspended_days"), PerSender: form.Get("per_sender"), PerAutomatic: form.Get("per_automatic"),
 		StrangerRecipients: form.Get("stranger_recipients"), FilterDown: desk.FilterDown(form.Get("filter_down")),
-		Digest: desk.Digest(form.Get("digest")), Codes: form.Has("verification_codes"),
+		Digest: desk.Digest(form.Get("digest")), Codes: form.Has("verification_codes"), ByMail: form.Has("agents_by_mail"),
 	}
 }
 

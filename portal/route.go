@@ -30,6 +30,8 @@ var routes = []route{
 	{"POST /tickets/{number}/draft", desk.MayWrite, (*Portal).draftPost},
 	{"POST /tickets/{number}/merge", desk.MayWrite, (*Portal).mergePost},
 	{"POST /tickets/{number}/unmerge", desk.MayWrite, (*Portal).unmergePost},
+	{"POST /tickets/{number}/requester", desk.MayWrite, (*Portal).requesterPost},
+	{"POST /tickets/{number}/spam", desk.MayWrite, (*Portal).spamPost},
 	{"POST /tickets/{number}/people", desk.MayWrite, (*Portal).peoplePost},
 	{"POST /uploads", desk.MayWrite, (*Portal).uploadPost},
 

@@ -28,6 +28,9 @@ type ticketPage struct {
 	MergedIn  int64
 	Following int64
 	Suggested int64
+	Requester chooser
+	ByMail    byMail
+	HasMail   bool // some came in, so that it could be spam
 }
 
 // mostMessages is how much of a conversation one page holds. Messages that are not unfolded cost a line each.
@@ -115,6 +118,10 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	}
 	for i := range open.Cards {
 		open.Cards[i].mark(ticket, open.People)
+	}
+	open.Requester, open.HasMail = chooserOf(open, open.Staff), newestMail(open.Cards) != nil
+	if open.ByMail, err = p.byMailOf(c, open); err != nil {
+		return nil, err
 	}
 	open.Composer, err = p.composerOf(c, open, with)
 	return open, err
