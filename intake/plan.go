@@ -190,6 +190,9 @@ func (p *plan) suspend(m *mail, why hold) error {
 	if m.parsed != nil {
 		row.Subject = m.parsed.Subject
 	}
+	if why.cause == desk.CauseCode {
+		row.Subject, row.Preview = "(a sign-in code)", "" // both may show it
+	}
 	p.filing.Suspended = append(p.filing.Suspended, row)
 	p.filing.News.Suspended = true
 	p.found.Suspended[string(m.digest)] = id

@@ -482,6 +482,9 @@ func TestVerificationCodesAreHeld(t *testing.T) {
 	if evidence := value[string](h, `select evidence from suspended where id = $1`, got.Suspended); evidence == "" || strings.Contains(evidence, "482913") {
 		t.Errorf("evidence %q", evidence)
 	}
+	if shown := value[string](h, `select subject || preview from suspended where id = $1`, got.Suspended); strings.Contains(shown, "482913") || strings.Contains(shown, "Your") {
+		t.Errorf("shown: %q", shown)
+	}
 	if got := h.send(letter{from: "anna@good.example", subject: "Code", body: "I never got my verification code, please help."}); got.Disposition != desk.Ticketed {
 		t.Errorf("a customer who asks about a code: %+v", got)
 	}
