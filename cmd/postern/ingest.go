@@ -45,8 +45,8 @@ func (c ingestCommand) Run(ctx context.Context, settings config.Settings, term t
 	}
 	err = f.all(ctx, term.in)
 	n := f.counts
-	fmt.Fprintf(term.err, "%d new tickets, %d on tickets that were there, %d duplicates, %d suspended, %d failed\n",
-		n[desk.Ticketed], n[desk.Appended], n[desk.Duplicate], n[desk.Suspended], n[desk.Refused])
+	fmt.Fprintf(term.err, "%d new tickets, %d on tickets that were there, %d duplicates, %d suspended, %d reports, %d failed\n",
+		n[desk.Ticketed], n[desk.Appended], n[desk.Duplicate], n[desk.Suspended], n[desk.Reported], n[desk.Refused])
 	if err == nil && n[desk.Refused] > 0 {
 		return errQuiet
 	}
