@@ -36,8 +36,6 @@ type Query struct {
 
 // Check judges both identities, at the same time. For the null sender they are one (RFC 7208 §2.4) and judged once.
 func Check(ctx context.Context, r lookup.Resolver, q Query) (helo, mailFrom desk.Method) {
-	ctx, cancel := context.WithTimeout(ctx, maxTime)
-	defer cancel()
 	if q.MailFrom == "" {
 		helo = CheckHelo(ctx, r, q)
 		mailFrom = helo
