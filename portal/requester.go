@@ -73,7 +73,7 @@ func addressesIn(text string) (found []desk.Address) {
 		text = strings.ToValidUTF8(text[:longestScanned], "")
 	}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`<>()[]{}"',;:*|`, r) }) {
-		if word = strings.Trim(word, "."); strings.Contains(word, "@") && desk.ValidAddress(word) {
+		if word = strings.Trim(word, "."); strings.Contains(desk.DomainOf(word), ".") && desk.ValidAddress(word) {
 			found = append(found, desk.Address{Addr: word})
 		}
 	}
