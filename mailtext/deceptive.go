@@ -88,6 +88,7 @@ func (o *Ours) Deceptive(from desk.Address, replyTo []desk.Address) (found []des
 	warn := func(kind, format string, values ...any) {
 		found = append(found, desk.Warning{Kind: kind, Text: fmt.Sprintf(format, values...)})
 	}
+	from = desk.Address{Name: strings.ToValidUTF8(from.Name, "\uFFFD"), Addr: strings.ToValidUTF8(from.Addr, "\uFFFD")}
 	domain := desk.DomainOf(from.Addr)
 	name := from.Name
 	if len(name) > 1000 {
@@ -119,7 +120,7 @@ func (o *Ours) Deceptive(from desk.Address, replyTo []desk.Address) (found []des
 	o.scripts(name, domain, warn)
 	for _, to := range replyTo {
 		if other := desk.DomainOf(to.Addr); other != "" && domain != "" && !o.sameOrg(other, domain) && !o.isOurs(to.Addr) {
-			warn(WarnReplyTo, "An answer goes to %s, which belongs to somebody else than the sender's domain %s.", ShownAddress(to.Addr), aLabels(domain))
+			warn(WarnReplyTo, "An answer goes to %s, which belongs to somebody else than the sender's domain %s.", ShownAddress(strings.ToValidUTF8(to.Addr, "\uFFFD")), aLabels(domain))
 			break
 		}
 	}
