@@ -38,7 +38,8 @@ func SafeName(name string) string {
 		}
 	}
 	// Windows drops spaces and dots at the end; elsewhere a dot in front hides a file, and . and .. are folders.
-	safe := strings.Trim(shorten(strings.TrimSpace(b.String())), ". ")
+	// Normalized again, since a byte that was no character kept what stands behind it from being so.
+	safe := strings.Trim(shorten(norm.NFC.String(strings.TrimSpace(b.String()))), ". ")
 	if safe == "" {
 		return "attachment"
 	}
