@@ -58,16 +58,22 @@ type writer struct {
 	column int
 }
 
-// word writes a space and a word, which has none in it but for those of a quoted string.
-func (w *writer) word(word string) {
-	if w.column+1+len(word) > width {
+// word writes a space and a word in parts, which has none in it but for those of a quoted string.
+func (w *writer) word(parts ...string) {
+	length := 0
+	for _, part := range parts {
+		length += len(part)
+	}
+	if w.column+1+length > width {
 		w.fold()
 	} else {
 		w.out.WriteByte(' ')
 		w.column++
 	}
-	w.out.WriteString(word)
-	w.column += len(word)
+	for _, part := range parts {
+		w.out.WriteString(part)
+	}
+	w.column += length
 }
 
 func (w *writer) fold() {
@@ -87,7 +93,7 @@ func (w *writer) method(name string, method desk.Method, properties ...property)
 	w.comment(method)
 	for _, property := range properties {
 		if property.value != "" {
-			w.word(property.name + "=" + value(property.value))
+			w.word(property.name, "=", value(property.value))
 		}
 	}
 }
@@ -96,14 +102,18 @@ func (w *writer) method(name string, method desk.Method, properties ...property)
 func (w *writer) comment(method desk.Method) {
 	text := clean(method.Reason, maxComment)
 	if method.Bits > 0 {
-		text = strings.TrimSpace(strconv.Itoa(method.Bits) + "-bit key " + text)
+		text = strconv.Itoa(method.Bits) + "-bit key " + text
 	}
-	if text = strings.Join(strings.Fields(escape(text, `()\`)), " "); text == "" {
-		return
+	open, held := "(", "" // the last word is the one that closes the comment
+	for word := range strings.FieldsSeq(text) {
+		if held != "" {
+			w.word(open, held)
+			open = ""
+		}
+		held = escape(word, `()\`)
 	}
-	text = "(" + text + ")"
-	for word := range strings.SplitSeq(text, " ") {
-		w.word(word)
+	if held != "" {
+		w.word(open, held, ")")
 	}
 }
 
@@ -119,10 +129,15 @@ func result(result desk.Result) string {
 // value writes a value bare where every reader understands it, else as a quoted-string. UTF-8 stays as it is (RFC 8616 §5).
 func value(text string) string {
 	text = clean(text, maxWritten)
-	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+@") == "" {
+	if text != "" && strings.IndexFunc(text, notBare) < 0 {
 		return text
 	}
 	return `"` + escape(text, `"\`) + `"`
+}
+
+// notBare says whether a character keeps a value from standing without quotation marks.
+func notBare(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && c != '.' && c != '-' && c != '_' && c != '+' && c != '@'
 }
 
 // escape puts a backslash before each of the given octets (quoted-pair, RFC 5322 §3.2.1).
