@@ -64,7 +64,7 @@ func section(text string) *io.SectionReader {
 
 func TestStrip(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat(" ", 70_000)
+	long, returns := strings.Repeat(" ", 70_000), strings.Repeat("\r", 70_000)
 	for name, tc := range map[string]struct{ mail, want string }{
 		"none":                {"A: b\r\n\r\nbody", "A: b\r\n\r\nbody"},
 		"one":                 {"A: b\r\nAuthentication-Results: mail.desk.example; dmarc=pass\r\nC: d\r\n\r\nbody", "A: b\r\nC: d\r\n\r\nbody"},
@@ -85,6 +85,7 @@ func TestStrip(t *testing.T) {
 		"spaces before it":    {"Authentication-Results:" + long + "mail.desk.example; none\r\nC: d\r\n\r\n", "C: d\r\n\r\n"},
 		"comment before it":   {"Authentication-Results: (" + long + ") mail.desk.example; none\r\nC: d\r\n\r\n", "C: d\r\n\r\n"},
 		"long, another's":     {"Authentication-Results: mx.example; spf=pass (" + long + ")\r\nC: d\r\n\r\n", "Authentication-Results: mx.example; spf=pass (" + long + ")\r\nC: d\r\n\r\n"},
+		"carriage returns":    {returns + "\nAuthentication-Results: mail.desk.example; none\r\nC: d\r\n\r\n", returns + "\nC: d\r\n\r\n"},
 		"empty":               {"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
