@@ -29,6 +29,14 @@ func (in *Intake) judge(ctx context.Context, m *mail, raw *io.SectionReader, was
 	}
 	var asked sync.WaitGroup
 	asked.Go(func() {
+		defer func() {
+			if caught := recover(); caught != nil { // in a goroutine of its own it would end the program: the mail goes on with what is known of it by then
+				in.cfg.Log.Error("asking who sent a mail failed inside the program", "session", m.env.Session, "panic", caught)
+				if m.verdict.DMARC.Result == "" {
+					m.verdict = desk.Unchecked("the check broke off")
+				}
+			}
+		}()
 		m.verdict = in.cfg.Checker.Check(ctx, m.env, whole(raw))
 		if m.env.Source != desk.FromSMTP || in.cfg.Filters.Empty() {
 			return

@@ -41,6 +41,7 @@ type mail struct {
 	opinion     desk.Opinion
 	view        view // what screening saw
 	warnings    []desk.Warning
+	code        string           // evidence of another service's sign-in code
 	released    desk.Cause       // why it was suspended, if an agent let it in
 	into        int64            // the ticket onto which an agent let it; 0: by its evidence
 	forwarded   *forwarded       // an agent forwarded a customer's mail (T-FWD)
@@ -93,20 +94,45 @@ func (in *Intake) understand(ctx context.Context, m *mail, raw *io.SectionReader
 	if m.parsed == nil {
 		return nil
 	}
-	if err := in.readReport(ctx, m, raw); err != nil {
+	if err := m.attempt(ctx, "looking for a report in it", func() error { return in.readReport(ctx, m, raw) }); err != nil {
 		return err
 	}
-	if err := in.readForward(ctx, m, raw); err != nil {
+	if err := m.attempt(ctx, "looking for a forwarded mail in it", func() error { return in.readForward(ctx, m, raw) }); err != nil {
 		return err
 	}
-
-	m.warnings = in.directory.warnings(m.parsed)
+	if m.env.Source == desk.FromSMTP && in.directory.policy().VerificationCodes {
+		if err := m.attempt(ctx, "looking for a sign-in code", func() error { m.code, _ = mailtext.VerificationCode(m.parsed); return nil }); err != nil {
+			return err
+		}
+	}
+	if err := m.attempt(ctx, "looking for names that deceive", func() error { m.warnings = in.directory.warnings(m.parsed); return nil }); err != nil {
+		return err
+	}
 	m.acknowledge = in.directory.acknowledges(m.mailboxes)
 	m.evidence = m.asEvidence()
 	m.clues = in.codec.Read(m.evidence)
 	m.personal = in.readPersonal(m)
 	for _, id := range m.clues.Foreign {
 		m.answers = append(m.answers, threading.Key(id))
+	}
+	return nil
+}
+
+// attempt tries to find out more about a mail that can be read. That it cannot be found out is a line on the mail and no reason to send it back for ever (T-POISON), unless our own time is over.
+func (m *mail) attempt(ctx context.Context, doing string, try func() error) error {
+	err := func() (err error) {
+		defer func() {
+			if caught := recover(); caught != nil {
+				err = fmt.Errorf("failed inside the program: %v", caught)
+			}
+		}()
+		return try()
+	}()
+	if ctx.Err() != nil {
+		return fmt.Errorf("intake: %s: %w", doing, ctx.Err())
+	}
+	if err != nil {
+		m.parsed.Problems = append(m.parsed.Problems, clean("In "+doing+": "+err.Error()))
 	}
 	return nil
 }
@@ -126,8 +152,8 @@ func (in *Intake) look(m *mail, problem string) view {
 	switch m.env.Source {
 	case desk.FromSMTP:
 		v.Hourly = in.rates.count(m.from.Addr, m.at)
-		if m.parsed != nil && v.Policy.VerificationCodes && !m.personal.acts() {
-			v.Code, _ = mailtext.VerificationCode(m.parsed)
+		if !m.personal.acts() {
+			v.Code = m.code
 		}
 	case desk.FromFile: // an operator brings mail that is old: its keys are gone, its servers have changed
 		v.Level = desk.DMARCMonitor
@@ -291,12 +317,18 @@ func (in *Intake) keepOriginal(ctx context.Context, m *mail, raw *io.SectionRead
 	return nil
 }
 
-// keepFiles streams the mail's files into the bucket.
+// keepFiles streams the mail's files into the bucket. Where the mail itself cannot be taken apart a second time it is suspended with its original: another try would end the same.
 func (in *Intake) keepFiles(ctx context.Context, m *mail, raw *io.SectionReader) error {
-	return mailtext.EachFile(ctx, raw, m.parsed, func(file mailtext.File, content io.Reader) error {
-		object, err := in.upload(ctx, content, file.Size)
+	var ours error // what the bucket, not the mail, is to blame for
+	err := mailtext.EachFile(ctx, raw, m.parsed, func(file mailtext.File, content io.Reader) error {
+		source := &witness{Reader: content}
+		object, err := in.upload(ctx, source, file.Size)
 		if err != nil {
-			return fmt.Errorf("intake: keep file %d of the mail: %w", file.Index, err)
+			err = fmt.Errorf("intake: keep file %d of the mail: %w", file.Index, err)
+			if source.err == nil {
+				ours = err
+			}
+			return err
 		}
 		m.files = append(m.files, store.FileRow{
 			Info: desk.FileInfo{
@@ -307,6 +339,26 @@ func (in *Intake) keepFiles(ctx context.Context, m *mail, raw *io.SectionReader)
 		})
 		return nil
 	})
+	if err == nil || ours != nil || ctx.Err() != nil {
+		return err
+	}
+	m.files = nil // the sweep finds the objects that no row names
+	m.hold, m.personal = suspendFor(desk.CauseUnprocessable, "Its files could not be taken out: "+err.Error()), nil
+	return nil
+}
+
+// witness remembers that reading failed.
+type witness struct {
+	io.Reader
+	err error
+}
+
+func (w *witness) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
 }
 
 func (in *Intake) upload(ctx context.Context, content io.Reader, size int64) (attachments.Object, error) {
