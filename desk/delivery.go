@@ -24,8 +24,72 @@ type Delivery struct {
 	State     DeliveryState `json:"state"`
 	Host      string        `json:"host,omitempty"`       // the MX or smarthost that answered last
 	TLS       string        `json:"tls,omitempty"`        // version of that connection; empty in clear text
+	Proof     Proof         `json:"proof,omitempty"`      // what proved that host on that connection
 	Reply     string        `json:"last_reply,omitempty"` // the remote's last words, code first
 	Attempts  int           `json:"attempts"`
 	NextAt    time.Time     `json:"next_attempt_at,omitzero"`
 	UpdatedAt time.Time     `json:"updated_at"`
+	Story     []Attempt     `json:"-"` // what this attempt adds to the recipient's timeline, oldest first
+}
+
+// Proof is what showed that the server at the other end is the one that its domain names.
+type Proof string
+
+const (
+	ProofNone Proof = ""     // clear text, or TLS with a certificate that nothing vouches for
+	ProofPKIX Proof = "pkix" // a certificate in its name, by an authority that we trust (RFC 9525)
+	ProofDANE Proof = "dane" // a TLSA record under DNSSEC (RFC 7672)
+)
+
+// TLSPolicyName says what a connection had to keep to. The words are part of the API.
+type TLSPolicyName string
+
+const (
+	PolicyOpportunistic TLSPolicyName = "opportunistic" // TLS where it is offered, whoever answers (RFC 7435)
+	PolicyEncrypt       TLSPolicyName = "encrypt"       // TLS, whoever answers: a rule of ours
+	PolicyVerify        TLSPolicyName = "verify"        // TLS and a proved server: a rule of ours
+	PolicySTSTesting    TLSPolicyName = "sts-testing"   // what MTA-STS says is tried and reported, not enforced (RFC 8461 §5)
+	PolicySTSEnforce    TLSPolicyName = "sts-enforce"   // MTA-STS in force
+	PolicyDANE          TLSPolicyName = "dane"          // TLSA records under DNSSEC (RFC 7672)
+	PolicyRequireTLS    TLSPolicyName = "requiretls"    // REQUIRETLS: every hop proves itself (RFC 8689)
+)
+
+// TLSFacts is what one connection showed of its encryption.
+type TLSFacts struct {
+	Version     string        `json:"version"` // TLS 1.3
+	Cipher      string        `json:"cipher"`
+	Names       []string      `json:"names,omitempty"` // of the certificate, ten at most
+	Issuer      string        `json:"issuer,omitempty"`
+	NotAfter    time.Time     `json:"not_after,omitzero"`
+	Fingerprint string        `json:"fingerprint,omitempty"` // SHA-256 of the certificate, in hex
+	Policy      TLSPolicyName `json:"policy"`
+	Proof       Proof         `json:"proof,omitempty"`
+	Problem     string        `json:"problem,omitempty"` // why the certificate proves nothing, in words
+}
+
+// AttemptKind is what a line of a recipient's timeline tells.
+type AttemptKind string
+
+const (
+	AttemptTried      AttemptKind = "tried"      // a server was asked, or could not be
+	AttemptHeld       AttemptKind = "held"       // waits until its own domain is mended
+	AttemptRetry      AttemptKind = "retry"      // somebody wants it tried now
+	AttemptCancelled  AttemptKind = "cancelled"  // somebody stopped it
+	AttemptRedirected AttemptKind = "redirected" // somebody sent it to another address
+	AttemptSuppressed AttemptKind = "suppressed" // not tried, since the address bounces
+	AttemptReported   AttemptKind = "reported"   // a delivery report came later
+	AttemptSigned     AttemptKind = "signed"     // signed anew, since the key before was revoked
+)
+
+// Attempt is one line of the timeline of one recipient: what one host said of it, in its own words, or what one of us did.
+type Attempt struct {
+	At     time.Time     `json:"at"`
+	Kind   AttemptKind   `json:"kind"`
+	State  DeliveryState `json:"state"` // of the recipient after it; of a host that was tried before another, what its answer alone would mean
+	Host   string        `json:"host,omitempty"`
+	Addr   string        `json:"addr,omitempty"` // address and port
+	TLS    *TLSFacts     `json:"tls,omitempty"`  // nil in clear text
+	Reply  string        `json:"reply,omitempty"`
+	Actor  string        `json:"actor,omitempty"` // of what one of us did
+	TookMS int64         `json:"took_ms,omitempty"`
 }
