@@ -35,7 +35,7 @@ const (
 type STSMode string
 
 const (
-	STSOff     STSMode = "off"     // no policy is served
+	STSOff     STSMode = "off"     // whoever asks is told that there is none (§8.3)
 	STSTesting STSMode = "testing" // senders report, and deliver all the same
 	STSEnforce STSMode = "enforce" // senders deliver over proved TLS, or not at all
 )
