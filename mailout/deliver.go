@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -66,7 +67,7 @@ func (s *Sender) Group(recipients []string) [][]string {
 	return groups
 }
 
-// Deliver makes one attempt and returns what became of each recipient, in the order given: sent, deferred or bounced, with the host that answered last and its words (T-DELIVERY).
+// Deliver makes one attempt and returns what became of each recipient, in the order given: sent, deferred or bounced, with the host that answered last and its words, and with a line of its Story for each server that was asked (T-DELIVERY).
 // Every recipient's copy is a transaction of its own, with its own return path, so that a bounce names whom it is about (T-BYTES, T-DSN); the copies share connections.
 // It tries hosts in turn until each recipient has an answer. It never returns early with less: when ctx ends, or Sent fails, what is open is deferred. Attempts and NextAt are the caller's (see After).
 func (s *Sender) Deliver(ctx context.Context, m Outgoing) []desk.Delivery {
@@ -74,14 +75,14 @@ func (s *Sender) Deliver(ctx context.Context, m Outgoing) []desk.Delivery {
 	if s.Now != nil {
 		now = s.Now
 	}
-	book := newLedger(m.Recipients)
-	book.now, book.sent = now, m.Sent
+	book := newLedger(m.Recipients, now)
+	book.sent = m.Sent
 	if mail, failed := prepare(m, book); failed != nil {
 		book.settleAll(*failed)
 	} else {
 		s.tryHosts(ctx, mail, book)
 	}
-	return book.close(now())
+	return book.close()
 }
 
 // tryHosts works through the route.
@@ -122,23 +123,35 @@ const (
 // try makes one connection and a transaction for each recipient, and says in the log how it went.
 func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m envelope, book *ledger) next {
 	started := time.Now()
-	session, err := s.connect(ctx, host, addr)
-	where := place{host: host.name}
+	where := place{host: host.name, addr: netip.AddrPortFrom(addr, uint16(host.port)), since: started}
 	then := onward
+	session, err := s.connect(ctx, host, where, book)
 	if err == nil {
-		where.tls = session.tls
+		where = session.place()
 		then = session.transact(m, book)
 		session.quit()
 	} else {
+		var unmet *unmetError
+		if errors.As(err, &unmet) {
+			where.facts = unmet.facts
+		}
 		book.suggest(where, answerOf(err, "talking to "+host.name))
 	}
 	log := s.Log
 	if log == nil {
 		log = slog.Default()
 	}
-	log.InfoContext(ctx, "delivery attempt", "mail", m.ID, "domain", m.domain(), "host", host.name, "addr", addr, "tls", where.tls,
+	log.InfoContext(ctx, "delivery attempt", "mail", m.ID, "domain", m.domain(), "host", host.name, "addr", addr, "tls", version(where.facts),
 		"recipients", len(m.copies), "undecided", len(book.open()), "took", time.Since(started).Round(time.Millisecond))
 	return then
+}
+
+// version of TLS; empty in clear text.
+func version(facts *desk.TLSFacts) string {
+	if facts == nil {
+		return ""
+	}
+	return facts.Version
 }
 
 // envelope is an Outgoing whose addresses were read.

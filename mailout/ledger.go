@@ -1,15 +1,25 @@
 package mailout
 
 import (
+	"net/netip"
 	"time"
 
 	"postern/desk"
 )
 
-// place is where an answer came from.
-type place struct{ host, tls string }
+// place is where an answer came from. The zero place is ourselves.
+type place struct {
+	host  string
+	addr  netip.AddrPort // zero: no address was asked
+	facts *desk.TLSFacts // nil in clear text
+	since time.Time      // when asking began; zero: that took no time
+}
+
+// maxStory bounds what one attempt tells of one recipient: every address of every host, and as much again for second tries.
+const maxStory = 2 * maxHosts * maxAddrs
 
 // ledger keeps what is known of each recipient during one attempt. A recipient is open until somebody who may decide has answered; the first decision stands.
+// Every answer also becomes a line of the recipient's story.
 type ledger struct {
 	entries []desk.Delivery
 	settled []bool
@@ -17,8 +27,8 @@ type ledger struct {
 	sent    func(desk.Delivery) error // see Outgoing.Sent
 }
 
-func newLedger(recipients []string) *ledger {
-	l := &ledger{entries: make([]desk.Delivery, len(recipients)), settled: make([]bool, len(recipients))}
+func newLedger(recipients []string, now func() time.Time) *ledger {
+	l := &ledger{entries: make([]desk.Delivery, len(recipients)), settled: make([]bool, len(recipients)), now: now}
 	for i, recipient := range recipients {
 		l.entries[i] = desk.Delivery{Recipient: recipient, State: desk.DeliveryQueued}
 	}
@@ -38,15 +48,17 @@ func (l *ledger) open() []int {
 
 // settle decides one recipient.
 func (l *ledger) settle(i int, at place, a answer) {
-	if !l.settled[i] {
-		l.note(i, at, a)
-		l.settled[i] = true
-		l.tell(i)
+	if l.settled[i] {
+		return
 	}
+	l.tell(i, at, a)
+	l.note(i, at, a)
+	l.settled[i] = true
+	l.report(i)
 }
 
-// tell reports a copy that its server has. Where that fails, what is still open must not leave in this attempt.
-func (l *ledger) tell(i int) {
+// report hands on a copy that its server has. Where that fails, what is still open must not leave in this attempt.
+func (l *ledger) report(i int) {
 	if l.entries[i].State != desk.DeliverySent || l.sent == nil {
 		return
 	}
@@ -62,24 +74,54 @@ func (l *ledger) settleAll(a answer) {
 	}
 }
 
-// suggest notes for every open recipient what one host answered, while others may still be asked. When nobody decides, the suggestions do: any 'not now' outweighs all 'never'.
+// suggest notes for every open recipient what one host answered, while others may still be asked.
 func (l *ledger) suggest(at place, a answer) {
 	for _, i := range l.open() {
-		if l.entries[i].State != desk.DeliveryDeferred || a.state() == desk.DeliveryDeferred {
-			l.note(i, at, a)
-		}
+		l.suggestFor(i, at, a)
 	}
 }
 
+// suggestFor is suggest for one recipient, where the answer says nothing of the others. When nobody decides, the suggestions do: any 'not now' outweighs all 'never'.
+func (l *ledger) suggestFor(i int, at place, a answer) {
+	if l.settled[i] {
+		return
+	}
+	l.tell(i, at, a)
+	if l.entries[i].State != desk.DeliveryDeferred || a.state() == desk.DeliveryDeferred {
+		l.note(i, at, a)
+	}
+}
+
+// tell adds a line to a recipient's story.
+func (l *ledger) tell(i int, at place, a answer) {
+	if len(l.entries[i].Story) >= maxStory {
+		return
+	}
+	line := desk.Attempt{At: l.now(), Kind: desk.AttemptTried, State: a.state(), Host: at.host, TLS: at.facts, Reply: legible(a.String())}
+	if at.addr.IsValid() {
+		line.Addr = at.addr.String()
+	}
+	if !at.since.IsZero() {
+		line.TookMS = time.Since(at.since).Milliseconds()
+	}
+	l.entries[i].Story = append(l.entries[i].Story, line)
+}
+
+// note makes an answer the one that counts so far.
 func (l *ledger) note(i int, at place, a answer) {
-	l.entries[i].State, l.entries[i].Host, l.entries[i].TLS, l.entries[i].Reply = a.state(), at.host, at.tls, legible(a.String())
+	one := &l.entries[i]
+	one.State, one.Host, one.Reply, one.TLS, one.Proof = a.state(), at.host, legible(a.String()), "", desk.ProofNone
+	if at.facts != nil {
+		one.TLS, one.Proof = at.facts.Version, at.facts.Proof
+	}
 }
 
 // close ends the attempt.
-func (l *ledger) close(now time.Time) []desk.Delivery {
+func (l *ledger) close() []desk.Delivery {
+	now := l.now()
 	for i := range l.entries {
 		if l.entries[i].State == desk.DeliveryQueued {
-			l.note(i, place{}, answer{code: 451, text: "4.4.4 there was no host to ask"})
+			l.settle(i, place{}, answer{code: 451, text: "4.4.4 there was no host to ask"})
 		}
 		if l.entries[i].UpdatedAt.IsZero() {
 			l.entries[i].UpdatedAt = now

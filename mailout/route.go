@@ -19,22 +19,14 @@ const (
 	maxGroup = 100 // copies that follow each other to one host before others have their turn
 )
 
-// security is what a connection needs.
-type security int
-
-const (
-	opportunistic security = iota // STARTTLS where offered, whoever answers; clear text where TLS cannot be had (RFC 7435)
-	verified                      // STARTTLS and a certificate in the host's name, or nothing
-	implicit                      // TLS from the first octet, with such a certificate
-)
-
 // exchange is one server that may take the mail.
 type exchange struct {
 	name     string
 	addr     netip.Addr // set where no name need be looked up
 	port     int
-	security security
-	login    *Smarthost // whose user and password to give; nil: none
+	implicit bool        // TLS from the first octet (RFC 8314 §3.3)
+	need     requirement // what it must show
+	login    *Smarthost  // whose user and password to give; nil: none
 }
 
 // route finds the servers for a domain, best first (RFC 5321 §5.1), or the reason why there are none.
@@ -85,9 +77,9 @@ func (h *Smarthost) exchange() exchange {
 	to.addr, _ = literalHost(h.Host)
 	switch {
 	case h.Implicit:
-		to.security = implicit
+		to.implicit, to.need.level = true, verified
 	case h.User != "":
-		to.security = verified
+		to.need.level = verified
 	}
 	if h.User != "" {
 		to.login = h

@@ -26,7 +26,7 @@ func TestSmarthost(t *testing.T) {
 		"no password":        {"smtp://relay.example:" + sink.Port(), "bounced@relay.example 502 5.7.0"},
 		"implicit TLS":       {"smtps://desk:s%26cret@relay.example:" + secured.Port(), "sent@relay.example 250"},
 		"by address":         {"smtps://desk:s%26cret@127.0.0.1:" + secured.Port(), "sent@127.0.0.1 250"},
-		"a name not its own": {"smtps://desk:s%26cret@localhost:" + secured.Port(), "deferred@localhost 451 4.4.2 talking to localhost: tls with localhost"},
+		"a name not its own": {"smtps://desk:s%26cret@localhost:" + secured.Port(), "deferred@localhost 451 4.7.5 localhost does not prove itself: certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +73,7 @@ func TestPasswordNeedsAProvenName(t *testing.T) {
 			} else {
 				_, s.Roots = testkit.Certificate(t, "stranger.example")
 			}
-			session, err := s.greet(t.Context(), exchange{name: "relay.example", port: port, security: verified}, netip.MustParseAddr("127.0.0.1"), startTLS)
+			session, err := s.greet(t.Context(), exchange{name: "relay.example", need: requirement{level: verified}}, place{addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))}, startTLS)
 			if c.want == "" && err == nil {
 				session.quit()
 				return

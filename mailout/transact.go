@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -26,15 +27,17 @@ func (c *session) transact(m envelope, book *ledger) next {
 			settled++
 		case last:
 			book.settle(i, c.place(), a)
-			book.suggest(c.place(), answer{code: 451, text: "4.4.2 " + c.host + " broke off at another recipient's copy: " + a.String()})
+			book.suggest(c.place(), answer{code: 451, text: "4.4.2 " + c.at.host + " broke off at another recipient's copy: " + a.String()})
 			return onward
 		case unwilling:
-			book.suggest(c.place(), a)
 			if settled > 0 {
+				book.suggestFor(i, c.place(), a) // the others are not concerned: they get connections of their own
 				return again
 			}
+			book.suggest(c.place(), a)
 			return onward
 		}
+		c.at.since = time.Now()
 	}
 	return onward
 }
@@ -48,7 +51,7 @@ const (
 	unwilling                // the connection, or the server as such; this copy was not taken
 )
 
-func (c *session) place() place { return place{host: c.host, tls: c.tls} }
+func (c *session) place() place { return c.at }
 
 // send is one transaction: MAIL, RCPT, DATA (RFC 5321 §3.3).
 func (c *session) send(m envelope, i int) (verdict, answer) {
@@ -95,11 +98,11 @@ func (c *session) clear() error {
 
 // unfit says why this server cannot take the copy at all.
 func (c *session) unfit(m envelope, one letter) *answer {
-	if offered, _ := c.client.Extension("SMTPUTF8"); one.utf8 && !offered {
-		return &answer{code: 553, text: "5.6.7 " + c.host + " does not take addresses that are not ASCII (SMTPUTF8)"} // RFC 6531 §3.5
+	if one.utf8 && !c.offers("SMTPUTF8") {
+		return &answer{code: 553, text: "5.6.7 " + c.at.host + " does not take addresses that are not ASCII (SMTPUTF8)"} // RFC 6531 §3.5
 	}
 	if largest, ok := c.client.MaxMessageSize(); ok && largest > 0 && m.Size > int64(largest) {
-		return &answer{code: 552, text: fmt.Sprintf("5.3.4 the mail has %d octets; %s takes %d", m.Size, c.host, largest)} // RFC 1870 §6.1
+		return &answer{code: 552, text: fmt.Sprintf("5.3.4 the mail has %d octets; %s takes %d", m.Size, c.at.host, largest)} // RFC 1870 §6.1
 	}
 	return nil
 }
@@ -185,10 +188,16 @@ func nonsense(err error) bool {
 // answerOf reads an error as the answer that it means. What is not a refusal in the server's own words is never permanent.
 func answerOf(err error, doing string) answer {
 	var ours answerError
+	var unmet *unmetError
+	var failed tlsError
 	var reply *smtp.SMTPError
 	switch {
 	case errors.As(err, &ours):
 		return ours.answer
+	case errors.As(err, &unmet):
+		return unmet.answer
+	case errors.As(err, &failed):
+		return answer{code: 451, text: "4.7.5 " + err.Error()} // RFC 3463 §3.8: cryptographic failure
 	case !errors.As(err, &reply):
 		return answer{code: 451, text: fmt.Sprintf("4.4.2 %s: %v", doing, err)}
 	case nonsense(err):
