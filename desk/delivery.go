@@ -29,6 +29,8 @@ type Delivery struct {
 	Attempts  int           `json:"attempts"`
 	NextAt    time.Time     `json:"next_attempt_at,omitzero"`
 	UpdatedAt time.Time     `json:"updated_at"`
+	HeldSince time.Time     `json:"held_since,omitzero"` // since when it waits for its own domain to be mended
+	HeldWhy   string        `json:"held_because,omitempty"`
 	Story     []Attempt     `json:"-"` // what this attempt adds to the recipient's timeline, oldest first
 }
 

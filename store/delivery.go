@@ -81,9 +81,9 @@ func (r Reader) Stranded(ctx context.Context, before time.Time) ([]int64, error)
 func (tx *Tx) RecordDeliveries(ctx context.Context, message int64, outcome []desk.Delivery) ([]string, error) {
 	const sql = `
 		update delivery d
-		set state = new.state, host = new.host, tls = new.tls, reply = new.reply, attempts = new.attempts, next_at = new.next_at, updated_at = new.updated_at
-		from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::timestamptz[])
-		     as new (recipient, state, host, tls, reply, attempts, next_at, updated_at)
+		set state = case when d.stop and new.state = 'deferred' then 'cancelled' else new.state end, host = new.host, tls = new.tls, proof = new.proof, reply = new.reply, attempts = new.attempts, next_at = new.next_at, updated_at = new.updated_at
+		from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::timestamptz[], $10::text[])
+		     as new (recipient, state, host, tls, reply, attempts, next_at, updated_at, proof)
 		where d.message_id = $1 and d.recipient = new.recipient and d.state in ('queued', 'deferred')
 		returning d.recipient`
 	rows, err := tx.tx.Query(ctx, sql, message,
@@ -94,7 +94,8 @@ func (tx *Tx) RecordDeliveries(ctx context.Context, message int64, outcome []des
 		column(outcome, func(d *desk.Delivery) string { return d.Reply }),
 		column(outcome, func(d *desk.Delivery) int { return d.Attempts }),
 		column(outcome, func(d *desk.Delivery) *time.Time { return timeOrNull(d.NextAt) }),
-		column(outcome, func(d *desk.Delivery) time.Time { return d.UpdatedAt }))
+		column(outcome, func(d *desk.Delivery) time.Time { return d.UpdatedAt }),
+		column(outcome, func(d *desk.Delivery) string { return string(d.Proof) }))
 	if err != nil {
 		return nil, fmt.Errorf("store: deliveries of message %d: %w", message, err)
 	}
@@ -102,7 +103,13 @@ func (tx *Tx) RecordDeliveries(ctx context.Context, message int64, outcome []des
 	if err != nil {
 		return nil, fmt.Errorf("store: deliveries of message %d: %w", message, err)
 	}
-	return changed, nil
+	var told []Told
+	for _, d := range outcome {
+		for _, one := range d.Story {
+			told = append(told, Told{message, d.Recipient, one})
+		}
+	}
+	return changed, tx.TellStories(ctx, told...)
 }
 
 // QueueAgain lets a delivery that failed or waits be tried anew, for another five days.

@@ -21,7 +21,8 @@ const selectMessage = `
 		           from attachment a where a.message = m.id), '[]') as files,
 		       coalesce((
 		           select json_agg(json_build_object('recipient', d.recipient, 'state', d.state, 'host', d.host, 'tls', d.tls, 'last_reply', d.reply,
-		                                             'attempts', d.attempts, 'next_attempt_at', d.next_at, 'updated_at', d.updated_at) order by d.recipient)
+		                                             'attempts', d.attempts, 'next_attempt_at', d.next_at, 'updated_at', d.updated_at, 'proof', d.proof,
+		                                             'held_since', d.held_since, 'held_because', d.held_why) order by d.recipient)
 		           from delivery d where d.message_id = m.id), '[]') as deliveries
 		from message m
 		left join "user" u on u.id = m.author_id`
@@ -166,10 +167,11 @@ func (tx *Tx) AddMessage(ctx context.Context, w Written) error {
 	}
 	if len(w.Recipients) > 0 {
 		batch.Queue(`
-			insert into delivery (message_id, recipient, state, queued_at, updated_at)
-			select $1, r, 'queued', $3, $3
-			from unnest($2::text[]) as r
-			on conflict (message_id, recipient) do nothing`, m.ID, w.Recipients, m.At)
+			insert into delivery (message_id, recipient, destination, sender, state, queued_at, updated_at)
+			select $1, r.recipient, r.destination, $4, 'queued', $5, $5
+			from unnest($2::text[], $3::text[]) as r (recipient, destination)
+			on conflict (message_id, recipient) do nothing`,
+			m.ID, w.Recipients, column(w.Recipients, func(r *string) string { return desk.DomainOf(*r) }), desk.DomainOf(m.FromAddress), m.At)
 	}
 	if err := tx.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("store: add message: %w", err)
