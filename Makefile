@@ -43,7 +43,7 @@ lint:
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 bench:
-	@scripts/need go git postgresql postfix
+	@scripts/need go git postgresql postfix opendkim
 	go run ./cmd/bench
 
 compare:

@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -88,5 +89,36 @@ func TestMedianIsOfEachFigure(t *testing.T) {
 	m := &measurement{samples: map[sampleKey][]sample{{r, "x"}: {{rate: 3, cpu: 1}, {rate: 1, cpu: 9}, {rate: 2, cpu: 5}}}}
 	if got := m.median(r, "x"); got.rate != 2 || got.cpu != 5 {
 		t.Errorf("median = %+v", got)
+	}
+}
+
+func TestCollectorTellsMailsApart(t *testing.T) {
+	t.Parallel()
+	g := &gathering{ids: map[string]bool{}, complete: make(chan collected, 1)}
+	g.await(2)
+	header := "DKIM-Signature: v=1; a=rsa-sha256;\r\n b=x\r\nSubject: x\r\nMessage-ID: <%s>\r\n\r\nMessage-ID: <of the body>\r\n"
+	for _, id := range []string{"a", "a", "b"} {
+		if err := (collecting{g}).Data(strings.NewReader(strings.ReplaceAll(header, "%s", id))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (collecting{g}).Data(strings.NewReader("Subject: unsigned\r\nMessage-ID: <c>\r\n\r\nx\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-g.complete; got.Mails != 3 || got.Distinct != 2 || got.Unsigned != 0 {
+		t.Errorf("complete after %+v", got)
+	}
+	if got := g.sum(); got.Mails != 4 || got.Distinct != 3 || got.Unsigned != 1 {
+		t.Errorf("the sum is %+v", got)
+	}
+}
+
+func TestWritersShareEverything(t *testing.T) {
+	t.Parallel()
+	for _, mails := range []int{0, 7, 200, 10_003} {
+		var sum atomic.Int64
+		if err := all(mails, func(_, mails int) error { sum.Add(int64(mails)); return nil }); err != nil || sum.Load() != int64(mails) {
+			t.Errorf("%d mails: the writers get %d, %v", mails, sum.Load(), err)
+		}
 	}
 }

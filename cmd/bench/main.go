@@ -2,6 +2,7 @@
 //
 // Absolute figures of a shared machine mean little, so the peers take turns (A B C A B C …) and the ratios count. The generator is a process of its own and its CPU is
 // nobody's; a peer's CPU is that of all its processes, PostgreSQL's among them. Nothing durable is switched off, and a run in which a mail is missing afterwards fails.
+// Then replies leave, signed, for one server that takes everything, beside Postfix with OpenDKIM doing the same: from the moment at which they are handed in to the last one's arrival, each there once.
 // Postern asks a name server of ours, which knows the senders of signed mails. Where those are measured, it must have proved each of them.
 // It needs Linux (it reads /proc), Postfix and PostgreSQL, and root where Postfix is to run.
 package main
@@ -31,11 +32,13 @@ const (
 const (
 	roleGenerator = "generator"
 	roleNull      = "null"
+	roleCollector = "collector"
 )
 
 // settings are the flags.
 type settings struct {
 	mails, rounds int
+	replies       int
 	only          []string
 	rows          []row
 	dir           string
@@ -63,8 +66,9 @@ func parse(args []string) (s settings, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&s.mails, "mails", 4000, "mails a row and round; rows of large mails send a quarter")
 	flags.IntVar(&s.rounds, "rounds", 3, "rounds; the median of them counts")
+	flags.IntVar(&s.replies, "replies", 10_000, "replies a round that are sent to one server, beside Postfix with OpenDKIM; 0: leave that part out")
 	only := flags.String("only", "null,postfix,postern", "peers to measure")
-	rows := flags.String("rows", "4k/10,4k/1,4k/50,64k/10,64ktext/10", "rows: mails (4k, 4ks: signed, 64k, 64ktext) / connections; with signed ones Postern stands behind PROXY for all rows")
+	rows := flags.String("rows", "4k/10,4k/1,4k/50,64k/10,64ktext/10", "rows: mails (4k, 4ks: signed, 64k, 64ktext) / connections, or none; with signed ones Postern stands behind PROXY for all rows")
 	flags.StringVar(&s.dir, "dir", "/var/tmp", "folder on the disk to measure; not one in memory")
 	flags.StringVar(&s.profile, "profile", "", "write a CPU profile of Postern under the first row's load into this `file`")
 	flags.StringVar(&s.append, "append", "", "append the result to this `file`")
@@ -80,6 +84,9 @@ func parse(args []string) (s settings, err error) {
 		}
 	}
 	for text := range strings.SplitSeq(*rows, ",") {
+		if *rows == "none" {
+			break
+		}
 		one := row{}
 		name, conns, _ := strings.Cut(text, "/")
 		one.shape = name
@@ -87,6 +94,9 @@ func parse(args []string) (s settings, err error) {
 			return s, fmt.Errorf("-rows: %q is not like 4k/10", text)
 		}
 		s.rows = append(s.rows, one)
+	}
+	if s.replies != 0 && s.replies < warmUp {
+		return s, fmt.Errorf("-replies: 0, or at least %d", warmUp)
 	}
 	if s.mails < 8*perConnection || s.rounds < 1 {
 		return s, fmt.Errorf("-mails: at least %d, and -rounds: at least 1", 8*perConnection)
@@ -112,6 +122,9 @@ func act(args []string) error {
 	if len(args) > 0 && args[0] == roleNull {
 		return serveNull()
 	}
+	if len(args) > 0 && args[0] == roleCollector {
+		return serveCollector()
+	}
 	if len(args) > 1 && args[0] == roleGenerator {
 		return generatorProcess(args[1])
 	}
@@ -132,6 +145,21 @@ func act(args []string) error {
 		return err
 	}
 	m := &measurement{settings: s, keys: filepath.Join(folder, "keys"), sent: map[string]int{}, signed: map[string]int{}, samples: map[sampleKey][]sample{}}
+	if len(s.rows) > 0 {
+		if err := m.intake(ctx, folder); err != nil {
+			return err
+		}
+	}
+	if s.replies > 0 {
+		if m.outgoing, err = dispatches(ctx, s, folder); err != nil {
+			return err
+		}
+	}
+	return m.publish(ctx)
+}
+
+// intake measures mail that comes in.
+func (m *measurement) intake(ctx context.Context, folder string) error {
 	keys, err := makeKeys(m.keys)
 	if err != nil {
 		return err
@@ -140,9 +168,9 @@ func act(args []string) error {
 		return err
 	}
 	defer func() { _ = m.names.stop() }() // nobody asks any more
-	peers, err := startPeers(ctx, s, site{folder: folder, names: m.names.addr(), proxied: s.signed()})
+	m.peers, err = startPeers(ctx, m.settings, site{folder: folder, names: m.names.addr(), proxied: m.settings.signed()})
 	defer func() {
-		for _, p := range peers {
+		for _, p := range m.peers {
 			if err := p.stop(); err != nil {
 				fmt.Fprintln(os.Stderr, "bench: stop", p.name()+":", err)
 			}
@@ -151,11 +179,11 @@ func act(args []string) error {
 	if err != nil {
 		return err
 	}
-	m.peers = peers
 	if err := m.all(ctx); err != nil {
 		return err
 	}
-	return m.report(ctx)
+	m.incoming, err = m.describe(ctx)
+	return err
 }
 
 // site is where peers run.

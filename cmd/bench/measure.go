@@ -33,6 +33,8 @@ type measurement struct {
 	sent     map[string]int // mails by peer
 	signed   map[string]int // those of them that are signed
 	samples  map[sampleKey][]sample
+	incoming string // the part of the report about mail that comes in, once it is measured
+	outgoing string // and about replies that leave
 }
 
 // warmUp is how many mails each peer gets before anything counts: processes are forked, caches filled, statements prepared.
@@ -214,20 +216,29 @@ func (m *measurement) count(ctx context.Context) error {
 // median takes the middle of each figure by itself.
 func (m *measurement) median(r row, peer string) sample {
 	samples := m.samples[sampleKey{r, peer}]
-	middle := func(field func(sample) float64) float64 {
+	field := func(of func(sample) float64) float64 {
 		values := make([]float64, len(samples))
 		for i, s := range samples {
-			values[i] = field(s)
+			values[i] = of(s)
 		}
-		slices.SortFunc(values, cmp.Compare)
-		if len(values)%2 == 0 {
-			return (values[len(values)/2-1] + values[len(values)/2]) / 2
-		}
-		return values[len(values)/2]
+		return middle(values)
 	}
 	return sample{
-		rate: middle(func(s sample) float64 { return s.rate }),
-		cpu:  middle(func(s sample) float64 { return s.cpu }), database: middle(func(s sample) float64 { return s.database }),
-		p50: middle(func(s sample) float64 { return s.p50 }), p99: middle(func(s sample) float64 { return s.p99 }),
+		rate: field(func(s sample) float64 { return s.rate }),
+		cpu:  field(func(s sample) float64 { return s.cpu }), database: field(func(s sample) float64 { return s.database }),
+		p50: field(func(s sample) float64 { return s.p50 }), p99: field(func(s sample) float64 { return s.p99 }),
+	}
+}
+
+// middle is the median.
+func middle(values []float64) float64 {
+	slices.SortFunc(values, cmp.Compare)
+	switch n := len(values); {
+	case n == 0:
+		return 0
+	case n%2 == 0:
+		return (values[n/2-1] + values[n/2]) / 2
+	default:
+		return values[n/2]
 	}
 }

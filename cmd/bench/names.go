@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -40,6 +41,8 @@ func (z zone) add(name string, body dnsmessage.ResourceBody) {
 		kind = dnsmessage.TypeA
 	case *dnsmessage.PTRResource:
 		kind = dnsmessage.TypePTR
+	case *dnsmessage.MXResource:
+		kind = dnsmessage.TypeMX
 	}
 	for at, rest, more := name, "", true; more; at = rest {
 		if z[at] == nil {
@@ -83,6 +86,7 @@ func newZone(keys []domains.Key) (zone, error) {
 // nameServer is the only DNS that Postern sees: what it answers to everything else is that there is no such name. It answers over UDP; no record is too long for that. Its CPU is nobody's.
 type nameServer struct {
 	conn  net.PacketConn
+	mu    sync.Mutex
 	zone  zone
 	asked atomic.Int64 // questions: few of them, once the askers know the answers
 }
@@ -103,6 +107,22 @@ func startNames(keys []domains.Key) (*nameServer, error) {
 
 func (s *nameServer) addr() string { return s.conn.LocalAddr().String() }
 func (s *nameServer) stop() error  { return s.conn.Close() }
+
+// publish adds a record while the server runs.
+func (s *nameServer) publish(name string, body dnsmessage.ResourceBody) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zone.add(name, body)
+}
+
+// publishMX says which host takes mail for a domain.
+func (s *nameServer) publishMX(domain, host string) error {
+	name, err := dnsmessage.NewName(host + ".")
+	if err == nil {
+		s.publish(domain, &dnsmessage.MXResource{Pref: 10, MX: name})
+	}
+	return err
+}
 
 // serve ends when the socket is closed. What is no question gets no answer.
 func (s *nameServer) serve() {
@@ -134,6 +154,8 @@ func (s *nameServer) reply(query []byte) ([]byte, error) {
 		Header:    dnsmessage.Header{ID: header.ID, Response: true, Authoritative: true, RecursionDesired: header.RecursionDesired, RecursionAvailable: true},
 		Questions: []dnsmessage.Question{question},
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	records, known := s.zone[strings.ToLower(strings.TrimSuffix(question.Name.String(), "."))]
 	if body, has := records[question.Type]; has {
 		reply.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: question.Name, Class: dnsmessage.ClassINET, TTL: timeToLive}, Body: body}}

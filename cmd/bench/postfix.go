@@ -68,24 +68,32 @@ func startPostfix(ctx context.Context, folder string) (*postfix, error) {
 		return nil, err
 	}
 	p := &postfix{folder: folder, address: address}
+	if err := p.begin(ctx, fmt.Sprintf(mainCF, folder, host), fmt.Sprintf(masterCF, address)); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// begin writes the configuration and starts the program with it.
+func (p *postfix) begin(ctx context.Context, main, master string) error {
 	for _, dir := range []string{"etc", "queue", "data"} {
-		if err := os.MkdirAll(filepath.Join(folder, dir), 0o755); err != nil {
-			return nil, err
+		if err := os.MkdirAll(filepath.Join(p.folder, dir), 0o755); err != nil {
+			return err
 		}
 	}
-	if out, err := exec.CommandContext(ctx, "chown", "postfix", filepath.Join(folder, "data")).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("give Postfix its folder: %w: %s", err, out)
+	if out, err := exec.CommandContext(ctx, "chown", "postfix", filepath.Join(p.folder, "data")).CombinedOutput(); err != nil {
+		return fmt.Errorf("give Postfix its folder: %w: %s", err, out)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "etc", "main.cf"), fmt.Appendf(nil, mainCF, folder, host), 0o644); err != nil {
-		return nil, err
+	if err := os.WriteFile(filepath.Join(p.folder, "etc", "main.cf"), []byte(main), 0o644); err != nil {
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "etc", "master.cf"), fmt.Appendf(nil, masterCF, address), 0o644); err != nil {
-		return nil, err
+	if err := os.WriteFile(filepath.Join(p.folder, "etc", "master.cf"), []byte(master), 0o644); err != nil {
+		return err
 	}
 	if err := p.command(ctx, "start"); err != nil {
-		return nil, err
+		return err
 	}
-	return p, p.awaitMaster(ctx)
+	return p.awaitMaster(ctx)
 }
 
 // freeAddress is a port that nobody has at this moment: Postfix cannot choose one by itself.

@@ -13,39 +13,15 @@ import (
 	"time"
 )
 
-// report prints the result, and appends it to a file where that was asked for.
-func (m *measurement) report(ctx context.Context) error {
-	var b strings.Builder
+// publish prints the result, and appends it to a file where that was asked for.
+func (m *measurement) publish(ctx context.Context) error {
 	commit := "unknown"
 	if out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output(); err == nil {
 		commit = strings.TrimSpace(string(out))
 	}
-	fmt.Fprintf(&b, "\n## %s, commit %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), commit)
-	fmt.Fprintf(&b, "%d CPUs, %s; %d rounds of %d mails (large ones: a quarter), %d a connection; medians. Load before and after: %s.\n\n",
-		runtime.NumCPU(), runtime.Version(), m.settings.rounds, m.settings.mails, perConnection, loadAverage())
-	m.table(&b)
-	for _, p := range m.peers {
-		ours, is := p.(*postern)
-		if !is {
-			continue
-		}
-		peak, err := memoryPeak(ours.pid())
-		if err != nil {
-			return err
-		}
-		s := m.median(m.settings.rows[0], p.name())
-		fmt.Fprintf(&b, "\n%s: of its %.2f CPU-s in the first row %.2f were PostgreSQL's. Its process held %.0f MiB at most. Every mail that it confirmed was counted afterwards.\n",
-			p.name(), s.cpu, s.database, peak)
-		if m.settings.signed() {
-			proved, err := ours.proved(ctx)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(&b, "It proved the sender of %d of %d signed mails.\n", proved, m.signed[p.name()])
-		}
-	}
-	fmt.Fprintf(&b, "\nThe name server was asked %d questions in all.\n", m.names.asked.Load())
-	if _, err := io.WriteString(os.Stdout, b.String()); err != nil {
+	text := fmt.Sprintf("\n## %s, commit %s\n\n%d CPUs, %s. Load before and after: %s.\n%s%s",
+		time.Now().UTC().Format("2006-01-02 15:04 MST"), commit, runtime.NumCPU(), runtime.Version(), loadAverage(), m.incoming, m.outgoing)
+	if _, err := io.WriteString(os.Stdout, text); err != nil {
 		return err
 	}
 	if m.settings.append == "" {
@@ -55,8 +31,37 @@ func (m *measurement) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, b.String())
+	_, err = io.WriteString(out, text)
 	return errors.Join(err, out.Close())
+}
+
+// describe is the part of the report about mail that comes in. The peers run still.
+func (m *measurement) describe(ctx context.Context) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nMail in: %d rounds of %d mails (large ones: a quarter), %d a connection; medians.\n\n", m.settings.rounds, m.settings.mails, perConnection)
+	m.table(&b)
+	for _, p := range m.peers {
+		ours, is := p.(*postern)
+		if !is {
+			continue
+		}
+		peak, err := memoryPeak(ours.pid())
+		if err != nil {
+			return "", err
+		}
+		s := m.median(m.settings.rows[0], p.name())
+		fmt.Fprintf(&b, "\n%s: of its %.2f CPU-s in the first row %.2f were PostgreSQL's. Its process held %.0f MiB at most. Every mail that it confirmed was counted afterwards.\n",
+			p.name(), s.cpu, s.database, peak)
+		if m.settings.signed() {
+			proved, err := ours.proved(ctx)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(&b, "It proved the sender of %d of %d signed mails.\n", proved, m.signed[p.name()])
+		}
+	}
+	fmt.Fprintf(&b, "\nThe name server was asked %d questions in all.\n", m.names.asked.Load())
+	return b.String(), nil
 }
 
 // loadAverage is how busy the machine was, over one, five and fifteen minutes: other work makes figures worse.
