@@ -1,15 +1,12 @@
 package testkit
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -71,7 +68,7 @@ func Clamd(t testing.TB) ClamdServer {
 func Milter(t testing.TB, onInfected string) string {
 	t.Helper()
 	scanner := Clamd(t)
-	dir, err := filterDir()
+	dir, err := Folder("filter")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,13 +83,13 @@ func Milter(t testing.TB, onInfected string) string {
 	if err := os.WriteFile(filepath.Join(dir, "milter.conf"), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stop, err := startFilter(dir, "KILL", "clamav-milter", "-c", filepath.Join(dir, "milter.conf"))
+	stop, err := Program{Dir: dir, Signal: "KILL", Name: "clamav-milter", Arguments: []string{"-c", filepath.Join(dir, "milter.conf")}}.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
 	output := filepath.Join(dir, "output")
-	if err := reachable("unix", socket, output); err != nil {
+	if err := Reachable("unix", socket, output); err != nil {
 		t.Fatalf("start clamav-milter: %v", err)
 	}
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) { // until it has found its clamd it puts off everything
@@ -108,11 +105,11 @@ func Milter(t testing.TB, onInfected string) string {
 }
 
 func startRspamd() (string, error) {
-	dir, err := filterDir()
+	dir, err := Folder("filter")
 	if err != nil {
 		return "", err
 	}
-	host := ownLoopback()
+	host := OwnLoopback()
 	config := strings.NewReplacer("DIR", dir, "HOST", host, "PASSWORD", RspamdPassword, "MAILS", fmt.Sprint(MailsToLearn)).Replace(rspamdConfig)
 	rules := rspamdRules + fmt.Sprintf("rule('POSTERN_BAD_ENVELOPE', { ip = {'%s', '%s'}, helo = '%s', ptr = '%s', from = '%s', rcpt = '%s' })\n", BadIP, BadIP6, BadHelo, BadPTR, BadSender, BadRecipient)
 	rules = strings.NewReplacer("%SPAM%", SpamSubject, "%JUNK%", JunkSubject).Replace(rules)
@@ -121,22 +118,22 @@ func startRspamd() (string, error) {
 			return "", err
 		}
 	}
-	redis, err := filterDir()
+	redis, err := Folder("filter")
 	if err != nil {
 		return "", err
 	}
 	// Its statistics live in Redis, as in an ordinary installation: the workers race for a file of SQLite when it is new.
-	if _, err := startFilter(redis, "TERM", "redis-server", "--bind", host, "--port", "6379", "--save", "", "--appendonly", "no", "--dir", redis); err != nil {
+	if _, err := (Program{Dir: redis, Name: "redis-server", Arguments: []string{"--bind", host, "--port", "6379", "--save", "", "--appendonly", "no", "--dir", redis}}).Start(); err != nil {
 		return "", err
 	}
-	if err := reachable("tcp", net.JoinHostPort(host, "6379"), filepath.Join(redis, "output")); err != nil {
+	if err := Reachable("tcp", net.JoinHostPort(host, "6379"), filepath.Join(redis, "output")); err != nil {
 		return "", err
 	}
-	if _, err := startFilter(dir, "TERM", "rspamd", "--no-fork", "--insecure", "--config", filepath.Join(dir, "rspamd.conf")); err != nil {
+	if _, err := (Program{Dir: dir, Name: "rspamd", Arguments: []string{"--no-fork", "--insecure", "--config", filepath.Join(dir, "rspamd.conf")}}).Start(); err != nil {
 		return "", err
 	}
 	for _, port := range []string{"11332", "11333", "11334"} {
-		if err := reachable("tcp", net.JoinHostPort(host, port), filepath.Join(dir, "log")); err != nil {
+		if err := Reachable("tcp", net.JoinHostPort(host, port), filepath.Join(dir, "log")); err != nil {
 			return "", err
 		}
 	}
@@ -144,13 +141,13 @@ func startRspamd() (string, error) {
 }
 
 func startClamd() (ClamdServer, error) {
-	dir, err := filterDir()
+	dir, err := Folder("filter")
 	if err != nil {
 		return ClamdServer{}, err
 	}
-	server := ClamdServer{TCP: net.JoinHostPort(ownLoopback(), "3310"), Unix: "unix:" + filepath.Join(dir, "clamd.sock")}
+	server := ClamdServer{TCP: net.JoinHostPort(OwnLoopback(), "3310"), Unix: "unix:" + filepath.Join(dir, "clamd.sock")}
 	lines := []string{
-		"DatabaseDirectory " + filepath.Join(dir, "db"), "TCPAddr " + ownLoopback(), "TCPSocket 3310", "LocalSocket " + filepath.Join(dir, "clamd.sock"), "Foreground yes",
+		"DatabaseDirectory " + filepath.Join(dir, "db"), "TCPAddr " + OwnLoopback(), "TCPSocket 3310", "LocalSocket " + filepath.Join(dir, "clamd.sock"), "Foreground yes",
 		fmt.Sprintf("StreamMaxLength %d", FilterMost), "TemporaryDirectory " + dir, "SelfCheck 0", "ExtendedDetectionInfo yes",
 	}
 	if os.Geteuid() == 0 {
@@ -165,66 +162,10 @@ func startClamd() (ClamdServer, error) {
 			return ClamdServer{}, err
 		}
 	}
-	if _, err := startFilter(dir, "TERM", "clamd", "--config-file="+filepath.Join(dir, "clamd.conf")); err != nil {
+	if _, err := (Program{Dir: dir, Name: "clamd", Arguments: []string{"--config-file=" + filepath.Join(dir, "clamd.conf")}}).Start(); err != nil {
 		return ClamdServer{}, err
 	}
-	return server, reachable("tcp", server.TCP, filepath.Join(dir, "output"))
-}
-
-// ownLoopback is an address in 127.0.0.0/8 that no other process of this machine uses.
-func ownLoopback() string {
-	pid := os.Getpid()
-	return fmt.Sprintf("127.%d.%d.%d", 100+pid>>16&0x3f, pid>>8&0xff, pid&0xff)
-}
-
-// filterDir makes a folder with a short name: that of a socket in it must not be longer than 107 octets.
-func filterDir() (string, error) { return os.MkdirTemp("/tmp", "postern-filter-") }
-
-// startFilter starts a program under a shell that stops it by a signal and removes its folder when told, or when this process is gone: then the shell's standard input ends.
-// TERM lets a program stop its workers; clamav-milter has none, and takes five seconds over it.
-func startFilter(dir, signal, program string, arguments ...string) (stop func(), err error) {
-	path, err := exec.LookPath(program)
-	if err != nil {
-		for _, sbin := range []string{"/usr/sbin/", "/usr/local/sbin/"} { // not everybody has these on PATH
-			if found, lookErr := exec.LookPath(sbin + program); lookErr == nil {
-				path, err = found, nil
-			}
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w (scripts/need knows its package)", err)
-	}
-	const script = `dir=$1 signal=$2; shift 2; "$@" >"$dir/output" 2>&1 & p=$!; read -r _; kill -s "$signal" "$p"; wait "$p"; rm -rf "$dir"`
-	watcher := exec.Command("/bin/sh", append([]string{"-c", script, "sh", dir, signal, path}, arguments...)...)
-	watcher.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C at the terminal is for us; the end of the input is for it
-	input, err := watcher.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := watcher.Start(); err != nil {
-		return nil, err
-	}
-	ended := make(chan struct{})
-	go func() { _ = watcher.Wait(); close(ended) }()
-	return func() { _ = input.Close(); <-ended }, nil
-}
-
-// reachable waits until somebody listens. The error repeats the end of the program's own words.
-func reachable(network, address, words string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for {
-		conn, err := new(net.Dialer).DialContext(ctx, network, address)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-ctx.Done():
-			said, _ := os.ReadFile(words)
-			return fmt.Errorf("%w; it says: %s", err, said[max(0, len(said)-2000):])
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return server, Reachable("tcp", server.TCP, filepath.Join(dir, "output"))
 }
 
 const rspamdConfig = `
