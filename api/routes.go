@@ -81,6 +81,10 @@ func (a *API) routes() []route {
 		{post, "/tokens", desk.MayAdminister, "addToken", "Make an API token", returns(created, a.addToken)},
 		{remove, "/tokens/{token}", desk.MayAdminister, "revokeToken", "End an API token", does(a.revokeToken)},
 		{get, "/audit", desk.MayAdminister, "listAudit", "What was done, by whom", returns(ok, a.listAudit)},
+		{get, "/suppressions", desk.MayRead, "listSuppressions", "Addresses that get no mail, since they bounce", returns(ok, a.listSuppressions)},
+		{post, "/suppressions", desk.MayWrite, "addSuppression", "Stop mail to an address", returns(created, a.addSuppression)},
+		{get, "/suppressions/{address}", desk.MayRead, "showSuppression", "One such address, with the evidence", returns(ok, a.showSuppression)},
+		{remove, "/suppressions/{address}", desk.MayWrite, "liftSuppression", "Let mail go to an address again", does(a.liftSuppression)},
 		{get, "/deliveries", desk.MayAdminister, "listDeliveries", "Outgoing mail, per recipient", returns(ok, a.listDeliveries)},
 	}
 }

@@ -105,6 +105,15 @@ func (r *returned) entries(recipients []string) map[string]desk.DeliveryReport {
 	return about
 }
 
+// hard is why the report counts against the address itself: it says that there is no such mailbox or domain, and came to the return path, which only that mailbox's server has seen.
+// Our Message-ID is known to everybody who got the mail: what it proves is enough for a line on the message, and not to stop mail to anybody (security T-50).
+func (r *returned) hard(one desk.DeliveryReport) desk.Reason {
+	if r.recipient == nil || !one.Hard {
+		return desk.ReasonNone
+	}
+	return one.Reason
+}
+
 // words is what a person reads at the recipient: the remote's own, with its codes.
 func words(one desk.DeliveryReport) string {
 	text := one.Diagnostic
@@ -147,7 +156,7 @@ func (p *plan) settle(m *mail) (facts *desk.Returned, bounced bool) {
 		switch one.Action {
 		case desk.ActionFailed:
 			facts.Kind, bounced = "failed", true
-			p.filing.Returns = append(p.filing.Returns, store.ReturnRow{Message: r.message, Recipient: recipient, Bounced: true, Words: words(one), At: m.at})
+			p.filing.Returns = append(p.filing.Returns, store.ReturnRow{Message: r.message, Recipient: recipient, Bounced: true, Words: words(one), Hard: r.hard(one), At: m.at})
 		case desk.ActionDelayed:
 			if facts.Kind == "" {
 				facts.Kind = "delayed"

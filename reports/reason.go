@@ -63,13 +63,13 @@ var phrases = []struct {
 	{desk.ReasonPolicy, []string{"policy", "header error", "not authorized", "access denied", "authentication required", "authrequired", "restricted", "prohibited", "not allowed", "refused by"}},
 }
 
-// statuses are what enhanced status codes mean (RFC 3463, RFC 7372, RFC 7505) where the words say nothing; a key without a class stands for all.
+// statuses are what enhanced status codes mean (RFC 3463, RFC 7372, RFC 7505, RFC 8689) where the words say nothing; a key without a class stands for all.
 var statuses = map[string]desk.Reason{
 	"1.0": desk.ReasonUserUnknown, "1.1": desk.ReasonUserUnknown, "1.2": desk.ReasonHostUnknown, "1.3": desk.ReasonUserUnknown, "1.6": desk.ReasonMoved, "1.7": desk.ReasonSenderRefused, "1.8": desk.ReasonSenderRefused, "1.10": desk.ReasonNoMail,
 	"2.1": desk.ReasonSuspended, "2.2": desk.ReasonMailboxFull, "2.3": desk.ReasonTooLarge, "3.0": desk.ReasonSystem, "3.2": desk.ReasonNoMail, "3.4": desk.ReasonTooLarge, "3.5": desk.ReasonSystem,
 	"4.1": desk.ReasonExpired, "4.2": desk.ReasonExpired, "4.4": desk.ReasonHostUnknown, "4.6": desk.ReasonNetwork, "4.7": desk.ReasonExpired, "4.0": desk.ReasonExpired,
 	"5.0": desk.ReasonSyntax, "5.1": desk.ReasonSyntax, "5.2": desk.ReasonSyntax, "6.0": desk.ReasonContent, "6.1": desk.ReasonContent,
-	"7.0": desk.ReasonPolicy, "7.1": desk.ReasonPolicy, "7.6": desk.ReasonPolicy, "7.9": desk.ReasonPolicy, "7.10": desk.ReasonTLS, "7.13": desk.ReasonSuspended,
+	"7.0": desk.ReasonPolicy, "7.1": desk.ReasonPolicy, "7.6": desk.ReasonPolicy, "7.9": desk.ReasonPolicy, "7.10": desk.ReasonTLS, "7.30": desk.ReasonTLS, "7.13": desk.ReasonSuspended,
 	"7.20": desk.ReasonAuthentication, "7.21": desk.ReasonAuthentication, "7.22": desk.ReasonAuthentication, "7.23": desk.ReasonAuthentication, "7.24": desk.ReasonAuthentication, "7.25": desk.ReasonReverseDNS, "7.26": desk.ReasonAuthentication,
 }
 

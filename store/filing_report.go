@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"postern/desk"
 )
 
 // This file writes what other systems say about us: what became of our messages (T-DSN), and how they saw our domains.
@@ -15,6 +17,7 @@ type ReturnRow struct {
 	Recipient string // as it stands in delivery
 	Bounced   bool   // for good; else the words are noted and the state stays
 	Words     string
+	Hard      desk.Reason // why every other mail to the address will fare the same, by a report that only its server can have caused (T-50); empty: nothing says so
 	At        time.Time
 }
 
@@ -71,7 +74,18 @@ func (f *Filing) returns(batch *pgx.Batch) error {
 		column(rows, func(r *ReturnRow) bool { return r.Bounced }),
 		column(rows, func(r *ReturnRow) string { return r.Words }),
 		column(rows, func(r *ReturnRow) time.Time { return r.At }))
+	queueBounces(batch, f.hardBounces(), "mail")
 	return nil
+}
+
+// hardBounces are the returns that count against their address.
+func (f *Filing) hardBounces() (hard []desk.HardBounce) {
+	for _, r := range f.Returns {
+		if r.Bounced && r.Hard != desk.ReasonNone {
+			hard = append(hard, desk.HardBounce{Address: desk.Canonical(r.Recipient), Message: r.Message, At: r.At, Proof: desk.ByReport, Reason: r.Hard, Words: r.Words})
+		}
+	}
+	return hard
 }
 
 // reports writes each report with its rows.
