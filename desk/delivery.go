@@ -90,6 +90,7 @@ type Attempt struct {
 	State  DeliveryState `json:"state"` // of the recipient after it; of a host that was tried before another, what its answer alone would mean
 	Host   string        `json:"host,omitempty"`
 	Addr   string        `json:"addr,omitempty"` // address and port
+	Step   string        `json:"step,omitempty"` // what Reply answers: connect, MAIL, RCPT or DATA; empty: nobody says
 	TLS    *TLSFacts     `json:"tls,omitempty"`  // nil in clear text
 	Reply  string        `json:"reply,omitempty"`
 	Actor  string        `json:"actor,omitempty"` // of what one of us did

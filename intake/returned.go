@@ -156,12 +156,12 @@ func (p *plan) settle(m *mail) (facts *desk.Returned, bounced bool) {
 		switch one.Action {
 		case desk.ActionFailed:
 			facts.Kind, bounced = "failed", true
-			p.filing.Returns = append(p.filing.Returns, store.ReturnRow{Message: r.message, Recipient: recipient, Bounced: true, Words: words(one), Hard: r.hard(one), At: m.at})
+			p.filing.Returns = append(p.filing.Returns, store.ReturnRow{Message: r.message, Recipient: recipient, Bounced: true, Words: words(one), Host: one.Host, Hard: r.hard(one), At: m.at})
 		case desk.ActionDelayed:
 			if facts.Kind == "" {
 				facts.Kind = "delayed"
 			}
-			p.filing.Returns = append(p.filing.Returns, store.ReturnRow{Message: r.message, Recipient: recipient, Words: words(one), At: m.at})
+			p.filing.Returns = append(p.filing.Returns, store.ReturnRow{Message: r.message, Recipient: recipient, Words: words(one), Host: one.Host, At: m.at})
 		default:
 			if facts.Kind == "" {
 				facts.Kind = "delivered"

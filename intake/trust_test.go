@@ -379,6 +379,58 @@ func TestT_DSN_BouncesMarkOneRecipient(t *testing.T) {
 	})
 }
 
+// Two hard bounces of different mails suppress an address, and only those that came to the return path count (T-50).
+func TestT_50_SuppressedByReports(t *testing.T) {
+	t.Parallel()
+	h := trusting(t)
+	from := letter{mailFrom: "<>", subject: "Undelivered", extra: "MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n"}
+	state := func(message int64, recipient string) string {
+		return value[string](h, `select state || ' ' || reply from delivery where message_id = $1 and recipient = $2`, message, recipient)
+	}
+	ask := h.send(letter{from: "anna@good.example", cc: "ben@good.example"})
+	evidence := func(address string) string {
+		return value[string](h, `select (select count(*) from hard_bounce where address = $1) || ' ' || (select count(*) from suppression where address = $1) || ' ' ||
+			(select count(*) from audit where action = 'suppression.add' and subject = 'address/' || $1)`, address)
+	}
+	bounce := func(recipient, status string, byPath bool) (ours int64) {
+		ours = h.reply(ask.Ticket)
+		l := from
+		l.body = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.good.example\n\nFinal-Recipient: rfc822; " + recipient + "\nAction: failed\nStatus: " + status +
+			"\nDiagnostic-Code: smtp; 550 " + status + " no such person\n\n\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <" + h.codec.MessageID(ours) + ">\nSubject: Re: Help\n\n--b--\n"
+		if byPath {
+			l.recipients = []string{h.codec.ReturnPath("support@example.com", ours, recipient)}
+		}
+		for i := range 2 { // one mail is one piece of evidence
+			l.from = fmt.Sprintf("mailer-daemon@mx%d-%d.good.example", ours, i)
+			h.want(h.send(l), desk.Appended, ask.Ticket)
+		}
+		if s := state(ours, recipient); !strings.HasPrefix(s, "bounced ") {
+			t.Errorf("%s: %s", recipient, s)
+		}
+		return ours
+	}
+	bounce("anna@good.example", "5.1.1", false)
+	bounce("anna@good.example", "5.1.1", false)
+	bounce("anna@good.example", "5.2.2", true)
+	if got := evidence("anna@good.example"); got != "0 0 0" {
+		t.Errorf("what proves nothing, or is not about the address, counts: %s", got)
+	}
+	ours := bounce("anna@good.example", "5.1.1", true)
+	if got := evidence("anna@good.example"); got != "1 0 0" {
+		t.Errorf("after the first: %s", got)
+	}
+	if got := value[string](h, `select kind || ' ' || state || ' ' || host || ' ' || reply from delivery_event where message_id = $1 and recipient = 'anna@good.example'`, ours); !strings.HasPrefix(got, "reported bounced mx.good.example 550 5.1.1") {
+		t.Errorf("its story: %s", got)
+	}
+	bounce("anna@good.example", "5.1.1", true)
+	if got := evidence("anna@good.example"); got != "2 1 1" {
+		t.Errorf("after the second: %s", got)
+	}
+	if got := evidence("ben@good.example"); got != "0 0 0" {
+		t.Errorf("others: %s", got)
+	}
+}
+
 func TestSenderRules(t *testing.T) {
 	t.Parallel()
 	h := trusting(t)

@@ -17,6 +17,7 @@ type ReturnRow struct {
 	Recipient string // as it stands in delivery
 	Bounced   bool   // for good; else the words are noted and the state stays
 	Words     string
+	Host      string      // who said them
 	Hard      desk.Reason // why every other mail to the address will fare the same, by a report that only its server can have caused (T-50); empty: nothing says so
 	At        time.Time
 }
@@ -56,24 +57,30 @@ type SessionRow struct {
 	Detail              any
 }
 
-// returns marks recipients of messages that were sent. What is still under way is decided by its own delivery, and what is over stays.
+// returns marks recipients of messages that were sent, and writes it into their stories. What is still under way is decided by its own delivery, and what is over stays.
 func (f *Filing) returns(batch *pgx.Batch) error {
 	rows := f.Returns
 	if len(rows) == 0 {
 		return nil
 	}
 	batch.Queue(`
-		update delivery d
-		set state      = case when new.bounced then 'bounced' else d.state end,
-		    reply      = new.words,
-		    updated_at = new.at
-		from unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::timestamptz[]) as new (message_id, recipient, bounced, words, at)
-		where d.message_id = new.message_id and d.recipient = new.recipient and d.state = 'sent'`,
+		with reported as (
+		    update delivery d
+		    set state      = case when new.bounced then 'bounced' else d.state end,
+		        reply      = new.words,
+		        updated_at = new.at
+		    from unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::timestamptz[], $6::text[]) as new (message_id, recipient, bounced, words, at, host)
+		    where d.message_id = new.message_id and d.recipient = new.recipient and d.state = 'sent'
+		    returning d.message_id, d.recipient, d.state, new.words, new.at, new.host)
+		insert into delivery_event (message_id, recipient, at, kind, state, host, reply)
+		select message_id, recipient, at, 'reported', state, host, words
+		from reported`,
 		column(rows, func(r *ReturnRow) int64 { return r.Message }),
 		column(rows, func(r *ReturnRow) string { return r.Recipient }),
 		column(rows, func(r *ReturnRow) bool { return r.Bounced }),
 		column(rows, func(r *ReturnRow) string { return r.Words }),
-		column(rows, func(r *ReturnRow) time.Time { return r.At }))
+		column(rows, func(r *ReturnRow) time.Time { return r.At }),
+		column(rows, func(r *ReturnRow) string { return r.Host }))
 	queueBounces(batch, f.hardBounces(), "mail")
 	return nil
 }

@@ -173,15 +173,20 @@ func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.D
 			return err
 		}
 		bounced := false
+		var hard []desk.HardBounce
 		for _, d := range outcome {
 			if d.State == desk.DeliveryBounced && slices.Contains(changed, d.Recipient) {
 				bounced = true
+				hard = append(hard, hardBounces(message, d)...)
 				c.events = append(c.events, store.Happened{Ticket: c.ticket.ID, Event: desk.Event{Verb: "bounced", To: d.Recipient}})
 				c.audit("delivery.bounced", messageName(message), map[string]string{"recipient": d.Recipient, "reply": d.Reply})
 			}
 		}
 		if !bounced {
 			return c.tell(ctx)
+		}
+		if err := c.NoteBounces(ctx, hard); err != nil {
+			return err
 		}
 		c.ticket.DeliveryProblem = true
 		if !c.ticket.Status.Waiting() {

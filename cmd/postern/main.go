@@ -37,20 +37,21 @@ const (
 type commands struct {
 	config.Settings `embed:""`
 
-	Serve     serveCommand     `cmd:"" help:"Run the whole system: SMTP, portal and API, delivery and background work."`
-	Migrate   migrateCommand   `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
-	User      userCommand      `cmd:"" help:"People who sign in: add, list, disable, enable, link."`
-	Domain    domainCommand    `cmd:"" help:"Mail domains: DKIM keys, and the DNS records to publish."`
-	Mailbox   mailboxCommand   `cmd:"" help:"The addresses that take mail."`
-	Suspended suspendedCommand `cmd:"" help:"Mail that is held back: list, show, release, delete, spam, causes."`
-	Sender    senderCommand    `cmd:"" help:"The block and allow lists, and what would happen to a mail."`
-	Policy    policyCommand    `cmd:"" help:"How mail is judged: show, set."`
-	Token     tokenCommand     `cmd:"" help:"API tokens."`
-	Ingest    ingestCommand    `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`
-	Backup    backupCommand    `cmd:"" help:"Copy everything (database, attachments, keys) to a folder, while the system runs; again into the same folder copies new attachments only."`
-	Restore   restoreCommand   `cmd:"" help:"Bring a backup back, into an installation that is empty and does not run."`
-	Doctor    doctorCommand    `cmd:"" help:"Check everything, a line a check, and say what to do about each failure."`
-	Version   versionCommand   `cmd:"" help:"Version, commit and Go version."`
+	Serve       serveCommand       `cmd:"" help:"Run the whole system: SMTP, portal and API, delivery and background work."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
+	User        userCommand        `cmd:"" help:"People who sign in: add, list, disable, enable, link."`
+	Domain      domainCommand      `cmd:"" help:"Mail domains: DKIM keys, and the DNS records to publish."`
+	Mailbox     mailboxCommand     `cmd:"" help:"The addresses that take mail."`
+	Suspended   suspendedCommand   `cmd:"" help:"Mail that is held back: list, show, release, delete, spam, causes."`
+	Sender      senderCommand      `cmd:"" help:"The block and allow lists, and what would happen to a mail."`
+	Suppression suppressionCommand `cmd:"" help:"Addresses that get no mail, since they bounce: list, show, lift, add."`
+	Policy      policyCommand      `cmd:"" help:"How mail is judged: show, set."`
+	Token       tokenCommand       `cmd:"" help:"API tokens."`
+	Ingest      ingestCommand      `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`
+	Backup      backupCommand      `cmd:"" help:"Copy everything (database, attachments, keys) to a folder, while the system runs; again into the same folder copies new attachments only."`
+	Restore     restoreCommand     `cmd:"" help:"Bring a backup back, into an installation that is empty and does not run."`
+	Doctor      doctorCommand      `cmd:"" help:"Check everything, a line a check, and say what to do about each failure."`
+	Version     versionCommand     `cmd:"" help:"Version, commit and Go version."`
 }
 
 // terminal is what a command talks to.

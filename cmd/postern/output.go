@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"postern/desk"
 )
 
 // listing is how every command that lists prints: a table for people, or JSON for programs.
@@ -32,6 +34,40 @@ func (l listing) print(out io.Writer, items any, head []string, rows [][]string)
 		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
 	return table.Flush()
+}
+
+// atLeastOne checks a --limit.
+func atLeastOne(limit int) error {
+	if limit < 1 {
+		return fmt.Errorf("--limit must be at least 1 but got %d", limit)
+	}
+	return nil
+}
+
+// rest says whether there is more than was listed.
+type rest bool
+
+// tell says so to whoever reads the list.
+func (r rest) tell(term terminal, count int) error {
+	if r {
+		fmt.Fprintf(term.err, "there are more: these are the newest %d, and --limit shows as many as you like\n", count)
+	}
+	return nil
+}
+
+// some gathers the pages of a list until it has so many items.
+func some[T any](limit int, page func(cursor string, limit int) (desk.Page[T], error)) (items []T, more rest, err error) {
+	items = []T{}
+	for cursor := ""; ; {
+		got, err := page(cursor, min(100, limit-len(items)))
+		if err != nil {
+			return nil, false, err
+		}
+		items = append(items, got.Items...)
+		if cursor = got.Next; cursor == "" || len(items) >= limit {
+			return items, cursor != "", nil
+		}
+	}
 }
 
 // day writes a time as people read it in a table; nothing for never.
