@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 	"time"
 )
 
@@ -13,7 +12,7 @@ const maxReplies = 1 << 20
 
 var errTalkative = errors.New("the server says more than anybody could need to hear")
 
-// boundConn is a connection that ends with its context, never blocks in a write for longer than block, and reads a bounded amount.
+// boundConn is a connection that ends with the context that it is bound to, never blocks in a write for longer than block, and reads a bounded amount.
 type boundConn struct {
 	net.Conn
 	block time.Duration
@@ -22,7 +21,14 @@ type boundConn struct {
 }
 
 func newBoundConn(ctx context.Context, conn net.Conn, block time.Duration) *boundConn {
-	return &boundConn{Conn: conn, block: block, stop: context.AfterFunc(ctx, func() { _ = conn.Close() })}
+	bound := &boundConn{Conn: conn, block: block}
+	bound.bind(ctx)
+	return bound
+}
+
+// bind lets the connection end with a context.
+func (c *boundConn) bind(ctx context.Context) {
+	c.stop = context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
 }
 
 // Read implements net.Conn.
@@ -35,7 +41,7 @@ func (c *boundConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write implements net.Conn. go-smtp sets no deadline while the mail itself is sent (RFC 5321 §4.5.3.2.5 does).
+// Write implements net.Conn. A block of the mail has its own time (RFC 5321 §4.5.3.2.5).
 func (c *boundConn) Write(p []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.block)); err != nil {
 		return 0, err
@@ -47,43 +53,4 @@ func (c *boundConn) Write(p []byte) (int, error) {
 func (c *boundConn) Close() error {
 	c.stop()
 	return c.Conn.Close()
-}
-
-// greetedConn gives its reader a greeting that was read elsewhere, and then what comes.
-type greetedConn struct {
-	net.Conn
-	greeting string
-}
-
-// Read implements net.Conn.
-func (c *greetedConn) Read(p []byte) (int, error) {
-	if c.greeting == "" {
-		return c.Conn.Read(p)
-	}
-	n := copy(p, c.greeting)
-	c.greeting = c.greeting[n:]
-	return n, nil
-}
-
-// readReply reads one reply octet by octet, so that nothing behind it is consumed: what somebody on the path slips in after the 220 to STARTTLS must meet the TLS handshake and fail there
-// (the response injection of CVE-2021-38371).
-func readReply(conn net.Conn) (string, error) {
-	var reply, line strings.Builder
-	octet := make([]byte, 1)
-	for {
-		if _, err := conn.Read(octet); err != nil {
-			return "", err
-		}
-		if octet[0] != '\n' {
-			line.WriteByte(octet[0])
-			continue
-		}
-		text := strings.TrimRight(line.String(), "\r")
-		reply.WriteString(text)
-		if len(text) < 4 || text[3] != '-' { // RFC 5321 §4.2.1: the last line has no hyphen after the code
-			return reply.String(), nil
-		}
-		reply.WriteByte(' ')
-		line.Reset()
-	}
 }

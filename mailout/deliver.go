@@ -118,6 +118,7 @@ type next int
 const (
 	onward next = iota // to the next address, with what is open
 	again              // to the same one: it was content with what it got, and hung up before it had all (many servers take only so many mails in a connection)
+	stale              // to the same one, afresh: the session had ended while nobody looked; nothing was sent over it, so this was no attempt
 )
 
 // try makes one connection and a transaction for each recipient, and says in the log how it went.
@@ -146,18 +147,11 @@ func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m enve
 	return then
 }
 
-// version of TLS; empty in clear text.
-func version(facts *desk.TLSFacts) string {
-	if facts == nil {
-		return ""
-	}
-	return facts.Version
-}
-
 // envelope is an Outgoing whose addresses were read.
 type envelope struct {
 	Outgoing
-	copies []letter // by index of the recipient; zero where an address is none
+	foreign bool     // its header holds UTF-8 (RFC 6532)
+	copies  []letter // by index of the recipient; zero where an address is none
 }
 
 // letter is the envelope of one recipient's copy.
@@ -184,6 +178,7 @@ func prepare(m Outgoing, book *ledger) (envelope, *answer) {
 	if err != nil {
 		return mail, &answer{code: 451, text: "4.3.0 reading the mail: " + err.Error()}
 	}
+	mail.foreign = foreign
 	for i, recipient := range m.Recipients {
 		to, err := parseAddress(recipient)
 		if err != nil {

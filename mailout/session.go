@@ -5,13 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"time"
 
-	"github.com/emersion/go-sasl"
-	"github.com/emersion/go-smtp"
+	"postern/desk"
 )
 
 // quitPatience: the mail is safe by then, so a server that is slow to say goodbye need not be heard.
@@ -19,10 +17,17 @@ const quitPatience = 5 * time.Second
 
 // session is a greeted connection, with TLS where it could be had.
 type session struct {
-	client *smtp.Client
-	conn   *boundConn
-	at     place
-	begun  bool // a transaction was refused and not cleared yet
+	*dialogue
+	conn *boundConn
+	to   exchange
+	at   place
+
+	finalPatience time.Duration // for the answer to the final dot
+
+	begun bool // a transaction was refused and not cleared yet
+	spent bool // nothing more can be said over it
+	mails int  // transactions that it has carried
+	used  bool // it was opened for another delivery
 }
 
 // tlsError is a handshake that failed: the host may still be reached in clear text, on a new connection.
@@ -61,8 +66,8 @@ func (s *Sender) greet(ctx context.Context, to exchange, at place, up upgrade) (
 		return nil, answerError{answer{code: 451, text: fmt.Sprintf("4.4.1 connecting to %s: %v", to.name, err)}}
 	}
 	conn := newBoundConn(ctx, raw, limits.Block)
-	result := &session{conn: conn, at: at}
-	if err := s.introduce(ctx, result, to, up); err != nil {
+	result := &session{dialogue: newDialogue(conn, limits.Command), conn: conn, to: to, at: at, finalPatience: limits.Final}
+	if err := s.introduce(ctx, result, up); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
@@ -70,29 +75,28 @@ func (s *Sender) greet(ctx context.Context, to exchange, at place, up upgrade) (
 }
 
 // introduce goes from the greeting to the point where a mail may be sent.
-func (s *Sender) introduce(ctx context.Context, result *session, to exchange, up upgrade) error {
-	limits := s.Timeouts.withDefaults()
-	var stream net.Conn = result.conn
-	if to.implicit {
-		secured, err := s.handshake(ctx, result, to)
-		if err != nil {
+func (s *Sender) introduce(ctx context.Context, c *session, up upgrade) error {
+	if c.to.implicit {
+		if err := s.handshake(ctx, c); err != nil {
 			return err
 		}
-		stream = secured
 	}
-	if err := result.hello(stream, s.Hostname, limits); err != nil {
+	if _, err := c.expect(2, c.patience); err != nil { // the greeting
+		return err
+	}
+	if err := c.hello(s.Hostname); err != nil {
 		return err
 	}
 	switch {
-	case to.implicit, up == clearText:
-	case result.offers("STARTTLS"):
-		if err := s.secure(ctx, result, to); err != nil {
+	case c.to.implicit, up == clearText:
+	case c.offers("STARTTLS"):
+		if err := s.secure(ctx, c); err != nil {
 			return err
 		}
-	case to.need.level > opportunistic:
-		return answerError{answer{code: 451, text: "4.7.4 " + to.name + " does not offer STARTTLS, without which " + to.withheld() + " does not leave"}}
+	case c.to.need.level > opportunistic:
+		return answerError{answer{code: 451, text: "4.7.4 " + c.to.name + " does not offer STARTTLS, without which " + c.to.withheld() + " does not leave"}}
 	}
-	return result.login(to.login)
+	return c.login()
 }
 
 // withheld is what stays here where the requirement is not met.
@@ -103,80 +107,71 @@ func (to exchange) withheld() string {
 	return "this mail"
 }
 
-// offers says whether the server announced an extension (RFC 5321 §4.1.1.1).
-func (c *session) offers(extension string) bool {
-	offered, _ := c.client.Extension(extension)
-	return offered
-}
-
-// hello reads the greeting and says EHLO under our own name, which go-smtp would not do by itself.
-func (c *session) hello(stream net.Conn, hostname string, limits Timeouts) error {
-	c.client = smtp.NewClient(stream)
-	c.client.CommandTimeout, c.client.SubmissionTimeout = limits.Command, limits.Final
-	return c.client.Hello(hostname)
-}
-
-// secure does STARTTLS (RFC 3207). It speaks the command itself: go-smtp offers it only together with a first EHLO as localhost.
-func (s *Sender) secure(ctx context.Context, c *session, to exchange) error {
-	limits := s.Timeouts.withDefaults()
-	_ = c.conn.SetDeadline(time.Now().Add(limits.Command))
-	if _, err := io.WriteString(c.conn, "STARTTLS\r\n"); err != nil {
-		return err
-	}
-	reply, err := readReply(c.conn)
-	if err != nil {
-		return err
-	}
-	if !strings.HasPrefix(reply, "220") {
-		if to.need.level > opportunistic {
-			return answerError{answer{code: 451, text: "4.7.4 " + to.name + " refused STARTTLS: " + reply}}
+// secure does STARTTLS (RFC 3207).
+func (s *Sender) secure(ctx context.Context, c *session) error {
+	_, err := c.command(2, "STARTTLS")
+	var refused replyError
+	switch {
+	case errors.As(err, &refused) && refused.code != 421:
+		if c.to.need.level > opportunistic {
+			return answerError{answer{code: 451, text: "4.7.4 " + c.to.name + " refused STARTTLS: " + refused.Error()}}
 		}
 		return nil // offered and refused: RFC 3207 §4.1 leaves it to us to go on without
+	case err != nil:
+		return err
+	case c.in.Buffered() > 0:
+		// What somebody on the path slips in behind the 220 would be read as said under TLS (the response injection of CVE-2021-38371).
+		return tlsError{fmt.Errorf("tls with %s: something was said between STARTTLS and the handshake", c.to.name)}
 	}
-	secured, err := s.handshake(ctx, c, to)
-	if err != nil {
+	if err := s.handshake(ctx, c); err != nil {
 		return err
 	}
-	// RFC 3207 §4.2: everything said before is forgotten, and EHLO comes again. go-smtp starts with a greeting, which under TLS nobody sends: it gets the 220 that was just read.
-	return c.hello(&greetedConn{Conn: secured, greeting: "220 " + to.name + "\r\n"}, s.Hostname, limits)
+	return c.hello(s.Hostname) // RFC 3207 §4.2: everything said before is forgotten
 }
 
-// handshake agrees on TLS 1.2 or newer (RFC 9325 §3.1.1), and has judged what it showed.
-func (s *Sender) handshake(ctx context.Context, c *session, to exchange) (*tls.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeouts.withDefaults().Command)
+// handshake agrees on TLS 1.2 or newer (RFC 9325 §3.1.1), has judged what it showed, and goes on within it.
+func (s *Sender) handshake(ctx context.Context, c *session) error {
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	secured := tls.Client(c.conn, &tls.Config{
-		ServerName: strings.Trim(to.name, "[]"), MinVersion: tls.VersionTLS12,
+		ServerName: strings.Trim(c.to.name, "[]"), MinVersion: tls.VersionTLS12,
 		InsecureSkipVerify: true, // judge looks at the certificate, by what is required of this host
 	})
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, tlsError{fmt.Errorf("tls with %s: %w", to.name, err)}
+		return tlsError{fmt.Errorf("tls with %s: %w", c.to.name, err)}
 	}
-	facts, err := s.judge(to.name, to.need, secured.ConnectionState())
-	c.at.facts = facts
-	return secured, err
+	facts, err := s.judge(c.to.name, c.to.need, secured.ConnectionState())
+	c.at.facts, c.dialogue = facts, newDialogue(secured, c.patience)
+	return err
 }
 
 // login signs in at a smarthost. A refusal is our setting gone wrong, not a word about the recipients: they wait until an admin has mended it.
-func (c *session) login(as *Smarthost) error {
+func (c *session) login() error {
+	as := c.to.login
 	if as == nil {
 		return nil
 	}
-	mechanism := sasl.NewPlainClient("", as.User, as.password)
-	if !c.client.SupportsAuth(sasl.Plain) && c.client.SupportsAuth(sasl.Login) {
-		mechanism = sasl.NewLoginClient(as.User, as.password)
-	}
-	if err := c.client.Auth(mechanism); err != nil {
-		return answerError{answer{code: 451, text: "4.7.8 " + c.at.host + " refused our sign-in: " + answerOf(err, "signing in").String()}}
+	if err := c.auth(as.User, as.password); err != nil {
+		return answerError{answer{code: 451, text: "4.7.8 " + c.to.name + " refused our sign-in: " + answerOf(err, "signing in").String()}}
 	}
 	return nil
 }
 
 // quit says goodbye and hangs up.
 func (c *session) quit() {
-	c.client.CommandTimeout = min(c.client.CommandTimeout, quitPatience)
-	_ = c.client.Quit()
+	if !c.spent {
+		c.patience = min(c.patience, quitPatience)
+		_, _ = c.command(2, "QUIT")
+	}
 	_ = c.conn.Close()
+}
+
+// version of TLS; empty in clear text.
+func version(facts *desk.TLSFacts) string {
+	if facts == nil {
+		return ""
+	}
+	return facts.Version
 }
 
 func (t Timeouts) withDefaults() Timeouts {

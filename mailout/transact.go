@@ -3,14 +3,14 @@ package mailout
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
-	"github.com/emersion/go-smtp"
-
 	"postern/desk"
 )
+
+// maxMails is how many mails one connection carries: many servers count.
+const maxMails = 100
 
 // transact sends every open recipient their copy, each in a transaction of its own. What the server says of a recipient, or of the mail, decides; what only says that this server or this connection
 // is no good is left as a suggestion for all who are open, so that the next host is tried.
@@ -20,17 +20,29 @@ func (c *session) transact(m envelope, book *ledger) next {
 		if book.settled[i] { // by an error that ended the attempt
 			continue
 		}
+		if c.mails >= maxMails {
+			return again
+		}
 		verdict, a := c.send(m, i)
 		switch verdict {
 		case decided:
 			book.settle(i, c.place(), a)
 			settled++
+		case never:
+			c.spent = true
+			book.settleAll(a)
+			return onward
 		case last:
+			c.spent = true
 			book.settle(i, c.place(), a)
-			book.suggest(c.place(), answer{code: 451, text: "4.4.2 " + c.at.host + " broke off at another recipient's copy: " + a.String()})
+			book.suggest(c.place(), answer{code: 451, text: "4.4.2 " + c.to.name + " broke off at another recipient's copy: " + a.String()})
 			return onward
 		case unwilling:
-			if settled > 0 {
+			c.spent = true
+			switch {
+			case c.used && settled == 0:
+				return stale
+			case settled > 0:
 				book.suggestFor(i, c.place(), a) // the others are not concerned: they get connections of their own
 				return again
 			}
@@ -49,29 +61,99 @@ const (
 	decided   verdict = iota // this recipient's copy; the connection can serve the next one
 	last                     // this recipient's copy; the server shall not be troubled, or cannot be trusted, with the next one
 	unwilling                // the connection, or the server as such; this copy was not taken
+	never                    // the mail itself, which no server shall get
 )
 
 func (c *session) place() place { return c.at }
 
-// send is one transaction: MAIL, RCPT, DATA (RFC 5321 §3.3).
+// step is one command of a transaction, and the class of the reply that lets it go on.
+type step struct {
+	name, line string
+	want       int
+}
+
+// send is one transaction: MAIL, RCPT, DATA (RFC 5321 §3.3), in one go where the server takes commands so (RFC 2920).
 func (c *session) send(m envelope, i int) (verdict, answer) {
 	one := m.copies[i]
 	if refused := c.unfit(m, one); refused != nil {
 		return decided, *refused
 	}
-	if err := c.clear(); err != nil {
-		return unwilling, answerOf(err, "RSET")
+	body, err := m.Open()
+	if err != nil {
+		return decided, unreadable(err)
 	}
-	if err := c.client.Mail(one.from, &smtp.MailOptions{Size: m.Size, UTF8: one.utf8}); err != nil {
-		if a := answerOf(err, "MAIL"); a.code < 500 {
-			return unwilling, a
+	defer body.Close()
+	steps := []step{{"MAIL", c.mailLine(m, one), 2}, {"RCPT", "RCPT TO:<" + one.to.String() + ">", 2}, {"DATA", "DATA", 3}}
+	if c.begun { // RFC 5321 §4.1.1.5: the transaction that was refused ends, so that the next one can begin
+		steps = append([]step{{"RSET", "RSET", 2}}, steps...)
+	}
+	c.begun = true
+	c.mails++
+	stopped, err := c.dance(steps)
+	if err != nil {
+		return c.refused(err, stopped)
+	}
+	c.begun = false
+	if err := c.body(body, m.foreign); err != nil {
+		return c.halfway(err)
+	}
+	if err := c.end(); err != nil {
+		return c.halfway(err)
+	}
+	return c.final()
+}
+
+// mailLine is MAIL with what this server needs to know.
+func (c *session) mailLine(m envelope, one letter) string {
+	line := "MAIL FROM:<" + one.from + ">"
+	if m.Size > 0 && c.offers("SIZE") {
+		line += fmt.Sprintf(" SIZE=%d", m.Size)
+	}
+	if one.utf8 {
+		line += " BODY=8BITMIME SMTPUTF8" // RFC 6531 §3.1: who offers the second has the first
+	}
+	return line
+}
+
+// dance says the steps and hears the replies. It returns the step that did not go well, and why.
+func (c *session) dance(steps []step) (stopped string, err error) {
+	if !c.offers("PIPELINING") {
+		for _, one := range steps {
+			if _, err := c.command(one.want, one.line); err != nil {
+				return one.name, err
+			}
 		}
-		return c.refused(err, "MAIL")
+		return "", nil
 	}
-	if err := c.client.Rcpt(one.to.String(), nil); err != nil {
-		return c.refused(err, "RCPT")
+	lines := make([]string, len(steps))
+	for i, one := range steps {
+		lines[i] = one.line
 	}
-	return c.data(m)
+	if err := c.ask(lines...); err != nil {
+		return steps[0].name, err
+	}
+	for i, one := range steps {
+		said, problem := c.expect(one.want, c.patience)
+		if problem != nil && err == nil {
+			stopped, err = one.name, problem
+		}
+		if said.code == 0 || said.code == 421 {
+			return stopped, err // nothing more will be said
+		}
+		if err != nil && i == len(steps)-1 && said.class() == 3 {
+			c.nothing()
+		}
+	}
+	return stopped, err
+}
+
+// nothing ends a DATA that should not have been allowed, since no recipient was (RFC 2920 §3.1).
+func (c *session) nothing() {
+	err := c.end()
+	if err == nil {
+		_, err = c.hear(c.patience)
+	}
+	c.spent = c.spent || err != nil
 }
 
 // refused is the answer to a command that the server did not take.
@@ -82,65 +164,59 @@ func (c *session) refused(err error, doing string) (verdict, answer) {
 		return unwilling, a
 	case nonsense(err):
 		return last, a
+	case doing == "RSET", doing == "MAIL" && a.code < 500:
+		return unwilling, a
 	}
-	c.begun = true
 	return decided, a
-}
-
-// clear ends the transaction that was refused, so that the next one can begin (RFC 5321 §4.1.1.5).
-func (c *session) clear() error {
-	if !c.begun {
-		return nil
-	}
-	c.begun = false
-	return c.client.Reset()
 }
 
 // unfit says why this server cannot take the copy at all.
 func (c *session) unfit(m envelope, one letter) *answer {
 	if one.utf8 && !c.offers("SMTPUTF8") {
-		return &answer{code: 553, text: "5.6.7 " + c.at.host + " does not take addresses that are not ASCII (SMTPUTF8)"} // RFC 6531 §3.5
+		return &answer{code: 553, text: "5.6.7 " + c.to.name + " does not take addresses that are not ASCII (SMTPUTF8)"} // RFC 6531 §3.5
 	}
-	if largest, ok := c.client.MaxMessageSize(); ok && largest > 0 && m.Size > int64(largest) {
-		return &answer{code: 552, text: fmt.Sprintf("5.3.4 the mail has %d octets; %s takes %d", m.Size, c.at.host, largest)} // RFC 1870 §6.1
+	if largest := c.largest(); largest > 0 && m.Size > largest {
+		return &answer{code: 552, text: fmt.Sprintf("5.3.4 the mail has %d octets; %s takes %d", m.Size, c.to.name, largest)} // RFC 1870 §6.1
 	}
 	return nil
 }
 
-// data sends the bytes.
-func (c *session) data(m envelope) (verdict, answer) {
-	body, err := m.Open()
-	if err != nil {
-		c.begun = true
-		return decided, unreadable(err)
-	}
-	defer body.Close()
-	command, err := c.client.Data()
-	if err != nil {
-		return c.refused(err, "DATA")
-	}
-	source := &faithful{r: body}
-	if _, err := io.Copy(command, source); err != nil || source.err != nil {
-		// Without the final dot the server keeps nothing (RFC 5321 §4.1.1.4), so hanging up is the one way to take half a mail back.
-		_ = c.conn.Close()
-		if source.err != nil {
-			return last, unreadable(source.err)
-		}
-		return unwilling, answerOf(err, "sending the mail")
-	}
-	reply, err := command.CloseWithResponse()
-	var refused *smtp.SMTPError
+// halfway is a mail that broke off before its end. Without the final dot the server keeps nothing (RFC 5321 §4.1.1.4), so hanging up is the one way to take half a mail back.
+func (c *session) halfway(err error) (verdict, answer) {
+	var unfit *unfitError
+	var source sourceError
+	defer c.conn.Close()
 	switch {
-	case err == nil:
-		return decided, answer{code: 250, text: reply.StatusText}
-	case nonsense(err), errors.As(err, &refused) && hangsUp(err):
-		return last, answerOf(err, "DATA")
-	case errors.As(err, &refused):
-		return decided, answerOf(err, "DATA")
-	default:
+	case errors.As(err, &unfit):
+		return never, answer{code: 554, text: "5.6.0 not sent: " + unfit.Error()} // RFC 3463 §3.7
+	case errors.As(err, &source):
+		return last, unreadable(source.error)
+	}
+	// A server that hangs up in the middle may have said why.
+	if said, heard := c.hear(lastWords); heard == nil && said.class() >= 4 {
+		return unwilling, answerOf(replyError{said}, "sending the mail")
+	}
+	return unwilling, answerOf(err, "sending the mail")
+}
+
+// lastWords is how long to listen to a server that does not take any more.
+const lastWords = time.Second
+
+// final hears the answer to the final dot, from which on the mail is the server's.
+func (c *session) final() (verdict, answer) {
+	said, err := c.hear(c.finalPatience)
+	switch {
+	case err != nil:
 		// Nobody knows. Trying again may send it twice under one Message-ID; not trying again may send it never (RFC 1047).
 		return last, answer{code: 451, text: perhapsTaken + err.Error()}
+	case said.class() == 2:
+		return decided, answerOfReply(said)
+	case said.code == 421:
+		return last, answerOfReply(said)
+	case said.class() == 3:
+		return last, answer{code: 451, text: perhapsTaken + "it said " + replyError{said}.Error()}
 	}
+	return decided, answerOfReply(said)
 }
 
 const perhapsTaken = "4.4.2 no answer to the final dot, so the mail may have been taken: "
@@ -154,20 +230,6 @@ func unreadable(err error) answer {
 	return answer{code: 451, text: "4.3.0 reading the mail: " + err.Error()}
 }
 
-// faithful remembers an error of the mail's own source, so that it is not taken for one of the connection.
-type faithful struct {
-	r   io.Reader
-	err error
-}
-
-func (f *faithful) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
-	if err != nil && err != io.EOF {
-		f.err = err
-	}
-	return n, err
-}
-
 // answerError carries an answer of ours to where the server's are read.
 type answerError struct{ answer answer }
 
@@ -175,14 +237,15 @@ func (e answerError) Error() string { return e.answer.String() }
 
 // hangsUp says whether an error ends the connection rather than answering a command: everything that is no reply, and 421 (RFC 5321 §3.8).
 func hangsUp(err error) bool {
-	var reply *smtp.SMTPError
-	return !errors.As(err, &reply) || reply.Code == 421
+	var refused replyError
+	return !nonsense(err) && (!errors.As(err, &refused) || refused.code == 421)
 }
 
 // nonsense says whether an error is a reply that cannot be one to what was said: from there on nobody knows which answer belongs to what.
 func nonsense(err error) bool {
-	var reply *smtp.SMTPError
-	return errors.As(err, &reply) && reply.Code/100 != 4 && reply.Code/100 != 5
+	var refused replyError
+	var unasked unaskedError
+	return errors.As(err, &unasked) || errors.As(err, &refused) && refused.class() < 4
 }
 
 // answerOf reads an error as the answer that it means. What is not a refusal in the server's own words is never permanent.
@@ -190,7 +253,7 @@ func answerOf(err error, doing string) answer {
 	var ours answerError
 	var unmet *unmetError
 	var failed tlsError
-	var reply *smtp.SMTPError
+	var refused replyError
 	switch {
 	case errors.As(err, &ours):
 		return ours.answer
@@ -198,14 +261,19 @@ func answerOf(err error, doing string) answer {
 		return unmet.answer
 	case errors.As(err, &failed):
 		return answer{code: 451, text: "4.7.5 " + err.Error()} // RFC 3463 §3.8: cryptographic failure
-	case !errors.As(err, &reply):
-		return answer{code: 451, text: fmt.Sprintf("4.4.2 %s: %v", doing, err)}
 	case nonsense(err):
-		return answer{code: 451, text: fmt.Sprintf("4.5.0 %s: unexpected reply %d %s", doing, reply.Code, reply.Message)}
+		return answer{code: 451, text: fmt.Sprintf("4.5.0 %s: unexpected reply: %v", doing, err)}
+	case errors.As(err, &refused):
+		return answerOfReply(refused.reply)
 	}
-	words := reply.Message
-	if class := reply.EnhancedCode[0]; class == 4 || class == 5 {
-		words = fmt.Sprintf("%d.%d.%d %s", class, reply.EnhancedCode[1], reply.EnhancedCode[2], words)
+	return answer{code: 451, text: fmt.Sprintf("4.4.2 %s: %v", doing, err)}
+}
+
+// answerOfReply is a reply in the server's own words.
+func answerOfReply(said reply) answer {
+	words := said.text
+	if said.enhanced[0] != 0 {
+		words = fmt.Sprintf("%d.%d.%d %s", said.enhanced[0], said.enhanced[1], said.enhanced[2], words)
 	}
-	return answer{code: reply.Code, text: strings.TrimSpace(words)}
+	return answer{code: said.code, text: strings.TrimSpace(words)}
 }
