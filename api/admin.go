@@ -10,7 +10,7 @@ import (
 
 // record is desk.Record as it is sent.
 type record struct {
-	Purpose   string     `json:"purpose" doc:"dkim-rsa, dkim-ed25519, spf, dmarc or mx"`
+	Purpose   string     `json:"purpose" doc:"challenge, dkim-rsa, dkim-ed25519, spf, dmarc, mx, mta-sts, mta-sts-host, tls-rpt or obsolete"`
 	Type      string     `json:"type"`
 	Name      string     `json:"name"`
 	Wanted    string     `json:"wanted"`
@@ -40,7 +40,7 @@ func unlessZero(at time.Time) *time.Time {
 type Domain struct {
 	ID        int64            `json:"id"`
 	Name      string           `json:"name"`
-	State     desk.DomainState `json:"state" enum:"added,active,degraded"`
+	State     desk.DomainState `json:"state" enum:"added,owned,ready,active,degraded,paused,removed"`
 	CheckedAt *time.Time       `json:"checked_at"`
 	CreatedAt time.Time        `json:"created_at"`
 }

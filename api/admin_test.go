@@ -78,7 +78,9 @@ func TestDomains(t *testing.T) {
 	}
 	o.get(t, "admin", "/domains/other.example").want(http.StatusNotFound)
 	o.send(t, "admin", "DELETE", "/domains/example.com", nil).want(http.StatusNoContent)
-	o.get(t, "admin", "/domains/example.com").want(http.StatusNotFound)
+	if gone := o.get(t, "admin", "/domains/example.com").want(http.StatusOK); gone.value("state") != "removed" || gone.value("records", 0, "purpose") != "obsolete" {
+		t.Errorf("a removed domain names the records that shall go: %s", gone.body)
+	}
 }
 
 func TestMailboxes(t *testing.T) {

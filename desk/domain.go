@@ -49,12 +49,26 @@ type Domain struct {
 	OnBroken    OnBroken    `json:"on_broken"`
 	RotateDays  int         `json:"rotate_days"` // 30 to 365; 0: only by hand
 	STS         STSMode     `json:"sts"`
+	Challenge   string      `json:"-"`                  // 128 bits: what its owner publishes to prove that it is theirs
+	ProvenAt    time.Time   `json:"proven_at,omitzero"` // when the challenge was found for the first time
 	CheckedAt   time.Time   `json:"checked_at,omitzero"`
 	BrokenSince time.Time   `json:"broken_since,omitzero"`
-	TestedAt    time.Time   `json:"tested_at,omitzero"` // when a mail signed by its keys was last verified
+	BrokenWhy   string      `json:"broken_why,omitempty"`
+	TestedAt    time.Time   `json:"tested_at,omitzero"`     // when a mail signed by its keys was last verified
+	TestProblem string      `json:"test_problem,omitempty"` // why the last such mail was not
 	CreatedAt   time.Time   `json:"created_at"`
 	RemovedAt   time.Time   `json:"removed_at,omitzero"`
 }
+
+// KeyRole is what a DKIM key of a domain is for.
+type KeyRole string
+
+const (
+	KeyNext    KeyRole = "next"    // its record is published, so that it can take over
+	KeySigning KeyRole = "signing" // signs
+	KeyRetired KeyRole = "retired" // signs no more, but what it signed is still under way: its record stays
+	KeyRevoked KeyRole = "revoked" // what it signed is no longer to be believed: its record says so, or goes
+)
 
 // Record is one DNS record of a domain: what is wanted, and what was found.
 type Record struct {

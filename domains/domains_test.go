@@ -145,24 +145,3 @@ func TestZoneLineIsWhatAnAdminCanPaste(t *testing.T) {
 		t.Error(got)
 	}
 }
-
-func TestState(t *testing.T) {
-	t.Parallel()
-	good, bad, advice := desk.Record{Required: true, OK: true}, desk.Record{Required: true}, desk.Record{}
-	for _, c := range []struct {
-		name    string
-		before  desk.DomainState
-		records []desk.Record
-		want    desk.DomainState
-	}{
-		{"all required there", desk.DomainAdded, []desk.Record{good, good, advice}, desk.DomainActive},
-		{"one not yet there", desk.DomainAdded, []desk.Record{good, bad}, desk.DomainAdded},
-		{"one gone", desk.DomainActive, []desk.Record{good, bad}, desk.DomainDegraded},
-		{"still gone", desk.DomainDegraded, []desk.Record{bad}, desk.DomainDegraded},
-		{"back", desk.DomainDegraded, []desk.Record{good}, desk.DomainActive},
-	} {
-		if got := State(c.before, c.records); got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-}

@@ -4,102 +4,110 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"postern/desk"
 	"postern/store"
 )
 
-// generations are the keys of a domain by what they are for.
-type generations struct {
-	signing []store.DomainKey // sign now
-	next    []store.DomainKey // take over once all their records are in the DNS
-	retired []store.DomainKey // sign no more; their records stay for a while
-}
-
-// sortKeys tells the generations of a domain's keys apart. The first generation signs from the start: there is no other, and the domain's state says whether it may be used.
-func sortKeys(rows []store.DomainKey) (sorted generations) {
-	for _, row := range rows {
-		switch {
-		case row.RetiredAt != nil:
-			sorted.retired = append(sorted.retired, row)
-		case row.SeenAt != nil:
-			sorted.signing = append(sorted.signing, row)
-		default:
-			sorted.next = append(sorted.next, row)
-		}
-	}
-	if len(sorted.signing) == 0 {
-		sorted.signing, sorted.next = sorted.next, nil
-	}
-	return sorted
-}
-
-// waiting says whether there are keys whose records were never found: the first ones, or ones that shall take over.
-func waiting(keys generations) bool {
-	return len(keys.next) > 0 || slices.ContainsFunc(keys.signing, func(key store.DomainKey) bool { return key.SeenAt == nil })
-}
-
 // view is all that is known of a domain.
 type view struct {
 	domain  desk.Domain
-	keys    generations
+	keys    []store.DomainKey
+	labels  []store.DomainLabel
 	records []desk.Record // what is wanted, with what the last look found
 }
 
 // read brings together what is wanted and what was found.
-func (s *Service) read(ctx context.Context, name string) (view, error) {
-	var found view
-	err := s.cfg.Store.Snapshot(ctx, func(r store.Reader) (err error) {
+func (s *Service) read(ctx context.Context, name string) (found view, err error) {
+	err = s.cfg.Store.Snapshot(ctx, func(r store.Reader) error {
 		if found.domain, err = r.Domain(ctx, name); err != nil {
 			return err
 		}
-		rows, err := r.DomainKeys(ctx, found.domain.ID, s.cfg.Now())
-		if err != nil {
-			return err
-		}
-		before, err := r.DomainRecords(ctx, found.domain.ID)
-		if err != nil {
-			return err
-		}
-		found.keys = sortKeys(rows)
-		found.records = overlay(wanted(name, s.cfg.Hostname, found.keys), before)
-		return nil
+		return s.readRest(ctx, r, &found)
 	})
 	return found, err
 }
 
-// wanted is every record of a domain. Of the keys' records only those of the keys that sign are required: others are on their way in or out.
-func wanted(domain, hostname string, keys generations) []desk.Record {
-	rows := slices.Concat(keys.signing, keys.next, keys.retired)
-	public := make([]Key, len(rows))
-	for i, row := range rows {
-		public[i] = Key{ID: row.ID, Domain: domain, Selector: row.Selector, Algorithm: Algorithm(row.Algorithm), Public: row.PublicKey}
+// readRest fills in what belongs to the domain of a view.
+func (s *Service) readRest(ctx context.Context, r store.Reader, v *view) (err error) {
+	if v.keys, err = r.DomainKeys(ctx, v.domain.ID); err != nil {
+		return err
 	}
-	records := Records(domain, hostname, public)
-	for i := len(keys.signing); i < len(rows); i++ {
-		records[i].Required = false
+	if v.labels, err = r.DomainLabels(ctx, v.domain.ID); err != nil {
+		return err
 	}
-	return records
+	before, err := r.DomainRecords(ctx, v.domain.ID)
+	v.records = overlay(v.wish(s.cfg.Hostname), before, v.keys)
+	return err
 }
 
-// overlay fills what was found before into the records that are wanted now. A finding for another value counts for nothing.
-func overlay(wanted, before []desk.Record) []desk.Record {
-	for i, want := range wanted {
-		at := slices.IndexFunc(before, func(r desk.Record) bool {
-			return r.Purpose == want.Purpose && r.Name == want.Name && r.Wanted == want.Wanted
-		})
-		if at >= 0 {
-			required := want.Required
-			wanted[i] = before[at]
-			wanted[i].Required = required
+// wish says what the domain wants of the DNS.
+func (v view) wish(hostname string) Wish {
+	wish := Wish{
+		Domain: v.domain.Name, Hostname: hostname, State: v.domain.State, STS: v.domain.STS, Challenge: v.domain.Challenge, Proven: !v.domain.ProvenAt.IsZero(),
+		Keys: make([]WishedKey, len(v.keys)),
+	}
+	order := slices.Clone(v.keys) // those that sign first, then those to come, then those that go
+	slices.SortStableFunc(order, func(a, b store.DomainKey) int { return rank(a.Role) - rank(b.Role) })
+	for i, key := range order {
+		wish.Keys[i] = WishedKey{
+			Key:  Key{ID: key.ID, Domain: v.domain.Name, Selector: key.Selector, Algorithm: Algorithm(key.Algorithm), Public: key.PublicKey},
+			Role: key.Role, Target: v.target(key), Required: required(v.domain, key),
 		}
+	}
+	return wish
+}
+
+func rank(role desk.KeyRole) int {
+	return slices.Index([]desk.KeyRole{desk.KeySigning, desk.KeyNext, desk.KeyRetired, desk.KeyRevoked}, role)
+}
+
+// required says whether the domain cannot be used without a key's record. Signatures by Ed25519 are nice to have: where their record is missing, RSA signs alone.
+// Both pairs of CNAMEs have to be there before a domain comes into use, so that its keys can change later without anybody's help.
+func required(d desk.Domain, key store.DomainKey) bool {
+	if key.Algorithm != string(RSA) {
+		return false
+	}
+	started := d.State == desk.DomainActive || d.State == desk.DomainDegraded || d.State == desk.DomainPaused
+	return key.Role == desk.KeySigning || key.Role == desk.KeyNext && key.Slot > 0 && !started
+}
+
+// target is where the CNAME of a key leads, or empty for one with a record of its own.
+func (v view) target(key store.DomainKey) string {
+	for _, label := range v.labels {
+		if label.Slot == key.Slot && label.Algorithm == key.Algorithm {
+			return label.Label + "." + label.Zone
+		}
+	}
+	return ""
+}
+
+// overlay fills what was found before into the records that are wanted now. A finding for another value counts for nothing, but for advice, whose words follow from what was found;
+// and one for a key that has not been seen yet was about the key before it.
+func overlay(wish Wish, before []desk.Record, keys []store.DomainKey) []desk.Record {
+	wanted := Wanted(wish)
+	for i, want := range wanted {
+		advice := !want.Required && want.Purpose != PurposeRSA && want.Purpose != PurposeEd25519 && want.Purpose != PurposeChallenge
+		at := slices.IndexFunc(before, func(r desk.Record) bool {
+			return r.Purpose == want.Purpose && r.Name == want.Name && (r.Wanted == want.Wanted || advice)
+		})
+		if at < 0 {
+			continue
+		}
+		unseen := slices.ContainsFunc(keys, func(key store.DomainKey) bool {
+			return key.SeenAt == nil && key.Slot > 0 && key.Selector+"._domainkey."+wish.Domain == want.Name
+		})
+		if before[at].OK && unseen && want.Purpose != PurposeObsolete {
+			continue
+		}
+		wanted[i] = before[at]
+		wanted[i].Required = want.Required
 	}
 	return wanted
 }
 
-// Verify looks a domain's records up and says how far it is (T-PREFLIGHT). What changes for better or worse goes into the audit log.
+// Verify looks a domain's records up, says how far it is (T-PREFLIGHT), and lets keys take over whose time has come. What changes for better or worse goes into the audit log.
 func (s *Service) Verify(ctx context.Context, actor desk.Actor, name string) (desk.Domain, []desk.Record, error) {
 	name, err := asciiOf(name)
 	if err == nil {
@@ -113,12 +121,15 @@ func (s *Service) Verify(ctx context.Context, actor desk.Actor, name string) (de
 		return desk.Domain{}, nil, err
 	}
 	now := s.cfg.Now()
-	checked := Verify(ctx, s.cfg.Resolver, before.records, now) // outside of the transaction: the DNS may take its time
+	checked := Look(ctx, s.cfg.Resolver, before.wish(s.cfg.Hostname), before.records, now) // outside of the transaction: the DNS may take its time
 	if err := ctx.Err(); err != nil {
 		return desk.Domain{}, nil, err // what was found after that is about us, not about the DNS
 	}
 	err = s.change(ctx, func(tx *store.Tx) error { return s.keep(ctx, tx, actor, look{before, checked, now}) })
 	if err != nil {
+		return desk.Domain{}, nil, err
+	}
+	if err := s.prove(ctx, actor, name); err != nil {
 		return desk.Domain{}, nil, err
 	}
 	after, err := s.read(ctx, name)
@@ -132,83 +143,159 @@ type look struct {
 	at      time.Time
 }
 
-// keep writes down what a look found: the records, the domain's state, and keys that take over.
+// keep writes down what a look found: the records, the domain's state, and what becomes of its keys.
 func (s *Service) keep(ctx context.Context, tx *store.Tx, actor desk.Actor, l look) error {
-	domain, err := tx.LockDomain(ctx, l.before.domain.Name)
-	if err != nil {
+	now := view{}
+	var err error
+	if now.domain, err = tx.LockDomain(ctx, l.before.domain.Name); err != nil {
 		return err
 	}
-	keys := l.before.keys
-	if err := takeOver(ctx, tx, keys, l); err != nil {
+	if now.domain.ID != l.before.domain.ID { // it was removed and added again meanwhile: what was found is about another
+		return nil
+	}
+	if err := s.readRest(ctx, tx.Reader, &now); err != nil {
 		return err
 	}
-	if err := tx.DropDomainKeys(ctx, domain.ID, l.at); err != nil {
+	was := now.domain
+	now.keys = seen(now.keys, was.Name, l.checked, l.at)
+	if err := tx.SetDomainKeys(ctx, now.keys); err != nil {
 		return err
 	}
-	if err := tx.SetDomainRecords(ctx, domain.ID, l.checked); err != nil {
+	if err := tx.SetDomainRecords(ctx, was.ID, l.checked); err != nil {
 		return err
 	}
-	state := State(domain.State, l.checked)
-	if err := tx.SetDomainState(ctx, domain.ID, state, l.at); err != nil {
+	records := overlay(now.wish(s.cfg.Hostname), l.checked, now.keys)
+	now.domain.CheckedAt = l.at
+	now.domain = settle(now.domain, records, l.at)
+	if err := tx.SetDomain(ctx, now.domain); err != nil {
 		return err
 	}
 	better, worse := compare(l.before.records, l.checked)
-	if state == domain.State && len(better) == 0 && len(worse) == 0 {
-		return nil
-	}
-	detail := map[string]any{"before": domain.State, "after": state, "found": better, "lost": worse}
-	return tx.Audit(ctx, actor, "domain.state", subjectOf(domain.Name), detail)
-}
-
-// takeOver lets keys sign whose records were all found, and retires those before them.
-func takeOver(ctx context.Context, tx *store.Tx, keys generations, l look) error {
-	if published(keys.signing, l.checked) {
-		if err := tx.SeeDomainKeys(ctx, ids(keys.signing), l.at); err != nil {
+	if now.domain.State != was.State || len(better)+len(worse) > 0 {
+		detail := map[string]any{"before": was.State, "after": now.domain.State, "found": better, "lost": worse}
+		if err := tx.Audit(ctx, actor, "domain.state", subjectOf(was.Name), detail); err != nil {
 			return err
 		}
 	}
-	if len(keys.next) == 0 || !published(keys.next, l.checked) {
+	return s.advance(ctx, tx, actor, &now, l.at)
+}
+
+// advance does with a domain's keys what their time has come for.
+func (s *Service) advance(ctx context.Context, tx *store.Tx, actor desk.Actor, v *view, at time.Time) error {
+	t := turn(v.domain, v.keys, at, s.cfg.Spans)
+	if !t.changes() {
 		return nil
 	}
-	if err := tx.SeeDomainKeys(ctx, ids(keys.next), l.at); err != nil {
+	return s.carryOut(ctx, tx, actor, v, t, at)
+}
+
+// carryOut writes down what becomes of a domain's keys.
+func (s *Service) carryOut(ctx context.Context, tx *store.Tx, actor desk.Actor, v *view, t Turn, at time.Time) error {
+	if err := tx.DropDomainKeys(ctx, t.Forget); err != nil {
 		return err
 	}
-	return tx.RetireDomainKeys(ctx, ids(keys.signing), l.at.Add(keepRetired))
-}
-
-// published says whether the records of all these keys were found and are right.
-func published(keys []store.DomainKey, records []desk.Record) bool {
-	for _, key := range keys {
-		right := slices.ContainsFunc(records, func(r desk.Record) bool {
-			return r.OK && strings.HasPrefix(r.Name, key.Selector+"._domainkey.")
-		})
-		if !right {
-			return false
+	if err := tx.SetDomainKeys(ctx, t.Keys); err != nil {
+		return err
+	}
+	made := []string{}
+	for _, slot := range t.Make {
+		rows, err := s.newKeys(v.domain.Name, slot, at)
+		if err != nil {
+			return err
 		}
+		if err := tx.AddDomainKeys(ctx, v.domain.ID, rows); err != nil {
+			return err
+		}
+		made = append(made, selectors(rows)...)
 	}
-	return true
+	if err := s.labels(ctx, tx, v.domain, at); err != nil {
+		return err
+	}
+	if len(made)+len(t.Took)+len(t.Ended) == 0 {
+		return nil
+	}
+	detail := map[string]any{"made": made, "sign": t.Took, "ended": t.Ended}
+	return tx.Audit(ctx, actor, "domain.keys", subjectOf(v.domain.Name), detail)
 }
 
-func ids(keys []store.DomainKey) []int64 {
-	list := make([]int64, len(keys))
-	for i, key := range keys {
-		list[i] = key.ID
+// labels sees to it that a domain has the labels that its keys want, and no others.
+func (s *Service) labels(ctx context.Context, tx *store.Tx, d desk.Domain, at time.Time) error {
+	keys, err := tx.DomainKeys(ctx, d.ID)
+	if err != nil {
+		return err
 	}
-	return list
+	have, err := tx.DomainLabels(ctx, d.ID)
+	if err != nil {
+		return err
+	}
+	behind := slices.ContainsFunc(keys, func(key store.DomainKey) bool { return key.Slot > 0 })
+	switch {
+	case behind && len(have) == 0:
+		fresh, err := newLabels(d.Name, s.cfg.Zone.Name, at, s.cfg.Rand)
+		if err != nil {
+			return err
+		}
+		return tx.AddDomainLabels(ctx, d.ID, fresh)
+	case !behind && len(have) > 0:
+		return tx.DropDomainLabels(ctx, d.ID, at)
+	}
+	return nil
 }
 
 // compare names the records that are right since this look, and those that are so no more.
 func compare(before, after []desk.Record) (better, worse []string) {
-	for i, record := range after {
+	for _, record := range after {
+		was := slices.ContainsFunc(before, func(r desk.Record) bool { return r.Purpose == record.Purpose && r.Name == record.Name && r.OK })
 		name := record.Purpose + " " + record.Name
 		switch {
-		case record.OK && !before[i].OK:
+		case record.OK && !was:
 			better = append(better, name)
-		case !record.OK && before[i].OK:
+		case !record.OK && was:
 			worse = append(worse, name)
 		}
 	}
 	return better, worse
+}
+
+// prove sends a domain that is ready to itself, so to say: a mail signed by its keys is verified as a stranger would. Then it is active.
+func (s *Service) prove(ctx context.Context, actor desk.Actor, name string) error {
+	v, err := s.read(ctx, name)
+	if err != nil || v.domain.State != desk.DomainReady && v.domain.State != desk.DomainActive {
+		return err
+	}
+	keys, err := s.unseal(name, v.keys)
+	if err != nil {
+		return err
+	}
+	var problem string
+	if s.cfg.SelfTest != nil {
+		if err := s.cfg.SelfTest(ctx, name, keys); err != nil {
+			problem = err.Error()
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	at := s.cfg.Now()
+	return s.change(ctx, func(tx *store.Tx) error {
+		d, err := tx.LockDomain(ctx, name)
+		if err != nil || d.ID != v.domain.ID {
+			return err
+		}
+		was := d
+		d.TestProblem = problem
+		if problem == "" {
+			d.TestedAt = at
+			d = settle(d, v.records, at)
+		}
+		if err := tx.SetDomain(ctx, d); err != nil {
+			return err
+		}
+		if d.State == was.State && d.TestProblem == was.TestProblem {
+			return nil
+		}
+		return tx.Audit(ctx, actor, "domain.state", subjectOf(name), map[string]any{"before": was.State, "after": d.State, "test": problem})
+	})
 }
 
 // VerifyAll looks at every domain. One that cannot be checked does not keep the others from it.

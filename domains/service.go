@@ -3,7 +3,6 @@ package domains
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -14,18 +13,16 @@ import (
 	"postern/store"
 )
 
-// keepRetired is how long the record of a key that signs no more shall stay in the DNS: mail that it signed can be under way, or be checked again, for a week (RFC 6376 §6.1 leaves it to us).
-const keepRetired = 7 * 24 * time.Hour
-
-// keysFor is how long unsealed keys are kept in memory between two mails. A domain that another machine has just verified or removed is noticed after so long.
-const keysFor = 15 * time.Second
-
 // ServiceConfig is what a Service needs.
 type ServiceConfig struct {
 	Store    *store.Store
 	Keys     *secret.Keyset // seals the private keys
 	Resolver Resolver
-	Hostname string           // our own name: what SPF must permit and the MX should name
+	Hostname string       // our own name: what SPF must permit and the MX should name
+	Zone     OperatorZone // where the keys of delegated domains are published; zero: domains publish TXT records
+	// SelfTest signs a mail with these keys and verifies it as a stranger would, by what the DNS says now; the error says to a person what is wrong. nil: the records are proof enough.
+	SelfTest func(ctx context.Context, domain string, keys []Key) error
+	Spans    Spans            // zero: DefaultSpans
 	Now      func() time.Time // nil: time.Now
 	Rand     io.Reader        // nil: the system's
 }
@@ -37,13 +34,6 @@ type Service struct {
 	signed map[string]signing
 }
 
-// signing is what SigningKeys said of a domain a moment ago.
-type signing struct {
-	keys   []Key
-	active bool
-	until  time.Time
-}
-
 // NewService makes the service.
 func NewService(cfg ServiceConfig) *Service {
 	if cfg.Now == nil {
@@ -51,6 +41,9 @@ func NewService(cfg ServiceConfig) *Service {
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
+	}
+	if cfg.Spans == (Spans{}) {
+		cfg.Spans = DefaultSpans()
 	}
 	return &Service{cfg: cfg, signed: map[string]signing{}}
 }
@@ -72,52 +65,141 @@ func asciiOf(name string) (string, error) {
 	return ascii, nil
 }
 
-// Add makes a domain's keys and says what its owner has to publish. Until those records are found (Verify) the domain is not used as From.
-func (s *Service) Add(ctx context.Context, actor desk.Actor, name string) (desk.Domain, []desk.Record, error) {
+// allowed is the name of a domain as it is stored, if the actor may administer domains.
+func allowed(actor desk.Actor, name string) (string, error) {
 	name, err := asciiOf(name)
-	if err == nil {
-		err = administer(actor)
-	}
 	if err != nil {
+		return "", err
+	}
+	return name, administer(actor)
+}
+
+// Add makes a domain's keys and says what its owner has to publish, in the way that suits this installation: CNAMEs where there is an operator's zone, else TXT records.
+func (s *Service) Add(ctx context.Context, actor desk.Actor, name string) (desk.Domain, []desk.Record, error) {
+	how := desk.PublishTXT
+	if s.cfg.Zone.Name != "" {
+		how = desk.PublishDelegated
+	}
+	return s.AddPublished(ctx, actor, name, how)
+}
+
+// AddPublished is Add with the way in which the keys get into the DNS. Until its challenge and its records are found (Verify) and a mail signed by its keys is verified, the domain is not used as From.
+// A domain that was removed is added as if it had never been here: with other keys, another challenge, and other labels (T-31).
+func (s *Service) AddPublished(ctx context.Context, actor desk.Actor, name string, how desk.Publication) (desk.Domain, []desk.Record, error) {
+	name, err := allowed(actor, name)
+	if err != nil {
+		return desk.Domain{}, nil, err
+	}
+	if err := s.canPublish(how); err != nil {
 		return desk.Domain{}, nil, err
 	}
 	now := s.cfg.Now()
-	keys, sealed, err := s.newKeys(name, now)
+	challenge, err := randomLabel(s.cfg.Rand)
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
-	var domain desk.Domain
+	domain := desk.Domain{
+		Name: name, State: desk.DomainAdded, Publication: how, OnBroken: desk.BrokenHold, RotateDays: defaultRotateDays, STS: desk.STSOff, Challenge: challenge, CreatedAt: now,
+	}
 	err = s.change(ctx, func(tx *store.Tx) error {
-		if domain, err = tx.AddDomain(ctx, name, now); err != nil {
+		if err := forgetRemoved(ctx, tx, name); err != nil {
 			return err
 		}
-		if err := tx.AddDomainKeys(ctx, domain.ID, sealed); err != nil {
+		if domain.ID, err = tx.AddDomain(ctx, domain); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, "domain.add", subjectOf(name), map[string]any{"selectors": selectors(sealed)})
+		made, err := s.firstKeys(ctx, tx, domain, now)
+		if err != nil {
+			return err
+		}
+		return tx.Audit(ctx, actor, "domain.add", subjectOf(name), map[string]any{"selectors": made, "publication": how})
 	})
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
-	return domain, Records(name, s.cfg.Hostname, keys), nil
+	view, err := s.read(ctx, name)
+	return view.domain, view.records, err
 }
 
-// newKeys makes a pair of keys, and the rows in which they are kept.
-func (s *Service) newKeys(name string, now time.Time) ([]Key, []store.DomainKey, error) {
+// defaultRotateDays is a quarter of a year: what large senders do, and long enough for guided rotation to be no nuisance.
+const defaultRotateDays = 90
+
+// canPublish says whether this installation can publish keys in that way.
+func (s *Service) canPublish(how desk.Publication) error {
+	switch {
+	case how != desk.PublishTXT && how != desk.PublishDelegated:
+		return desk.Wrong("publication", "%q is neither txt nor delegated", how)
+	case how == desk.PublishDelegated && s.cfg.Zone.Name == "":
+		return desk.Wrong("publication", "keys can be published behind CNAMEs only where POSTERN_DKIM_ZONE names a zone for them")
+	}
+	return nil
+}
+
+// forgetRemoved makes room for a domain that was here before.
+func forgetRemoved(ctx context.Context, tx *store.Tx, name string) error {
+	old, err := tx.LockDomain(ctx, name)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil || old.State != desk.DomainRemoved {
+		return err
+	}
+	return tx.ForgetDomain(ctx, name)
+}
+
+// firstKeys makes the keys that sign first, and where they change behind CNAMEs those that will take over, so that these stand in the DNS long before they are needed.
+func (s *Service) firstKeys(ctx context.Context, tx *store.Tx, d desk.Domain, now time.Time) (made []string, err error) {
+	slots := []int16{0}
+	if d.Publication == desk.PublishDelegated {
+		slots = []int16{1, 2}
+	}
+	for i, slot := range slots {
+		rows, err := s.newKeys(d.Name, slot, now)
+		if err != nil {
+			return nil, err
+		}
+		for k := range rows {
+			if i == 0 {
+				rows[k].Role = desk.KeySigning
+			}
+		}
+		if err := tx.AddDomainKeys(ctx, d.ID, rows); err != nil {
+			return nil, err
+		}
+		made = append(made, selectors(rows)...)
+	}
+	return made, s.labels(ctx, tx, d, now)
+}
+
+// newKeys makes a pair of keys that shall sign later, as the rows in which they are kept. In a slot their selectors are those of its CNAMEs.
+func (s *Service) newKeys(name string, slot int16, now time.Time) ([]store.DomainKey, error) {
 	keys, err := GenerateKeys(name, now, s.cfg.Rand)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	rows := make([]store.DomainKey, len(keys))
 	for i, key := range keys {
-		der, err := key.Marshal()
-		if err != nil {
-			return nil, nil, err
+		if slot > 0 {
+			key.Selector = selectorOf(slot, key.Algorithm)
 		}
-		sealed, _ := s.cfg.Keys.Seal(sealContext(name, key.Selector), der)
-		rows[i] = store.DomainKey{Selector: key.Selector, Algorithm: string(key.Algorithm), PublicKey: key.Public, Private: sealed, CreatedAt: now}
+		if rows[i], err = s.row(key, now); err != nil {
+			return nil, err
+		}
+		rows[i].Slot = slot
 	}
-	return keys, rows, nil
+	return rows, nil
+}
+
+// row is how a new key is kept.
+func (s *Service) row(key Key, now time.Time) (store.DomainKey, error) {
+	der, err := key.Marshal()
+	if err != nil {
+		return store.DomainKey{}, err
+	}
+	sealed, _ := s.cfg.Keys.Seal(sealContext(key.Domain, key.Selector), der)
+	return store.DomainKey{
+		Selector: key.Selector, Algorithm: string(key.Algorithm), PublicKey: key.Public, Private: sealed, Role: desk.KeyNext, CreatedAt: now,
+	}, nil
 }
 
 // sealContext ties a sealed key to its domain and selector, so that nobody who can write to the database makes one domain sign with another's key.
@@ -133,7 +215,7 @@ func selectors(keys []store.DomainKey) []string {
 	return names
 }
 
-// List is every domain, by name.
+// List is every domain, by name, also those that were removed lately.
 func (s *Service) List(ctx context.Context, actor desk.Actor) ([]desk.Domain, error) {
 	if err := administer(actor); err != nil {
 		return nil, err
@@ -143,10 +225,7 @@ func (s *Service) List(ctx context.Context, actor desk.Actor) ([]desk.Domain, er
 
 // Show is one domain and its records: what is wanted, and what the last look found.
 func (s *Service) Show(ctx context.Context, actor desk.Actor, name string) (desk.Domain, []desk.Record, error) {
-	name, err := asciiOf(name)
-	if err == nil {
-		err = administer(actor)
-	}
+	name, err := allowed(actor, name)
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
@@ -154,60 +233,47 @@ func (s *Service) Show(ctx context.Context, actor desk.Actor, name string) (desk
 	return view.domain, view.records, err
 }
 
-// Rotate makes new keys and returns all records that the DNS has to hold until they have taken over: the old keys sign until Verify finds the new ones' records,
-// and their own records shall stay for a week after that.
-func (s *Service) Rotate(ctx context.Context, actor desk.Actor, name string) ([]desk.Record, error) {
-	name, err := asciiOf(name)
-	if err == nil {
-		err = administer(actor)
-	}
-	if err != nil {
-		return nil, err
-	}
-	now := s.cfg.Now()
-	_, sealed, err := s.newKeys(name, now)
-	if err != nil {
-		return nil, err
-	}
-	err = s.change(ctx, func(tx *store.Tx) error {
-		domain, err := tx.LockDomain(ctx, name)
-		if err != nil {
-			return err
-		}
-		rows, err := tx.DomainKeys(ctx, domain.ID, now)
-		if err != nil {
-			return err
-		}
-		if waiting(sortKeys(rows)) {
-			return desk.Faultf(desk.Conflict, "keys of %s wait for their records already: publish those and verify first", name)
-		}
-		if err := tx.AddDomainKeys(ctx, domain.ID, sealed); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, actor, "domain.rotate", subjectOf(name), map[string]any{"selectors": selectors(sealed)})
-	})
-	if err != nil {
-		return nil, err
-	}
-	view, err := s.read(ctx, name)
-	return view.records, err
-}
-
-// Remove forgets a domain and destroys its keys. Its mailboxes stay; answers from them leave by the system's own domain.
+// Remove ends the use of a domain and destroys its keys; what the operator's zone holds for it goes. Its records are looked for a while longer, since one that is left behind is a danger to its owner.
+// Its mailboxes stay; answers from them leave by the system's own domain.
 func (s *Service) Remove(ctx context.Context, actor desk.Actor, name string) error {
-	name, err := asciiOf(name)
-	if err == nil {
-		err = administer(actor)
-	}
+	name, err := allowed(actor, name)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, func(tx *store.Tx) error {
-		if err := tx.RemoveDomain(ctx, name); err != nil {
+		d, err := lockLiving(ctx, tx, name)
+		if err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, "domain.remove", subjectOf(name), nil)
+		keys, err := tx.DomainKeys(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		for i := range keys {
+			keys[i].Role, keys[i].Private = desk.KeyRevoked, nil
+		}
+		if err := tx.SetDomainKeys(ctx, keys); err != nil {
+			return err
+		}
+		now := s.cfg.Now()
+		if err := tx.DropDomainLabels(ctx, d.ID, now); err != nil {
+			return err
+		}
+		d.State, d.RemovedAt, d.BrokenSince, d.BrokenWhy, d.CheckedAt = desk.DomainRemoved, now, time.Time{}, "", time.Time{}
+		if err := tx.SetDomain(ctx, d); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, actor, "domain.remove", subjectOf(name), map[string]any{"selectors": selectors(keys)})
 	})
+}
+
+// lockLiving takes a domain in hand that was not removed.
+func lockLiving(ctx context.Context, tx *store.Tx, name string) (desk.Domain, error) {
+	d, err := tx.LockDomain(ctx, name)
+	if err == nil && d.State == desk.DomainRemoved {
+		err = desk.Faultf(desk.NotFound, "the domain %s was removed: add it again", name)
+	}
+	return d, err
 }
 
 // change runs a change in one transaction, tells everybody, and forgets what was known of the domains' keys.
@@ -218,54 +284,26 @@ func (s *Service) change(ctx context.Context, do func(*store.Tx) error) error {
 		}
 		return tx.Announce(ctx, store.News{Settings: true})
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.signed)
+	s.Forget()
 	return err
 }
 
-// SigningKeys are the keys that sign for a domain, and whether it may be used as From: its records were found at the last look. A domain that is not ours has none.
-// The caller must not change the list.
-func (s *Service) SigningKeys(ctx context.Context, domain string) (keys []Key, active bool, err error) {
-	name, err := ASCII(domain)
-	if err != nil {
-		return nil, false, nil // it cannot be ours, whatever it is
-	}
-	s.mu.Lock()
-	known, ok := s.signed[name]
-	s.mu.Unlock()
-	if ok && s.cfg.Now().Before(known.until) {
-		return known.keys, known.active, nil
-	}
-	view, err := s.read(ctx, name)
-	var fault *desk.Fault
-	if errors.As(err, &fault) && fault.Kind == desk.NotFound {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	if keys, err = s.unseal(name, view.keys.signing); err != nil {
-		return nil, false, err
-	}
-	fresh := signing{keys: keys, active: view.domain.State == desk.DomainActive, until: s.cfg.Now().Add(keysFor)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.signed[name] = fresh // only domains of ours get here, so the map stays as small as the list of them
-	return fresh.keys, fresh.active, nil
-}
-
 func (s *Service) unseal(domain string, rows []store.DomainKey) ([]Key, error) {
-	keys := make([]Key, len(rows))
-	for i, row := range rows {
+	var keys []Key
+	for _, row := range rows {
+		if !signs(row) {
+			continue
+		}
 		der, err := s.cfg.Keys.Open(sealContext(domain, row.Selector), row.Private)
 		if err != nil {
 			return nil, fmt.Errorf("unseal the key %s of %s: %w", row.Selector, domain, err)
 		}
-		if keys[i], err = ParseKey(domain, row.Selector, der); err != nil {
+		key, err := ParseKey(domain, row.Selector, der)
+		if err != nil {
 			return nil, err
 		}
-		keys[i].ID = row.ID
+		key.ID = row.ID
+		keys = append(keys, key)
 	}
 	return keys, nil
 }

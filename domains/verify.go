@@ -10,6 +10,26 @@ import (
 	"postern/desk"
 )
 
+// Look looks up every record of a wish and fills in what was found. before is Wanted with what the last look found: what cannot be looked up now stays as it was.
+// A key behind a CNAME is right when the name in the operator's zone holds it.
+func Look(ctx context.Context, r Resolver, w Wish, before []desk.Record, now time.Time) []desk.Record {
+	texts := map[string]string{}
+	for _, key := range w.Keys {
+		texts[key.Name()] = key.Text()
+	}
+	wanted := slices.Clone(before)
+	for i, record := range wanted {
+		if text, ok := texts[record.Name]; ok && record.Type == "CNAME" && record.Purpose != PurposeObsolete {
+			wanted[i].Wanted = text
+		}
+	}
+	checked := Verify(ctx, r, wanted, now)
+	for i := range checked {
+		checked[i].Wanted = before[i].Wanted
+	}
+	return checked
+}
+
 // Verify looks each wanted record up and fills in Found, OK, Problem and CheckedAt. A record whose lookup fails for now keeps what the last check said of it and only gets a Problem:
 // a resolver's bad minute must not make a domain look broken.
 func Verify(ctx context.Context, r Resolver, wanted []desk.Record, now time.Time) []desk.Record {
@@ -27,19 +47,6 @@ func Verify(ctx context.Context, r Resolver, wanted []desk.Record, now time.Time
 	return checked
 }
 
-// State says how far a domain is after a check: active once every required record is right, degraded when one of an active domain is not any more (T-PREFLIGHT).
-func State(before desk.DomainState, records []desk.Record) desk.DomainState {
-	for _, record := range records {
-		if record.Required && !record.OK {
-			if before == desk.DomainAdded || before == "" {
-				return desk.DomainAdded
-			}
-			return desk.DomainDegraded
-		}
-	}
-	return desk.DomainActive
-}
-
 // finding is what one lookup says: the records as they stand in the DNS, and what is wrong with them.
 type finding struct {
 	found   []string
@@ -52,6 +59,25 @@ func check(ctx context.Context, r Resolver, wanted desk.Record, host string) (fi
 	case PurposeRSA, PurposeEd25519:
 		texts, err := r.LookupTXT(ctx, wanted.Name)
 		return finding{texts, keyProblem(wanted.Wanted, texts)}, err
+	case PurposeChallenge:
+		texts, err := r.LookupTXT(ctx, wanted.Name)
+		result := finding{texts, "none of the records there is the challenge"}
+		if slices.Contains(texts, wanted.Wanted) {
+			result.problem = ""
+		} else if len(texts) == 0 {
+			result.problem = missing
+		}
+		return result, err
+	case PurposeObsolete:
+		texts, err := r.LookupTXT(ctx, wanted.Name)
+		if IsNotFound(err) {
+			err = nil
+		}
+		result := finding{found: texts}
+		if len(texts) > 0 {
+			result.problem = "it is not used any more: delete it"
+		}
+		return result, err
 	case PurposeSPF:
 		return checkSPF(ctx, r, wanted.Name, host)
 	case PurposeDMARC:
@@ -93,7 +119,7 @@ func keyProblem(wanted string, published []string) string {
 	switch {
 	case versioned && version != "DKIM1":
 		return "v= is not DKIM1"
-	case have["p"] == "":
+	case have["p"] == "" && want["p"] != "":
 		return "the key is revoked: p= is empty"
 	case kind != want["k"]:
 		return fmt.Sprintf("k= is %s instead of %s", kind, want["k"])

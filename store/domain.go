@@ -7,27 +7,15 @@ import (
 	"postern/desk"
 )
 
-// DomainKey is one DKIM key of a mail domain, its private part sealed.
-type DomainKey struct {
-	ID        int64
-	Selector  string
-	Algorithm string // rsa-sha256 or ed25519-sha256
-	PublicKey string // p= of the key record
-	Private   []byte // PKCS #8, sealed
-	CreatedAt time.Time
-	SeenAt    *time.Time // its record was found in the DNS for the first time
-	RetiredAt *time.Time // it signs no more, and from then on its record may go
-}
-
 // errNoDomain is what everybody gets who asks for a domain that is not here.
 func errNoDomain(name string) error {
 	return desk.Faultf(desk.NotFound, "there is no domain %s here: add it first", name)
 }
 
-// Domains lists every mail domain by name. The list is an admin's work: thousands at most.
+// Domains lists every mail domain by name, also those that were removed lately. The list is an admin's work: thousands at most.
 func (r Reader) Domains(ctx context.Context) ([]desk.Domain, error) {
 	domains, err := rowsOf[domainRow](ctx, r.q, `
-		select id, name, state, checked_at, created_at
+		select id, name, state, publication, on_broken, rotate_days, sts, challenge, proven_at, checked_at, broken_since, broken_why, tested_at, test_problem, created_at, removed_at
 		from domain
 		order by name
 		limit 10000`)
@@ -41,7 +29,7 @@ func (r Reader) Domains(ctx context.Context) ([]desk.Domain, error) {
 // Domain is the mail domain of that name.
 func (r Reader) Domain(ctx context.Context, name string) (desk.Domain, error) {
 	row, found, err := perhapsOne[domainRow](ctx, r.q, `
-		select id, name, state, checked_at, created_at
+		select id, name, state, publication, on_broken, rotate_days, sts, challenge, proven_at, checked_at, broken_since, broken_why, tested_at, test_problem, created_at, removed_at
 		from domain
 		where name = $1`, name)
 	if err == nil && !found {
@@ -53,7 +41,7 @@ func (r Reader) Domain(ctx context.Context, name string) (desk.Domain, error) {
 // LockDomain is the mail domain of that name, which nobody else can change until the transaction ends.
 func (tx *Tx) LockDomain(ctx context.Context, name string) (desk.Domain, error) {
 	row, found, err := perhapsOne[domainRow](ctx, tx.tx, `
-		select id, name, state, checked_at, created_at
+		select id, name, state, publication, on_broken, rotate_days, sts, challenge, proven_at, checked_at, broken_since, broken_why, tested_at, test_problem, created_at, removed_at
 		from domain
 		where name = $1
 		for update`, name)
@@ -63,32 +51,40 @@ func (tx *Tx) LockDomain(ctx context.Context, name string) (desk.Domain, error) 
 	return row.domain(), wrap(err, "lock domain")
 }
 
-// domainRow is a row of the table: its time of the last check can be missing.
+// domainRow is a row of the table: most of its times can be missing.
 type domainRow struct {
-	ID        int64
-	Name      string
-	State     desk.DomainState
-	CheckedAt *time.Time
-	CreatedAt time.Time
+	ID          int64
+	Name        string
+	State       desk.DomainState
+	Publication desk.Publication
+	OnBroken    desk.OnBroken
+	RotateDays  int
+	STS         desk.STSMode
+	Challenge   string
+	ProvenAt    *time.Time
+	CheckedAt   *time.Time
+	BrokenSince *time.Time
+	BrokenWhy   string
+	TestedAt    *time.Time
+	TestProblem string
+	CreatedAt   time.Time
+	RemovedAt   *time.Time
 }
 
 func (row domainRow) domain() desk.Domain {
-	domain := desk.Domain{ID: row.ID, Name: row.Name, State: row.State, CreatedAt: row.CreatedAt}
-	if row.CheckedAt != nil {
-		domain.CheckedAt = *row.CheckedAt
+	return desk.Domain{
+		ID: row.ID, Name: row.Name, State: row.State, Publication: row.Publication, OnBroken: row.OnBroken, RotateDays: row.RotateDays, STS: row.STS,
+		Challenge: row.Challenge, ProvenAt: timeOrZero(row.ProvenAt), CheckedAt: timeOrZero(row.CheckedAt),
+		BrokenSince: timeOrZero(row.BrokenSince), BrokenWhy: row.BrokenWhy, TestedAt: timeOrZero(row.TestedAt), TestProblem: row.TestProblem,
+		CreatedAt: row.CreatedAt, RemovedAt: timeOrZero(row.RemovedAt),
 	}
-	return domain
 }
 
-// DomainKeys lists the keys of a domain, oldest first, without those that were retired before now.
-func (r Reader) DomainKeys(ctx context.Context, domain int64, now time.Time) ([]DomainKey, error) {
-	keys, err := rowsOf[DomainKey](ctx, r.q, `
-		select id, selector, algorithm, public_key, private, created_at, seen_at, retired_at
-		from domain_key
-		where domain_id = $1 and (retired_at is null or retired_at > $2)
-		order by id
-		limit 100`, domain, now)
-	return keys, wrap(err, "domain keys")
+func timeOrZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
 }
 
 // DomainRecords lists what was found in the DNS for a domain at the last look, in no order.
@@ -106,47 +102,27 @@ func (r Reader) DomainRecords(ctx context.Context, domain int64) ([]desk.Record,
 }
 
 // AddDomain adds a mail domain. One that is here already is a desk.Conflict.
-func (tx *Tx) AddDomain(ctx context.Context, name string, now time.Time) (desk.Domain, error) {
-	domain := desk.Domain{Name: name, State: desk.DomainAdded, CreatedAt: now}
+func (tx *Tx) AddDomain(ctx context.Context, d desk.Domain) (int64, error) {
+	var id int64
 	err := tx.tx.QueryRow(ctx, `
-		insert into domain (name, state, created_at)
-		values ($1, $2, $3)
-		returning id`, name, domain.State, now).Scan(&domain.ID)
+		insert into domain (name, state, publication, on_broken, rotate_days, sts, challenge, created_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)
+		returning id`, d.Name, d.State, d.Publication, d.OnBroken, d.RotateDays, d.STS, d.Challenge, d.CreatedAt).Scan(&id)
 	if violates(err, "domain_name_key") {
-		return domain, desk.Faultf(desk.Conflict, "the domain %s is here already", name)
+		return 0, desk.Faultf(desk.Conflict, "the domain %s is here already", d.Name)
 	}
-	return domain, wrap(err, "add domain")
+	return id, wrap(err, "add domain")
 }
 
-// AddDomainKeys keeps new keys of a domain.
-func (tx *Tx) AddDomainKeys(ctx context.Context, domain int64, keys []DomainKey) error {
-	for _, key := range keys {
-		_, err := tx.tx.Exec(ctx, `
-			insert into domain_key (domain_id, selector, algorithm, public_key, private, created_at)
-			values ($1, $2, $3, $4, $5, $6)`, domain, key.Selector, key.Algorithm, key.PublicKey, key.Private, key.CreatedAt)
-		if err != nil {
-			return wrap(err, "add domain key")
-		}
-	}
-	return nil
-}
-
-// SeeDomainKeys notes that the records of these keys were found in the DNS for the first time.
-func (tx *Tx) SeeDomainKeys(ctx context.Context, keys []int64, now time.Time) error {
-	_, err := tx.tx.Exec(ctx, `update domain_key set seen_at = $2 where id = any($1) and seen_at is null`, keys, now)
-	return wrap(err, "mark domain keys as seen")
-}
-
-// RetireDomainKeys ends signing with these keys; their records shall stay in the DNS until then.
-func (tx *Tx) RetireDomainKeys(ctx context.Context, keys []int64, until time.Time) error {
-	_, err := tx.tx.Exec(ctx, `update domain_key set retired_at = $2 where id = any($1) and retired_at is null`, keys, until)
-	return wrap(err, "retire domain keys")
-}
-
-// DropDomainKeys destroys the private keys of a domain that were retired before now.
-func (tx *Tx) DropDomainKeys(ctx context.Context, domain int64, now time.Time) error {
-	_, err := tx.tx.Exec(ctx, `delete from domain_key where domain_id = $1 and retired_at <= $2`, domain, now)
-	return wrap(err, "drop domain keys")
+// SetDomain writes how a domain is set and how far it has come.
+func (tx *Tx) SetDomain(ctx context.Context, d desk.Domain) error {
+	_, err := tx.tx.Exec(ctx, `
+		update domain
+		set state = $2, publication = $3, on_broken = $4, rotate_days = $5, sts = $6, challenge = $7, proven_at = $8, checked_at = $9,
+		    broken_since = $10, broken_why = $11, tested_at = $12, test_problem = $13, removed_at = $14
+		where id = $1`, d.ID, d.State, d.Publication, d.OnBroken, d.RotateDays, d.STS, d.Challenge, timeOrNull(d.ProvenAt), timeOrNull(d.CheckedAt),
+		timeOrNull(d.BrokenSince), d.BrokenWhy, timeOrNull(d.TestedAt), d.TestProblem, timeOrNull(d.RemovedAt))
+	return wrap(err, "set domain "+d.Name)
 }
 
 // SetDomainRecords replaces what was found for a domain.
@@ -165,17 +141,8 @@ func (tx *Tx) SetDomainRecords(ctx context.Context, domain int64, records []desk
 	return nil
 }
 
-// SetDomainState notes how far a domain has come, and when it was looked at.
-func (tx *Tx) SetDomainState(ctx context.Context, domain int64, state desk.DomainState, checked time.Time) error {
-	_, err := tx.tx.Exec(ctx, `update domain set state = $2, checked_at = $3 where id = $1`, domain, state, checked)
-	return wrap(err, "domain state")
-}
-
-// RemoveDomain forgets a domain, its keys and what was found for it.
-func (tx *Tx) RemoveDomain(ctx context.Context, name string) error {
-	done, err := tx.tx.Exec(ctx, `delete from domain where name = $1`, name)
-	if err == nil && done.RowsAffected() == 0 {
-		return errNoDomain(name)
-	}
-	return wrap(err, "remove domain")
+// ForgetDomain forgets a domain, its keys and what was found for it. Its labels stay.
+func (tx *Tx) ForgetDomain(ctx context.Context, name string) error {
+	_, err := tx.tx.Exec(ctx, `delete from domain where name = $1`, name)
+	return wrap(err, "forget domain")
 }

@@ -337,7 +337,7 @@ func (r Reader) AddressBook(ctx context.Context) (book AddressBook, err error) {
 	if err != nil {
 		return book, wrap(err, "staff")
 	}
-	if err := r.q.QueryRow(ctx, `select array(select name from domain order by id limit 100000)`).Scan(&book.Domains); err != nil {
+	if err := r.q.QueryRow(ctx, `select array(select name from domain where state <> 'removed' order by id limit 100000)`).Scan(&book.Domains); err != nil {
 		return book, wrap(err, "domains")
 	}
 	if book.Rules, err = r.AllRules(ctx); err != nil {
