@@ -14,6 +14,10 @@ const (
 	PurposeSPF     = "spf"          // who may send (RFC 7208)
 	PurposeDMARC   = "dmarc"        // what receivers shall do with forgeries (RFC 9989)
 	PurposeMX      = "mx"           // where mail for the domain goes (RFC 5321 §5)
+
+	PurposeSTS       = "mta-sts"      // that there is a policy on TLS, and which (RFC 8461 §3.1)
+	PurposeSTSHost   = "mta-sts-host" // where the policy is fetched (RFC 8461 §3.3)
+	PurposeTLSReport = "tls-rpt"      // who is told whether TLS works (RFC 8460 §3)
 )
 
 // zoneTTL is an hour: long enough for caches, short enough to mend a mistake the same morning.

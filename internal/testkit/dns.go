@@ -19,12 +19,32 @@ type DNSServer struct {
 	failing map[string]int // rcode by name
 	mute    map[string]bool
 	asked   map[string]int
+	lame    bool
 }
 
 // DNS starts a server for the zone (RFC 1035 §5.1 syntax; names without a final dot are absolute too) and stops it with the test.
 func DNS(t testing.TB, zone string) *DNSServer {
 	t.Helper()
 	packets, stream := listenBoth(t)
+	return serveDNS(t, packets, stream, zone)
+}
+
+// DNSAt is DNS at an address of loopback, host:port, so that several name servers can share a port.
+func DNSAt(t testing.TB, addr, zone string) *DNSServer {
+	t.Helper()
+	packets, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		t.Fatalf("listening for DNS: %v", err)
+	}
+	stream, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatalf("listening for DNS: %v", err)
+	}
+	return serveDNS(t, packets, stream, zone)
+}
+
+func serveDNS(t testing.TB, packets net.PacketConn, stream net.Listener, zone string) *DNSServer {
+	t.Helper()
 	s := &DNSServer{Addr: packets.LocalAddr().String(), failing: map[string]int{}, mute: map[string]bool{}, asked: map[string]int{}}
 	s.Set(t, zone)
 	for _, server := range []*dns.Server{{PacketConn: packets, Handler: s}, {Listener: stream, Handler: s}} {
@@ -109,6 +129,13 @@ func (s *DNSServer) Heal(name string) {
 	delete(s.mute, dns.Fqdn(strings.ToLower(name)))
 }
 
+// Lame makes the server say that it is no authority for what it answers.
+func (s *DNSServer) Lame() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lame = true
+}
+
 // Asked returns how many questions came for a name.
 func (s *DNSServer) Asked(name string) int {
 	s.mu.Lock()
@@ -125,6 +152,7 @@ func (s *DNSServer) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
 	s.mu.Lock()
 	s.asked[name]++
 	mute, rcode := s.mute[name], s.failing[name]
+	reply.Authoritative = !s.lame && !query.RecursionDesired
 	if rcode == 0 {
 		reply.Answer, rcode = s.answer(name, kind)
 		if len(reply.Answer) == 0 {
