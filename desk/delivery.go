@@ -95,4 +95,5 @@ type Attempt struct {
 	Reply  string        `json:"reply,omitempty"`
 	Actor  string        `json:"actor,omitempty"` // of what one of us did
 	TookMS int64         `json:"took_ms,omitempty"`
+	Became DeliveryState `json:"-"` // what the recipient's state became by it, for the figures; empty: another host was asked after it, or nothing changed
 }

@@ -52,10 +52,10 @@ func (r Reader) Stories(ctx context.Context, message int64) ([]Told, error) {
 
 // addStories writes lines into the stories of recipients, whose deliveries are there.
 const addStories = `
-		insert into delivery_event (message_id, recipient, at, kind, state, host, addr, tls, reply, actor, took_ms)
-		select message_id, recipient, at, kind, state, host, addr, tls::json, reply, actor, took_ms
-		from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[])
-		     as new (message_id, recipient, at, kind, state, host, addr, tls, reply, actor, took_ms)`
+		insert into delivery_event (message_id, recipient, at, kind, state, host, addr, tls, reply, actor, took_ms, became)
+		select message_id, recipient, at, kind, state, host, addr, tls::json, reply, actor, took_ms, became
+		from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[])
+		     as new (message_id, recipient, at, kind, state, host, addr, tls, reply, actor, took_ms, became)`
 
 // storyColumns are the arguments of addStories.
 func storyColumns(told []Told) ([]any, error) {
@@ -77,7 +77,7 @@ func storyColumns(told []Told) ([]any, error) {
 		column(told, func(t *Told) string { return string(t.State) }), column(told, func(t *Told) string { return t.Host }),
 		column(told, func(t *Told) string { return t.Addr }), facts,
 		column(told, func(t *Told) string { return t.Reply }), column(told, func(t *Told) string { return t.Actor }),
-		column(told, func(t *Told) int64 { return t.TookMS }),
+		column(told, func(t *Told) int64 { return t.TookMS }), column(told, func(t *Told) string { return string(t.Became) }),
 	}, nil
 }
 

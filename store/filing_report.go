@@ -72,8 +72,8 @@ func (f *Filing) returns(batch *pgx.Batch) error {
 		    from unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::timestamptz[], $6::text[]) as new (message_id, recipient, bounced, words, at, host)
 		    where d.message_id = new.message_id and d.recipient = new.recipient and d.state = 'sent'
 		    returning d.message_id, d.recipient, d.state, new.words, new.at, new.host)
-		insert into delivery_event (message_id, recipient, at, kind, state, host, reply)
-		select message_id, recipient, at, 'reported', state, host, words
+		insert into delivery_event (message_id, recipient, at, kind, state, host, reply, became)
+		select message_id, recipient, at, 'reported', state, host, words, case when state = 'bounced' then state else '' end
 		from reported`,
 		column(rows, func(r *ReturnRow) int64 { return r.Message }),
 		column(rows, func(r *ReturnRow) string { return r.Recipient }),

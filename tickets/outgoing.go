@@ -168,7 +168,7 @@ func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.D
 			return err
 		}
 		c := &change{Tx: tx, actor: desk.System("job"), at: s.now(), ticket: locked[m.TicketID]}
-		changed, err := tx.RecordDeliveries(ctx, message, outcome)
+		changed, err := tx.RecordDeliveries(ctx, message, whole(outcome))
 		if err != nil {
 			return err
 		}
