@@ -108,7 +108,7 @@ func certificatePEM(c *x509.Certificate) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
 }
 
-// TLSA is the record's data that names the key of a certificate by its SHA-256 digest: usage 3 for a server's own, 2 for its authority's (RFC 6698 §2.1, RFC 7671 §5.1).
-func TLSA(usage int, c *x509.Certificate) string {
-	return fmt.Sprintf("%d 1 1 %x", usage, sha256.Sum256(c.RawSubjectPublicKeyInfo))
+// Digest is how TLSA records with selector 1 and matching type 1 name the key of a certificate (RFC 6698 §2.1).
+func Digest(c *x509.Certificate) string {
+	return fmt.Sprintf("%x", sha256.Sum256(c.RawSubjectPublicKeyInfo))
 }

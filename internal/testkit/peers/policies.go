@@ -59,9 +59,9 @@ func Policy(mode string, mx ...string) string {
 	return text + fmt.Sprintf("max_age: %d\r\n", int(24*time.Hour/time.Second))
 }
 
-// PolicyRecords are the records of a zone that lead to the policy of a domain; the name is relative to the zone.
-func (p *Policies) PolicyRecords(name, id string) string {
-	return fmt.Sprintf("_mta-sts.%s TXT \"v=STSv1; id=%s;\"\nmta-sts.%s A %s\n", name, id, name, hostOf(p.Addr))
+// Records are those of a domain that lead to its policy; their names are relative to it.
+func (p *Policies) Records(id string) string {
+	return fmt.Sprintf("_mta-sts TXT \"v=STSv1; id=%s;\"\nmta-sts A %s\n", id, hostOf(p.Addr))
 }
 
 // Set replaces the policy of a domain that had one from the start; an empty text is 404.

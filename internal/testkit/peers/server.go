@@ -80,9 +80,9 @@ func (s *Site) doors(t testing.TB, listeners []Listener) []door {
 
 // Server is a running mail server. It takes mail for every address, and keeps it.
 type Server struct {
-	Program string   // Postfix, Exim
-	Addr    []string // of its listeners, in their order
-	Leaf    []Identity
+	Program string     // Postfix, Exim
+	Addr    []string   // of its listeners, in their order
+	IDs     []Identity // likewise
 
 	dir, inbox string
 }
@@ -91,7 +91,7 @@ type Server struct {
 func newServer(program, dir string, doors []door) *Server {
 	s := &Server{Program: program, dir: dir, inbox: filepath.Join(dir, "inbox")}
 	for _, one := range doors {
-		s.Addr, s.Leaf = append(s.Addr, one.Addr), append(s.Leaf, one.id)
+		s.Addr, s.IDs = append(s.Addr, one.Addr), append(s.IDs, one.id)
 	}
 	return s
 }
