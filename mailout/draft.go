@@ -28,6 +28,15 @@ type Draft struct {
 
 	AutoSubmitted string // RFC 3834 §5: auto-replied or auto-generated; empty for what a person wrote
 	Loop          string // our mark in X-Postern-Loop, by which we know our own automatic mail when it comes back
+
+	TLSReport *TLSReport // the mail brings a report about TLS; nil: it does not
+}
+
+// TLSReport is what makes a mail one that brings a report about TLS (RFC 8460 §5.3). Its text is for people.
+type TLSReport struct {
+	Domain    string // that it is about
+	Submitter string // who made it
+	File      File   // the report
 }
 
 // File is an attachment, or an image that the HTML shows by its Content-ID (RFC 2392).
@@ -99,6 +108,11 @@ func (d Draft) describe(h *header) error {
 		h.add("Precedence", "auto_reply") // the same for programs older than RFC 3834, which §3.1.8 of it provides for
 	}
 	h.add("X-Postern-Loop", textTokens(d.Loop)...)
+	if r := d.TLSReport; r != nil {
+		h.add("TLS-Report-Domain", textTokens(r.Domain)...)
+		h.add("TLS-Report-Submitter", textTokens(r.Submitter)...)
+		h.add("TLS-Required", "No") // RFC 8689 §3: it tells of TLS that fails, and shall arrive all the same
+	}
 	h.add("MIME-Version", "1.0")
 	return nil
 }
@@ -129,6 +143,9 @@ func idTokens(ids []string) []string {
 // tree arranges the parts: mixed( alternative( text, related( html, images ) ), files ), leaving out every level that would hold one part only.
 func (d Draft) tree() part {
 	body := textPart("plain", d.Text)
+	if d.TLSReport != nil {
+		return multipart("report", d.MessageID, []part{body, filePart(d.TLSReport.File, "attachment")})
+	}
 	var shown, attached []part
 	for _, file := range d.Files {
 		if file.Inline && d.HTML != "" && contentID(file.ContentID) != "" {

@@ -35,8 +35,11 @@ func multipart(subtype, seed string, parts []part) part {
 	digest := sha256.Sum256([]byte(subtype + "\x00" + seed))
 	boundary := "=_" + hex.EncodeToString(digest[:12])
 	tokens := []string{"multipart/" + subtype + ";", `boundary="` + boundary + `"`}
-	if subtype == "related" {
+	switch subtype {
+	case "related":
 		tokens = []string{tokens[0], `type="text/html";`, tokens[1]} // RFC 2387 §3.1
+	case "report":
+		tokens = []string{tokens[0], `report-type="tlsrpt";`, tokens[1]} // RFC 6522 §3, RFC 8460 §5.3: the one kind that we send
 	}
 	return part{
 		header: []field{{"Content-Type", tokens}},
