@@ -20,8 +20,9 @@ var floors = map[string]int{
 	"portal": 5, "api": 5, "mailout": 5,
 	"intake":  4,
 	"tickets": 3, "identity": 3, "domains": 3, "smtpd": 3,
-	"filters": 2,                                                  // asks others' programs about a mail; intake, above it, decides
-	"store":   2, "attachments": 2, "mailauth": 2, "threading": 2, // tickets writes the marks that threading reads
+	"certificates": 3,                                                  // keeps what the CA gave in store, and shows it to smtpd and the web through cmd
+	"filters":      2,                                                  // asks others' programs about a mail; intake, above it, decides
+	"store":        2, "attachments": 2, "mailauth": 2, "threading": 2, // tickets writes the marks that threading reads
 	"reports": 2, // what machines report is read out of a mail that mailtext has read
 	"secret":  1, "mailtext": 1, "embedded": 1, "observe": 1,
 	"desk": 0, "config": 0, "migrations": 0,
@@ -48,6 +49,9 @@ var doors = []struct {
 	{"github.com/alecthomas/kong", []string{"config", "cmd"}, "rooms get settings, not flags"},
 	{"github.com/prometheus/client_golang", []string{"observe"}, "metrics are named in one place"},
 	{"github.com/danielgtaylor/huma", []string{"api"}, "the API is described where it is served"},
+	{"github.com/caddyserver/certmagic", []string{"certificates"}, "it opens ports, asks on standard input and retries as it likes: it is led by the hand"},
+	{"github.com/mholt/acmez", []string{"certificates"}, "the CA is asked in one place, with pauses that outlive a restart"},
+	{"go.uber.org/zap", []string{"certificates"}, "the product logs with log/slog"},
 	{"html/template", []string{"portal", "mailout"}, "pages are the portal's"},
 	{"database/sql", []string{"migrations"}, "SQL lives in store only"},
 }
