@@ -46,13 +46,14 @@ type Settings struct {
 	S3TLS       Switch `name:"s3-tls" env:"POSTERN_S3_TLS" default:"on" placeholder:"on|off" help:"Speak TLS to the store." group:"Storage"`
 	KeyFile     string `name:"key-file" env:"POSTERN_KEY_FILE" placeholder:"FILE" help:"Master keys that wrap every secret and attachment key; under the data folder unless given." group:"Storage"`
 
-	DNS        Servers `name:"dns" env:"POSTERN_DNS" placeholder:"HOST:PORT,…" help:"Resolvers to ask; the system's unless given." group:"Mail"`
-	Smarthost  string  `name:"smarthost" env:"POSTERN_SMARTHOST" placeholder:"URL" help:"Send through smtp://user:pass@host:587 or smtps://…; direct to MX unless given." group:"Mail"`
-	MXPort     uint16  `name:"mx-port" env:"POSTERN_MX_PORT" default:"25" placeholder:"PORT" help:"Port used for direct delivery." group:"Mail"`
-	MaxMessage Size    `name:"max-message" env:"POSTERN_MAX_MESSAGE" default:"50MiB" placeholder:"SIZE" help:"Largest message; more gets 552." group:"Mail"`
-	RspamdURL  string  `name:"rspamd-url" env:"POSTERN_RSPAMD_URL" placeholder:"URL" help:"Spam filter to ask; a password stands in the URL as in http://:secret@host:11334." group:"Mail"`
-	Milters    Milters `name:"milters" env:"POSTERN_MILTERS" placeholder:"ADDR,…" help:"Mail filters to ask: unix:/path or inet:host:port." group:"Mail"`
-	Clamd      Scanner `name:"clamd" env:"POSTERN_CLAMD" placeholder:"ADDR" help:"Virus scanner to ask: host:port or unix:/path." group:"Mail"`
+	DNS           Servers  `name:"dns" env:"POSTERN_DNS" placeholder:"HOST:PORT,…" help:"Resolvers to ask; the system's unless given." group:"Mail"`
+	Smarthost     string   `name:"smarthost" env:"POSTERN_SMARTHOST" placeholder:"URL" help:"Send through smtp://user:pass@host:587 or smtps://…; direct to MX unless given." group:"Mail"`
+	MXPort        uint16   `name:"mx-port" env:"POSTERN_MX_PORT" default:"25" placeholder:"PORT" help:"Port used for direct delivery." group:"Mail"`
+	OutboundAllow Networks `name:"outbound-allow" env:"POSTERN_OUTBOUND_ALLOW" placeholder:"NET,…" help:"Networks that mail may leave for although they are private, loopback or otherwise not the internet's; none unless given." group:"Mail"`
+	MaxMessage    Size     `name:"max-message" env:"POSTERN_MAX_MESSAGE" default:"50MiB" placeholder:"SIZE" help:"Largest message; more gets 552." group:"Mail"`
+	RspamdURL     string   `name:"rspamd-url" env:"POSTERN_RSPAMD_URL" placeholder:"URL" help:"Spam filter to ask; a password stands in the URL as in http://:secret@host:11334." group:"Mail"`
+	Milters       Milters  `name:"milters" env:"POSTERN_MILTERS" placeholder:"ADDR,…" help:"Mail filters to ask: unix:/path or inet:host:port." group:"Mail"`
+	Clamd         Scanner  `name:"clamd" env:"POSTERN_CLAMD" placeholder:"ADDR" help:"Virus scanner to ask: host:port or unix:/path." group:"Mail"`
 
 	DNSBL       Blocklists   `name:"dnsbl" env:"POSTERN_DNSBL" placeholder:"ZONE[=WEIGHT],…" help:"DNS block lists to ask about clients (RFC 5782); none unless given." group:"Mail"`
 	DNSBLAction ListedAction `name:"dnsbl-action" env:"POSTERN_DNSBL_ACTION" default:"suspend" placeholder:"suspend|reject" help:"What happens to mail from a client that is listed." group:"Mail"`

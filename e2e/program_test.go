@@ -121,7 +121,8 @@ func launch(t testing.TB, settings ...string) *program {
 	}
 	p := &program{t: t, dir: dir, log: log}
 	p.env = append(os.Environ(), "POSTERN_DATA="+filepath.Join(dir, "data"), "POSTERN_HOSTNAME="+hostname, "POSTERN_PG_FETCH=off", "POSTERN_DNS=127.0.0.1:9", // nobody there: no test asks the world
-		"POSTERN_SMTP_ADDR=127.0.0.1:0", "POSTERN_HTTP_ADDR=127.0.0.1:0", "POSTERN_ADMIN_ADDR=127.0.0.1:0", "TMPDIR="+dir)
+		"POSTERN_SMTP_ADDR=127.0.0.1:0", "POSTERN_HTTP_ADDR=127.0.0.1:0", "POSTERN_ADMIN_ADDR=127.0.0.1:0", "TMPDIR="+dir,
+		"POSTERN_OUTBOUND_ALLOW=127.0.0.0/8,::1/128")
 	p.env = append(p.env, settings...)
 	t.Cleanup(func() {
 		p.stop()

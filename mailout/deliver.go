@@ -23,10 +23,10 @@ type Sender struct {
 	MXPort    int        // 0: 25
 	Smarthost *Smarthost // nil: straight to the MX
 	Timeouts  Timeouts
-	Roots     *x509.CertPool        // whom to trust where a certificate is checked; nil: the system's
-	Allow     func(netip.Addr) bool // addresses that may be connected to; nil: all
-	Log       *slog.Logger          // nil: the default
-	Now       func() time.Time      // nil: time.Now; stamps outcomes, while deadlines follow the real clock
+	Roots     *x509.CertPool         // whom to trust where a certificate is checked; nil: the system's
+	Refuse    func(netip.Addr) error // why an address that the DNS gave may not be connected to, as by an AddressPolicy; nil: every one may
+	Log       *slog.Logger           // nil: the default
+	Now       func() time.Time       // nil: time.Now; stamps outcomes, while deadlines follow the real clock
 }
 
 // Timeouts bound every step of a delivery. Zero fields take the value given here, which RFC 5321 §4.5.3.2 recommends where it says anything.
@@ -228,6 +228,7 @@ func isASCII(text string) bool { return countForeign(text) == 0 }
 type answer struct {
 	code int
 	text string
+	step string // what a server answers with it: connect, MAIL, RCPT or DATA; empty: it is ours
 }
 
 func (a answer) String() string { return fmt.Sprintf("%d %s", a.code, a.text) }

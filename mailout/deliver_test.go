@@ -228,7 +228,7 @@ func TestT_DELIVERY_Dots(t *testing.T) {
 func TestT_DELIVERY_CutOffWithinTheMail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, twoMX, &testkit.Behaviour{DropInData: true}, &testkit.Behaviour{})
-	large := simpleMail + strings.Repeat(strings.Repeat("x", 74)+"\r\n", 50_000)
+	large := simpleMail + strings.Repeat(strings.Repeat("x", 74)+"\r\n", 200_000) // more than the kernels of both sides hold
 	if got := w.sender().Deliver(t.Context(), mailTo(large, "ann@to.example")); !strings.HasPrefix(say(got[0]), "sent@mx2.example") {
 		t.Errorf("%+v", got)
 	}
@@ -386,17 +386,26 @@ func TestDeliverStopsWithItsContext(t *testing.T) {
 	}
 }
 
+// Where mail goes is written by strangers: an address that the policy refuses is not connected to, the next one is, and where none is left the mail waits with words that say what to set.
 func TestAddressPolicy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, twoMX, &testkit.Behaviour{}, &testkit.Behaviour{})
 	s := w.sender()
-	s.Allow = func(addr netip.Addr) bool { return addr != netip.MustParseAddr("127.0.0.1") }
+	s.Refuse = AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}}.Refuse
 	if got := s.Deliver(t.Context(), mailTo(simpleMail, "ann@to.example")); !strings.HasPrefix(say(got[0]), "sent@mx2.example") {
 		t.Errorf("%+v", got)
 	}
-	s.Allow = func(netip.Addr) bool { return false }
-	if got := s.Deliver(t.Context(), mailTo(simpleMail, "ann@to.example")); !strings.HasPrefix(say(got[0]), "bounced@mx2.example 550 5.7.1") {
-		t.Errorf("%+v", got)
+	s = w.sender()
+	s.Refuse = AddressPolicy{}.Refuse
+	for _, recipient := range []string{"ann@to.example", "ann@[127.0.0.1]", "ann@[IPv6:::1]"} {
+		if got := s.Deliver(t.Context(), mailTo(simpleMail, recipient)); !strings.HasPrefix(say(got[0]), "deferred@") || !strings.Contains(got[0].Reply, "POSTERN_OUTBOUND_ALLOW") {
+			t.Errorf("%+v", got)
+		}
+	}
+	for i, want := range []int{0, 1} {
+		if mails := len(w.sinks[i].Mails()); mails != want {
+			t.Errorf("mx%d got %d", i+1, mails)
+		}
 	}
 }
 

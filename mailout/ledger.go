@@ -97,7 +97,7 @@ func (l *ledger) tell(i int, at place, a answer) {
 	if len(l.entries[i].Story) >= maxStory {
 		return
 	}
-	line := desk.Attempt{At: l.now(), Kind: desk.AttemptTried, State: a.state(), Host: at.host, TLS: at.facts, Reply: legible(a.String())}
+	line := desk.Attempt{At: l.now(), Kind: desk.AttemptTried, State: a.state(), Host: at.host, Step: a.step, TLS: at.facts, Reply: legible(a.String())}
 	if at.addr.IsValid() {
 		line.Addr = at.addr.String()
 	}

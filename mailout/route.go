@@ -1,6 +1,7 @@
 package mailout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -26,6 +27,7 @@ type exchange struct {
 	port     int
 	implicit bool        // TLS from the first octet (RFC 8314 §3.3)
 	need     requirement // what it must show
+	chosen   bool        // named by the operator, so that the address policy, which is about strangers, says nothing of it
 	login    *Smarthost  // whose user and password to give; nil: none
 }
 
@@ -73,7 +75,7 @@ func inOrder(exchangers []*net.MX, shuffle func(n int, swap func(i, j int))) []s
 
 // exchange is the smarthost as a route. Its password only travels under a certificate that proves the host's name.
 func (h *Smarthost) exchange() exchange {
-	to := exchange{name: h.Host, port: h.Port}
+	to := exchange{name: h.Host, port: h.Port, chosen: true}
 	to.addr, _ = literalHost(h.Host)
 	switch {
 	case h.Implicit:
@@ -106,11 +108,17 @@ func (s *Sender) addresses(ctx context.Context, host exchange) ([]netip.Addr, *a
 		}
 		addrs = found
 	}
-	if s.Allow != nil {
-		addrs = slices.DeleteFunc(slices.Clone(addrs), func(addr netip.Addr) bool { return !s.Allow(addr) })
-		if len(addrs) == 0 {
-			return nil, &answer{code: 550, text: fmt.Sprintf("5.7.1 the addresses of %s may not be connected to", host.name)}
-		}
+	if s.Refuse == nil || host.chosen {
+		return addrs[:min(len(addrs), maxAddrs)], nil
+	}
+	var refused error
+	addrs = slices.DeleteFunc(slices.Clone(addrs), func(addr netip.Addr) bool {
+		err := s.Refuse(addr)
+		refused = cmp.Or(refused, err)
+		return err != nil
+	})
+	if len(addrs) == 0 { // 'not now': whose network that is can be said in the settings, and the mail is still there then
+		return nil, &answer{code: 451, text: fmt.Sprintf("4.7.1 not connecting to %s: %v", host.name, refused)}
 	}
 	return addrs[:min(len(addrs), maxAddrs)], nil
 }

@@ -194,9 +194,9 @@ func (c *session) halfway(err error) (verdict, answer) {
 	}
 	// A server that hangs up in the middle may have said why.
 	if said, heard := c.hear(lastWords); heard == nil && said.class() >= 4 {
-		return unwilling, answerOf(replyError{said}, "sending the mail")
+		return unwilling, answerOf(replyError{said}, sending)
 	}
-	return unwilling, answerOf(err, "sending the mail")
+	return unwilling, answerOf(err, sending)
 }
 
 // lastWords is how long to listen to a server that does not take any more.
@@ -210,13 +210,13 @@ func (c *session) final() (verdict, answer) {
 		// Nobody knows. Trying again may send it twice under one Message-ID; not trying again may send it never (RFC 1047).
 		return last, answer{code: 451, text: perhapsTaken + err.Error()}
 	case said.class() == 2:
-		return decided, answerOfReply(said)
+		return decided, answerOfReply(said, "DATA")
 	case said.code == 421:
-		return last, answerOfReply(said)
+		return last, answerOfReply(said, "DATA")
 	case said.class() == 3:
 		return last, answer{code: 451, text: perhapsTaken + "it said " + replyError{said}.Error()}
 	}
-	return decided, answerOfReply(said)
+	return decided, answerOfReply(said, "DATA")
 }
 
 const perhapsTaken = "4.4.2 no answer to the final dot, so the mail may have been taken: "
@@ -264,16 +264,31 @@ func answerOf(err error, doing string) answer {
 	case nonsense(err):
 		return answer{code: 451, text: fmt.Sprintf("4.5.0 %s: unexpected reply: %v", doing, err)}
 	case errors.As(err, &refused):
-		return answerOfReply(refused.reply)
+		return answerOfReply(refused.reply, doing)
 	}
 	return answer{code: 451, text: fmt.Sprintf("4.4.2 %s: %v", doing, err)}
 }
 
-// answerOfReply is a reply in the server's own words.
-func answerOfReply(said reply) answer {
+// stepOf is the step of a delivery that something was said at.
+func stepOf(doing string) string {
+	switch doing {
+	case "MAIL", "RCPT", "DATA":
+		return doing
+	case sending:
+		return "DATA"
+	default:
+		return "connect"
+	}
+}
+
+// sending is what goes on between DATA and the final dot.
+const sending = "sending the mail"
+
+// answerOfReply is a reply in the server's own words to what we were doing.
+func answerOfReply(said reply, doing string) answer {
 	words := said.text
 	if said.enhanced[0] != 0 {
 		words = fmt.Sprintf("%d.%d.%d %s", said.enhanced[0], said.enhanced[1], said.enhanced[2], words)
 	}
-	return answer{code: said.code, text: strings.TrimSpace(words)}
+	return answer{code: said.code, text: strings.TrimSpace(words), step: stepOf(doing)}
 }

@@ -128,7 +128,8 @@ func newFilters(settings config.Settings, log *slog.Logger, metrics *observe.Met
 const undoTime = 10 * time.Second
 
 func newSender(settings config.Settings, log *slog.Logger) (*mailout.Sender, error) {
-	sender := &mailout.Sender{Hostname: settings.Hostname, Resolver: domains.NewResolver(settings.DNS, lookUpTime), MXPort: int(settings.MXPort), Log: log}
+	sender := &mailout.Sender{Hostname: settings.Hostname, Resolver: domains.NewResolver(settings.DNS, lookUpTime), MXPort: int(settings.MXPort), Log: log,
+		Refuse: mailout.AddressPolicy{Allow: settings.OutboundAllow}.Refuse}
 	if settings.Smarthost != "" {
 		smarthost, err := mailout.ParseSmarthost(settings.Smarthost)
 		if err != nil {
