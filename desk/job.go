@@ -27,3 +27,9 @@ type TellManagers struct{}
 
 // Kind is the job's name in the queue.
 func (TellManagers) Kind() string { return "tell_managers" }
+
+// ReportTLS sends domains their reports about TLS (RFC 8460).
+type ReportTLS struct{}
+
+// Kind is the job's name in the queue.
+func (ReportTLS) Kind() string { return "report_tls" }

@@ -47,6 +47,7 @@ type commands struct {
 	Suppression suppressionCommand `cmd:"" help:"Addresses that get no mail, since they bounce: list, show, lift, add."`
 	Policy      policyCommand      `cmd:"" help:"How mail is judged: show, set."`
 	Token       tokenCommand       `cmd:"" help:"API tokens."`
+	Keys        keysCommand        `cmd:"" help:"The master keys: list, add, use."`
 	Ingest      ingestCommand      `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`
 	Backup      backupCommand      `cmd:"" help:"Copy everything (database, attachments, keys) to a folder, while the system runs; again into the same folder copies new attachments only."`
 	Restore     restoreCommand     `cmd:"" help:"Bring a backup back, into an installation that is empty and does not run."`
