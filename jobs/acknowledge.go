@@ -212,6 +212,9 @@ func (a *acknowledger) send(ctx context.Context, wish store.Acknowledgement) {
 	if outcome.State == desk.DeliveryDeferred && wish.Attempts+1 < lastAttempt && !mailout.PerhapsTaken(outcome) {
 		due = a.now().Add(mailout.NextAttempt(wish.Attempts+1, a.random))
 	}
+	if mailout.Waiting(outcome) && a.now().Sub(wish.WantedAt) < tooLate {
+		due = outcome.NextAt
+	}
 	err = a.store.Write(ctx, func(tx *store.Tx) error { return tx.KeepAcknowledgement(ctx, wish.ID, outcome.Reply, due) })
 	if outcome.State == desk.DeliverySent {
 		err = errors.Join(err, a.tickets.Acknowledged(ctx, wish))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -43,7 +44,7 @@ func (w *tellManagers) Work(ctx context.Context, _ *river.Job[desk.TellManagers]
 		recipients[i] = manager.Addr
 	}
 	outcome := w.sender.Deliver(ctx, mailout.Outgoing{ // without a return path: the null sender
-		ID: digest.MessageID, Recipients: recipients, Size: letter.size,
+		ID: digest.MessageID, Recipients: recipients, Size: letter.size, Patience: digestPatience,
 		Open: func() (io.ReadCloser, error) {
 			reader, err := letter.reader()
 			if err != nil {
@@ -57,6 +58,9 @@ func (w *tellManagers) Work(ctx context.Context, _ *river.Job[desk.TellManagers]
 	}
 	return nil
 }
+
+// digestPatience is how long a digest waits for its turn at a busy destination: nobody brings it back.
+const digestPatience = time.Minute
 
 // draftOfDigest says what is held back, by cause, and where to look.
 func draftOfDigest(digest tickets.Digest, from author) mailout.Draft {

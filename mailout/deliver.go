@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +26,10 @@ type Sender struct {
 	Refuse    func(netip.Addr) error // why an address that the DNS gave may not be connected to, as by an AddressPolicy; nil: every one may
 	Log       *slog.Logger           // nil: the default
 	Now       func() time.Time       // nil: time.Now; stamps outcomes, while deadlines follow the real clock
+
+	Destinations *Destinations // rules about how much leaves at a time; nil: none
+
+	traffic traffic
 }
 
 // Timeouts bound every step of a delivery. Zero fields take the value given here, which RFC 5321 §4.5.3.2 recommends where it says anything.
@@ -44,6 +47,7 @@ type Outgoing struct {
 	Recipients []string
 	Size       int64                         // octets that Open gives
 	Open       func() (io.ReadCloser, error) // called once for the header and once for each copy
+	Patience   time.Duration                 // to wait for a turn at a busy destination; 0: a second, for callers who can come back
 	Sent       func(desk.Delivery) error     // hears of each copy as soon as its server has it, before the next one leaves; an error ends the attempt; nil: nobody asks
 }
 
@@ -69,6 +73,7 @@ func (s *Sender) Group(recipients []string) [][]string {
 
 // Deliver makes one attempt and returns what became of each recipient, in the order given: sent, deferred or bounced, with the host that answered last and its words, and with a line of its Story for each server that was asked (T-DELIVERY).
 // Every recipient's copy is a transaction of its own, with its own return path, so that a bounce names whom it is about (T-BYTES, T-DSN); the copies share connections.
+// Who is not tried, since their destination gets no more at a time, comes back as queued with NextAt: see Waiting.
 // It tries hosts in turn until each recipient has an answer. It never returns early with less: when ctx ends, or Sent fails, what is open is deferred. Attempts and NextAt are the caller's (see After).
 func (s *Sender) Deliver(ctx context.Context, m Outgoing) []desk.Delivery {
 	now := time.Now
@@ -80,16 +85,13 @@ func (s *Sender) Deliver(ctx context.Context, m Outgoing) []desk.Delivery {
 	if mail, failed := prepare(m, book); failed != nil {
 		book.settleAll(*failed)
 	} else {
-		s.tryHosts(ctx, mail, book)
+		s.inTurn(ctx, mail, book)
 	}
 	return book.close()
 }
 
 // tryHosts works through the route.
 func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
-	if len(book.open()) == 0 {
-		return
-	}
 	hosts, failed := s.route(ctx, m.domain())
 	if failed != nil {
 		book.settleAll(*failed)
@@ -118,34 +120,8 @@ type next int
 const (
 	onward next = iota // to the next address, with what is open
 	again              // to the same one: it was content with what it got, and hung up before it had all (many servers take only so many mails in a connection)
-	stale              // to the same one, afresh: the session had ended while nobody looked; nothing was sent over it, so this was no attempt
+	stale              // to the same one, over another session: this one had ended while nobody looked; nothing was sent over it, so this was no attempt
 )
-
-// try makes one connection and a transaction for each recipient, and says in the log how it went.
-func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m envelope, book *ledger) next {
-	started := time.Now()
-	where := place{host: host.name, addr: netip.AddrPortFrom(addr, uint16(host.port)), since: started}
-	then := onward
-	session, err := s.connect(ctx, host, where, book)
-	if err == nil {
-		where = session.place()
-		then = session.transact(m, book)
-		session.quit()
-	} else {
-		var unmet *unmetError
-		if errors.As(err, &unmet) {
-			where.facts = unmet.facts
-		}
-		book.suggest(where, answerOf(err, "talking to "+host.name))
-	}
-	log := s.Log
-	if log == nil {
-		log = slog.Default()
-	}
-	log.InfoContext(ctx, "delivery attempt", "mail", m.ID, "domain", m.domain(), "host", host.name, "addr", addr, "tls", version(where.facts),
-		"recipients", len(m.copies), "undecided", len(book.open()), "took", time.Since(started).Round(time.Millisecond))
-	return then
-}
 
 // envelope is an Outgoing whose addresses were read.
 type envelope struct {

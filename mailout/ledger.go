@@ -25,6 +25,7 @@ type ledger struct {
 	settled []bool
 	now     func() time.Time
 	sent    func(desk.Delivery) error // see Outgoing.Sent
+	crowded bool                      // a server has shown that it gets more than it can take
 }
 
 func newLedger(recipients []string, now func() time.Time) *ledger {
@@ -92,6 +93,19 @@ func (l *ledger) suggestFor(i int, at place, a answer) {
 	}
 }
 
+// postpone ends this attempt for recipients: nobody was asked, and they come back after the wait. What a server said of them before stands.
+func (l *ledger) postpone(list []int, wait time.Duration) {
+	for _, i := range list {
+		if l.settled[i] {
+			continue
+		}
+		l.settled[i] = true
+		if l.entries[i].State == desk.DeliveryQueued {
+			l.entries[i].NextAt = l.now().Add(max(wait, 0))
+		}
+	}
+}
+
 // tell adds a line to a recipient's story.
 func (l *ledger) tell(i int, at place, a answer) {
 	if len(l.entries[i].Story) >= maxStory {
@@ -120,7 +134,7 @@ func (l *ledger) note(i int, at place, a answer) {
 func (l *ledger) close() []desk.Delivery {
 	now := l.now()
 	for i := range l.entries {
-		if l.entries[i].State == desk.DeliveryQueued {
+		if !l.settled[i] && l.entries[i].State == desk.DeliveryQueued {
 			l.settle(i, place{}, answer{code: 451, text: "4.4.4 there was no host to ask"})
 		}
 		if l.entries[i].UpdatedAt.IsZero() {

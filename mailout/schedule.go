@@ -25,7 +25,21 @@ func NextAttempt(attempts int, random func() float64) time.Duration {
 func Expired(queuedAt, now time.Time) bool { return now.Sub(queuedAt) >= giveUp }
 
 // After joins the outcome of an attempt to what was known before: it counts the attempt, says when a deferred recipient is tried next, and gives up on one that has waited for five days.
+// For one who was not tried (see Waiting) nothing changes but NextAt, which is the outcome's.
 func After(before, outcome desk.Delivery, queuedAt time.Time, random func() float64) desk.Delivery {
+	if Waiting(outcome) && !Expired(queuedAt, outcome.NextAt) {
+		before.Recipient, before.NextAt, before.UpdatedAt, before.Story = outcome.Recipient, outcome.NextAt, outcome.UpdatedAt, nil
+		before.State = desk.DeliveryQueued
+		if before.Attempts > 0 {
+			before.State = desk.DeliveryDeferred
+		}
+		return before
+	}
+	if Waiting(outcome) {
+		outcome.State, outcome.Attempts, outcome.NextAt = desk.DeliveryBounced, before.Attempts, time.Time{}
+		outcome.Reply = fmt.Sprintf("550 5.4.7 gave up after five days of waiting for a turn and %d attempts", before.Attempts)
+		return outcome
+	}
 	outcome.Attempts = before.Attempts + 1
 	if outcome.State != desk.DeliveryDeferred {
 		return outcome

@@ -47,6 +47,7 @@ func (c *session) transact(m envelope, book *ledger) next {
 				return again
 			}
 			book.suggest(c.place(), a)
+			book.crowded = book.crowded || a.code == 421 || strings.HasPrefix(a.text, "4.4.2 ")
 			return onward
 		}
 		c.at.since = time.Now()
@@ -164,7 +165,7 @@ func (c *session) refused(err error, doing string) (verdict, answer) {
 		return unwilling, a
 	case nonsense(err):
 		return last, a
-	case doing == "RSET", doing == "MAIL" && a.code < 500:
+	case doing == "RSET", doing == "MAIL" && (a.code < 500 || c.used): // a session that others have used may have had its share of mails
 		return unwilling, a
 	}
 	return decided, a

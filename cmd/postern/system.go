@@ -90,6 +90,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) 
 	if sys.sender, err = newSender(settings, log); err != nil {
 		return nil, err
 	}
+	sys.sender.Destinations = mailout.NewDestinations(p.store.Destinations)
 	if p.postgres != nil { // the database is this process's alone
 		if err := p.store.Write(ctx, func(tx *store.Tx) error { return tx.ResumeSending(ctx) }); err != nil {
 			return nil, err
@@ -302,6 +303,7 @@ func (sys *system) stop(reason error) error {
 	if sys.jobs != nil && !alone { // without a database they would try for seconds to sign off from it
 		failed = errors.Join(failed, sys.jobs.Stop(ctx))
 	}
+	sys.sender.Close()
 	sys.stopIntake()
 	failed = errors.Join(failed, sys.admin.Shutdown(ctx))
 	sys.background.Wait()

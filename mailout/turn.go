@@ -1,0 +1,148 @@
+package mailout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"postern/desk"
+)
+
+// traffic is what a Sender knows of what is under way. The zero value is ready.
+type traffic struct {
+	gates   gates
+	pool    pool
+	shunned shunned
+}
+
+// Close says goodbye to the servers whose connections wait for another mail. The Sender can still be used; it keeps none open from then on.
+func (s *Sender) Close() { s.traffic.pool.close() }
+
+// rulesAgain is when to come back where the rules could not be read.
+const rulesAgain = 10 * time.Second
+
+// inTurn delivers when the destination's turn has come, as many mails as its rule lets through. The others come back.
+func (s *Sender) inTurn(ctx context.Context, m envelope, book *ledger) {
+	open := book.open()
+	if len(open) == 0 {
+		return
+	}
+	name := m.domain()
+	if s.Smarthost != nil {
+		name = s.Smarthost.Host
+	}
+	rule, err := s.Destinations.Match(ctx, name)
+	if err != nil {
+		s.logger().ErrorContext(ctx, "mail waits", "mail", m.ID, "domain", name, "error", err)
+		book.postpone(open, rulesAgain)
+		return
+	}
+	turn, come := s.traffic.gates.enter(ctx, name, rule.AtOnce(), m.patience())
+	if turn == nil {
+		book.postpone(open, time.Until(come))
+		return
+	}
+	defer func() { turn.leave(book.bearing()) }()
+	affordable, come := s.traffic.gates.afford(name, rule.PerMinute, len(open), time.Now())
+	book.postpone(open[affordable:], time.Until(come))
+	s.tryHosts(ctx, m, book)
+}
+
+// try brings what is open to one address of a host, and says in the log how it went.
+func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m envelope, book *ledger) next {
+	started := time.Now()
+	where := place{host: host.name, addr: netip.AddrPortFrom(addr, uint16(host.port)), since: started}
+	if down, ok := s.traffic.shunned.why(where.addr, started); ok {
+		book.suggest(where, answer{code: 451, text: fmt.Sprintf("4.4.1 not asked: %s ago it was %s", started.Sub(down.since).Round(time.Second), down.words)})
+		return onward
+	}
+	where, then := s.converse(ctx, host, where, m, book)
+	s.logger().InfoContext(ctx, "delivery attempt", "mail", m.ID, "domain", m.domain(), "host", host.name, "addr", addr, "tls", version(where.facts),
+		"recipients", len(m.copies), "undecided", len(book.open()), "took", time.Since(started).Round(time.Millisecond))
+	return then
+}
+
+// converse uses a session that waits, or else opens one. One that turns out to have ended meanwhile is as none.
+func (s *Sender) converse(ctx context.Context, host exchange, where place, m envelope, book *ledger) (place, next) {
+	key := keyOf(host, where.addr)
+	for {
+		session, err := s.traffic.pool.reserve(ctx, key, where.addr, m.patience())
+		switch {
+		case errors.Is(err, errBusy):
+			book.postpone(book.open(), soonest)
+			return where, onward
+		case err != nil:
+			book.suggest(where, answer{code: 451, text: "4.4.2 " + err.Error()})
+			return where, onward
+		case session == nil:
+			return s.open(ctx, host, where, key, m, book)
+		}
+		then := session.transact(m, book)
+		s.traffic.pool.put(session, key)
+		if then != stale {
+			return session.place(), then
+		}
+	}
+}
+
+// open makes a connection, for which there is a right, and a transaction for each recipient.
+func (s *Sender) open(ctx context.Context, host exchange, where place, key string, m envelope, book *ledger) (place, next) {
+	session, err := s.connect(ctx, host, where, book)
+	if err != nil {
+		s.traffic.pool.release(where.addr)
+		var unmet *unmetError
+		if errors.As(err, &unmet) {
+			where.facts = unmet.facts
+		}
+		a := answerOf(err, "talking to "+host.name)
+		book.suggest(where, a)
+		if ctx.Err() == nil && !errors.As(err, &unmet) {
+			s.mind(where, a, book)
+		}
+		return where, onward
+	}
+	s.traffic.shunned.answered(where.addr)
+	then := session.transact(m, book)
+	s.traffic.pool.put(session, key)
+	return session.place(), then
+}
+
+// mind learns from a connection that did not come about.
+func (s *Sender) mind(where place, a answer, book *ledger) {
+	mute := strings.HasPrefix(a.text, "4.4.") && a.step != "connect" || a.step == "connect" && strings.HasPrefix(a.text, "4.4.2 ") // no answer, or none that was one
+	if mute {
+		s.traffic.shunned.failed(where.addr, a.text, time.Now())
+	}
+	book.crowded = book.crowded || mute || a.step == "connect" && a.code/100 == 4
+}
+
+func (m Outgoing) patience() time.Duration {
+	if m.Patience > 0 {
+		return m.Patience
+	}
+	return placeWait
+}
+
+func (s *Sender) logger() *slog.Logger {
+	if s.Log == nil {
+		return slog.Default()
+	}
+	return s.Log
+}
+
+// bearing is what this attempt says about how much its destination can bear.
+func (l *ledger) bearing() bearing {
+	if l.crowded {
+		return crowded
+	}
+	for i, one := range l.entries {
+		if l.settled[i] && one.State != desk.DeliveryQueued {
+			return good
+		}
+	}
+	return silent
+}
