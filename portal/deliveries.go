@@ -19,15 +19,12 @@ type deliveriesPage struct {
 func (p *Portal) deliveryList(c *call) error {
 	query := c.r.URL.Query()
 	state := desk.DeliveryState(query.Get("state"))
-	asked := desk.DeliveryQuery{Cursor: query.Get("cursor"), Limit: pageLimit}
-	if state != "" {
-		asked.States = []desk.DeliveryState{state}
-	}
-	found, err := p.tickets.DeliveryLog(c.r.Context(), c.actor, asked)
+	found, err := p.tickets.Deliveries(c.r.Context(), c.actor, state, query.Get("cursor"), pageLimit)
 	if err != nil {
 		return err
 	}
-	answer := deliveriesPage{State: state, Rows: found.Items, States: desk.DeliveryStates}
+	answer := deliveriesPage{State: state, Rows: found.Items,
+		States: []desk.DeliveryState{desk.DeliveryQueued, desk.DeliveryDeferred, desk.DeliverySent, desk.DeliveryBounced, desk.DeliveryCancelled}}
 	if found.Next != "" {
 		answer.Next = "/deliveries?" + url.Values{"state": {string(state)}, "cursor": {found.Next}}.Encode()
 	}

@@ -54,7 +54,7 @@ inbox:
 // Exim starts an Exim with the listeners. It is Debian's, unpacked rather than installed beside Postfix: its own user stands in a list that only it reads.
 func Exim(t testing.TB, site *Site, listeners ...Listener) *Server {
 	t.Helper()
-	root, binary := eximRoot(t)
+	binary := eximBinary(t)
 	dir := folder(t, "exim")
 	doors := site.doors(t, listeners)
 	uid, gid := os.Geteuid(), os.Getegid()
@@ -74,26 +74,25 @@ func Exim(t testing.TB, site *Site, listeners ...Listener) *Server {
 	write(t, filepath.Join(dir, "exim.conf"), eximConfFor(dir, binary, site.Net.Port, doors))
 	start(t, testkit.Program{
 		Dir: dir, Name: binary, Arguments: []string{"-C", filepath.Join(dir, "exim.conf"), "-bdf"},
-		Env: []string{"LD_PRELOAD=" + filepath.Join(root, "libnss_wrapper.so"), "NSS_WRAPPER_PASSWD=" + filepath.Join(dir, "passwd"), "NSS_WRAPPER_GROUP=" + filepath.Join(dir, "group")},
+		Env: []string{"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_PASSWD=" + filepath.Join(dir, "passwd"), "NSS_WRAPPER_GROUP=" + filepath.Join(dir, "group")},
 	})
 	s := newServer("Exim", dir, doors)
 	s.await(t, site.Net.Port)
 	return s
 }
 
-// eximRoot is where scripts/need unpacked Exim.
-func eximRoot(t testing.TB) (root, binary string) {
+// eximBinary is where scripts/need unpacked Exim.
+func eximBinary(t testing.TB) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	root = filepath.Join(cache, "postern", "exim")
-	binary = filepath.Join(root, "exim4")
+	binary := filepath.Join(cache, "postern", "exim", "exim4")
 	if _, err := os.Stat(binary); err != nil {
 		t.Fatalf("%v (scripts/need exim unpacks it there)", err)
 	}
-	return root, binary
+	return binary
 }
 
 func eximConfFor(dir, binary, port string, doors []door) string {

@@ -83,7 +83,7 @@ func found(addr, to string, settings *tls.Config) error {
 	if err := client.StartTLS(settings); err != nil {
 		return err
 	}
-	return hand(client, to)
+	return deliver(client, to)
 }
 
 func clearly(addr, to string) error {
@@ -92,10 +92,10 @@ func clearly(addr, to string) error {
 		return err
 	}
 	defer client.Close() //nolint:errcheck // nothing depends on it
-	return hand(client, to)
+	return deliver(client, to)
 }
 
-func hand(client *smtp.Client, to string) error {
+func deliver(client *smtp.Client, to string) error {
 	if err := client.Mail("from@desk.example"); err != nil {
 		return err
 	}

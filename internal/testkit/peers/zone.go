@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type Zone struct {
 type DNS struct {
 	Resolver  string // host:port of Unbound, as POSTERN_DNS takes it: on loopback, so that its AD bit may be trusted
 	Authority string // host:port of Knot
+	Standard  string // address where Unbound also has port 53, for programs that ask nowhere else; empty where only root may listen there
 
 	dir  string
 	keys string // keymgr's arguments
@@ -176,6 +178,12 @@ func (d *DNS) resolve(t testing.TB, anchor string, zones []Zone) {
 	t.Helper()
 	dir := folder(t, "unbound")
 	conf := settled(unboundConf, dir, d.Resolver)
+	if os.Geteuid() == 0 {
+		_, port, _ := net.SplitHostPort(d.Resolver)
+		number, _ := strconv.Atoi(port)
+		d.Standard = fmt.Sprintf("127.180.%d.%d", number>>8, number&0xff) // nobody else's: the port is ours
+		conf = strings.Replace(conf, "server:\n", "server:\n  interface: "+d.Standard+"@53\n", 1)
+	}
 	at := strings.Replace(d.Authority, ":", "@", 1)
 	for _, zone := range append([]Zone{{Name: "example."}}, zones...) {
 		conf += fmt.Sprintf("stub-zone:\n  name: %q\n  stub-addr: %s\n  stub-no-cache: yes\n", zone.Name, at)
