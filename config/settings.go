@@ -47,6 +47,7 @@ type Settings struct {
 	KeyFile     string `name:"key-file" env:"POSTERN_KEY_FILE" placeholder:"FILE" help:"Master keys that wrap every secret and attachment key; under the data folder unless given." group:"Storage"`
 
 	DNS           Servers  `name:"dns" env:"POSTERN_DNS" placeholder:"HOST:PORT,…" help:"Resolvers to ask; the system's unless given." group:"Mail"`
+	NSPort        uint16   `name:"ns-port" env:"POSTERN_NS_PORT" default:"53" placeholder:"PORT" help:"Port at which the name servers of your domains are asked themselves." group:"Mail"`
 	Smarthost     string   `name:"smarthost" env:"POSTERN_SMARTHOST" placeholder:"URL" help:"Send through smtp://user:pass@host:587 or smtps://…; direct to MX unless given." group:"Mail"`
 	MXPort        uint16   `name:"mx-port" env:"POSTERN_MX_PORT" default:"25" placeholder:"PORT" help:"Port used for direct delivery." group:"Mail"`
 	OutboundAllow Networks `name:"outbound-allow" env:"POSTERN_OUTBOUND_ALLOW" placeholder:"NET,…" help:"Networks that mail may leave for although they are private, loopback or otherwise not the internet's; none unless given." group:"Mail"`

@@ -114,7 +114,7 @@ func TestContract(t *testing.T) {
 		"DATA": "./data", "HOSTNAME": "", "PUBLIC_URL": "http://127.0.0.1:8080", "SMTP_ADDR": "127.0.0.1:2525", "SMTP_PROXY": "", "HTTP_ADDR": "127.0.0.1:8080", "SMTP_TRUSTED": "127.0.0.0/8,::1", "SMTP_LIMITS": "", "DNSBL": "", "DNSBL_ACTION": "suspend",
 		"ADMIN_ADDR": "127.0.0.1:9090", "TLS_CERT": "", "TLS_KEY": "", "ACME": "off", "ACME_DIRECTORY": "", "ACME_CA": "", "DATABASE_URL": "", "AUTO_MIGRATE": "on",
 		"S3_ENDPOINT": "", "S3_BUCKET": "", "S3_REGION": "us-east-1", "S3_ACCESS_KEY": "", "S3_SECRET_KEY": "", "S3_TLS": "on", "KEY_FILE": "", "DNS": "", "SMARTHOST": "",
-		"MX_PORT": "25", "MAX_MESSAGE": "50MiB", "RSPAMD_URL": "", "MILTERS": "", "CLAMD": "", "OUTBOUND_ALLOW": "", "LOG": "", "LOG_LEVEL": "info", "PG_FETCH": "on", "CONFIG": "",
+		"MX_PORT": "25", "MAX_MESSAGE": "50MiB", "RSPAMD_URL": "", "MILTERS": "", "CLAMD": "", "OUTBOUND_ALLOW": "", "NS_PORT": "53", "LOG": "", "LOG_LEVEL": "info", "PG_FETCH": "on", "CONFIG": "",
 	}
 	settings := reflect.TypeFor[Settings]()
 	for i := range settings.NumField() {

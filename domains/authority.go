@@ -50,6 +50,9 @@ func NewAuthority(cfg AuthorityConfig) *Authority {
 	return &Authority{cfg: cfg, port: strconv.Itoa(cmp.Or(cfg.Port, dnsPort))}
 }
 
+// Resolver is who is asked where the servers cannot be.
+func (a *Authority) Resolver() *DNS { return a.cfg.Resolver }
+
 // Sighting is what the servers of a zone say to one question.
 type Sighting struct {
 	Views  []View   // at least one; several where the servers do not agree

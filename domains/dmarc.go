@@ -160,14 +160,16 @@ func (s dmarcSight) next() string {
 	return ""
 }
 
+// freshDMARC is the record of a domain that has none: it asks for reports, and for nothing that could hurt.
+func freshDMARC(domain string) string { return "v=DMARC1; p=none; rua=" + reportsTo(domain) }
+
 // advise is the record that the domain should have: the one that is there, with our address for reports, and stricter where reports say that it may be.
 func (s dmarcSight) advise() string {
-	fresh := "v=DMARC1; p=none; rua=" + s.reports
 	switch {
 	case s.inherited != "" && !s.applied.Record.Void: // what is inherited is good; a record of its own says the same for this domain alone
 		return "v=DMARC1; p=" + s.applied.Record.SP + "; rua=" + s.reports
 	case len(s.texts) != 1 || !s.covered:
-		return fresh
+		return freshDMARC(s.domain)
 	}
 	have := s.texts[0]
 	if s.applied.Record.Void {

@@ -109,8 +109,8 @@ func TestASCII(t *testing.T) {
 // The zone lines are read back by the DNS library's zone parser, and must say what was wanted.
 func TestZoneLineIsWhatAnAdminCanPaste(t *testing.T) {
 	t.Parallel()
-	records := Records("example.com", "mail.example.com", testKeys(t))
-	if len(records) != 5 {
+	records := Wanted(testWish(t))
+	if len(records) != 9 {
 		t.Fatalf("%d records", len(records))
 	}
 	for _, record := range append(records, desk.Record{Type: "TXT", Name: "odd.example.com", Wanted: `a "quoted" \ text`}) {
@@ -132,16 +132,20 @@ func TestZoneLineIsWhatAnAdminCanPaste(t *testing.T) {
 			if got := unescape(strings.Join(parsed.Txt, "")); got != record.Wanted {
 				t.Errorf("%s: reads back as %q", record.Purpose, got)
 			}
+		case *dns.CNAME:
+			if parsed.Target != record.Wanted+"." {
+				t.Errorf("alias reads back as %v", parsed)
+			}
 		case *dns.MX:
 			if parsed.Preference != 10 || parsed.Mx != "mail.example.com." {
 				t.Errorf("mx reads back as %v", parsed)
 			}
 		}
-		if required := record.Purpose == PurposeRSA || record.Purpose == PurposeEd25519; record.Required != required {
+		if required := record.Purpose == PurposeRSA || record.Purpose == PurposeChallenge; record.Required != required {
 			t.Errorf("%s: required %v", record.Purpose, record.Required)
 		}
 	}
-	if got := ZoneLine(records[4]); got != "example.com. 3600 IN MX 10 mail.example.com." {
+	if got := ZoneLine(records[5]); got != "example.com. 3600 IN MX 10 mail.example.com." {
 		t.Error(got)
 	}
 }

@@ -19,22 +19,97 @@ type judgement struct {
 	warning string   // what wants attention all the same
 }
 
+const missing = "the record is not in the DNS"
+
 // judgeKey compares what is published at a key's name with the wanted record, by meaning and not by spelling: tags in any order, white space anywhere in p= (RFC 6376 §3.2, §3.6.1),
 // an RSA key in either of its two forms.
 func judgeKey(wanted string, published []string) judgement {
 	result := judgement{found: published, problem: keyProblem(wanted, published)}
-	if strings.HasPrefix(result.problem, "p= holds another key") && sameRSA(tags(wanted)["p"], tags(published[0])["p"]) {
-		result.problem = ""
+	if result.problem != "" || tags(wanted)["p"] == "" {
+		return result
 	}
-	if strings.HasPrefix(result.problem, "t=y") {
-		result.problem, result.warning = "", "t=y says that the domain is only testing DKIM: some receivers treat its mail as if it were not signed. Take it out"
-	}
-	if result.problem == "" {
-		if _, fault := dkim.ParseKey(published[0]); fault != nil {
-			result.problem = fault.Reason
-		}
+	key, fault := dkim.ParseKey(published[0])
+	switch {
+	case fault != nil:
+		result.problem = fault.Reason
+	case key.Testing:
+		result.warning = "t=y says that the domain is only testing DKIM, and some receivers then treat its mail as if it were not signed: take it out"
 	}
 	return result
+}
+
+// keyProblem says what keeps a published record from being the wanted one.
+func keyProblem(wanted string, published []string) string {
+	switch len(published) {
+	case 0:
+		return missing
+	case 1:
+	default:
+		return "there are several records; a verifier may pick any of them (RFC 6376 §3.6.2.2)"
+	}
+	want, have := tags(wanted), tags(published[0])
+	kind, named := have["k"]
+	if !named {
+		kind = "rsa" // RFC 6376 §3.6.1: the default
+	}
+	version, versioned := have["v"]
+	switch {
+	case versioned && version != "DKIM1":
+		return "v= is not DKIM1"
+	case have["p"] == "" && want["p"] != "":
+		return "the key is revoked: p= is empty"
+	case kind != want["k"]:
+		return fmt.Sprintf("k= is %s instead of %s", kind, want["k"])
+	case strip(have["p"]) != want["p"] && !sameRSA(want["p"], have["p"]):
+		return "p= holds another key"
+	case !lists(have, "h", "sha256"):
+		return "h= does not allow sha256"
+	case !lists(have, "s", "email", "*"):
+		return "s= does not allow email"
+	}
+	return ""
+}
+
+// tags reads a tag=value list (RFC 6376 §3.2). Of a tag that stands twice the first counts.
+func tags(text string) map[string]string {
+	found := map[string]string{}
+	for pair := range strings.SplitSeq(text, ";") {
+		name, value, _ := strings.Cut(pair, "=")
+		name = strings.TrimSpace(name)
+		if _, twice := found[name]; !twice {
+			found[name] = strings.TrimSpace(value)
+		}
+	}
+	return found
+}
+
+// lists says whether a colon-separated tag is absent, and so allows everything, or names one of the words.
+func lists(have map[string]string, tag string, words ...string) bool {
+	value, ok := have[tag]
+	if !ok {
+		return true
+	}
+	for word := range strings.SplitSeq(value, ":") {
+		if slices.Contains(words, strings.TrimSpace(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+func strip(s string) string { return strings.Join(strings.Fields(s), "") }
+
+// keep returns the texts of one kind of record: those whose first tag is version, in any case.
+func keep(texts []string, version string) []string {
+	var kept []string
+	for _, text := range texts {
+		head := strings.ToLower(text)
+		rest, ok := strings.CutPrefix(head, version)
+		if ok && (rest == "" || strings.ContainsAny(rest[:1], " ;\t")) {
+			kept = append(kept, text)
+		}
+	}
+	return kept
 }
 
 // sameRSA compares two public keys, which stand in one of two forms (RFC 6376 §3.6.1 and its erratum 3017).
@@ -122,10 +197,13 @@ func judgeSTS(wanted string, published []string) judgement {
 	return result
 }
 
+// freshTLSReport is the record of a domain that has none.
+func freshTLSReport(domain string) string { return "v=TLSRPTv1; rua=" + reportsTo(domain) }
+
 // judgeTLSReport looks for an address of ours among those that are told about TLS (RFC 8460 §3), and adds it to what is there.
 func judgeTLSReport(domain string, published []string) judgement {
 	ours := reportsTo(domain)
-	result := judgement{found: keep(published, "v=tlsrptv1"), wanted: "v=TLSRPTv1; rua=" + ours}
+	result := judgement{found: keep(published, "v=tlsrptv1"), wanted: freshTLSReport(domain)}
 	switch {
 	case len(result.found) == 0:
 		result.problem = missing

@@ -38,14 +38,14 @@ func (s *Service) readRest(ctx context.Context, r store.Reader, v *view) (err er
 		return err
 	}
 	before, err := r.DomainRecords(ctx, v.domain.ID)
-	v.records = overlay(v.wish(s.cfg.Hostname), before, v.keys)
+	v.records = overlay(v.wish(s.cfg.Preflight), before, v.keys)
 	return err
 }
 
 // wish says what the domain wants of the DNS.
-func (v view) wish(hostname string) Wish {
+func (v view) wish(p *Preflight) Wish {
 	wish := Wish{
-		Domain: v.domain.Name, Hostname: hostname, State: v.domain.State, STS: v.domain.STS, Challenge: v.domain.Challenge, Proven: !v.domain.ProvenAt.IsZero(),
+		Domain: v.domain.Name, Hostname: p.Hostname, Smarthost: p.Smarthost, State: v.domain.State, STS: v.domain.STS, Challenge: v.domain.Challenge, Proven: !v.domain.ProvenAt.IsZero(),
 		Keys: make([]WishedKey, len(v.keys)),
 	}
 	order := slices.Clone(v.keys) // those that sign first, then those to come, then those that go
@@ -121,7 +121,7 @@ func (s *Service) Verify(ctx context.Context, actor desk.Actor, name string) (de
 		return desk.Domain{}, nil, err
 	}
 	now := s.cfg.Now()
-	checked := Look(ctx, s.cfg.Resolver, before.wish(s.cfg.Hostname), before.records, now) // outside of the transaction: the DNS may take its time
+	checked := s.cfg.Preflight.Look(ctx, before.wish(s.cfg.Preflight), before.records, now) // outside of the transaction: the DNS may take its time
 	if err := ctx.Err(); err != nil {
 		return desk.Domain{}, nil, err // what was found after that is about us, not about the DNS
 	}
@@ -164,7 +164,7 @@ func (s *Service) keep(ctx context.Context, tx *store.Tx, actor desk.Actor, l lo
 	if err := tx.SetDomainRecords(ctx, was.ID, l.checked); err != nil {
 		return err
 	}
-	records := overlay(now.wish(s.cfg.Hostname), l.checked, now.keys)
+	records := overlay(now.wish(s.cfg.Preflight), l.checked, now.keys)
 	now.domain.CheckedAt = l.at
 	now.domain = settle(now.domain, records, l.at)
 	if err := tx.SetDomain(ctx, now.domain); err != nil {

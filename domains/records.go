@@ -23,26 +23,25 @@ const (
 // zoneTTL is an hour: long enough for caches, short enough to mend a mistake the same morning.
 const zoneTTL = 3600
 
-// Records says what the DNS has to hold for a domain that sends through hostname with these keys. The keys are required, for without them signatures do not verify;
-// the others are advice: an owner may have good reasons to say it differently, and Verify accepts that.
-func Records(domain, hostname string, keys []Key) []desk.Record {
-	records := make([]desk.Record, 0, len(keys)+3)
-	for _, key := range keys {
-		purpose := PurposeRSA
-		if key.Algorithm == Ed25519 {
-			purpose = PurposeEd25519
-		}
-		records = append(records, desk.Record{
-			Purpose: purpose, Type: "TXT", Required: true,
-			Name:   key.Selector + "._domainkey." + key.Domain,
-			Wanted: "v=DKIM1; k=" + key.Algorithm.keyType() + "; p=" + key.Public,
-		})
+// advice are the records that an owner may have good reasons to say differently: Preflight accepts that, and makes its advice from what is there.
+func advice(w Wish) []desk.Record {
+	from := sender{host: w.Hostname}
+	if w.Smarthost != "" {
+		from = sender{host: w.Smarthost, relay: true}
 	}
-	return append(records,
-		desk.Record{Purpose: PurposeSPF, Type: "TXT", Name: domain, Wanted: "v=spf1 a:" + hostname + " ~all"},
-		desk.Record{Purpose: PurposeDMARC, Type: "TXT", Name: "_dmarc." + domain, Wanted: "v=DMARC1; p=none; rua=mailto:postmaster@" + domain}, // whose reports Postern reads
-		desk.Record{Purpose: PurposeMX, Type: "MX", Name: domain, Wanted: "10 " + hostname},
-	)
+	records := []desk.Record{
+		{Purpose: PurposeSPF, Type: "TXT", Name: w.Domain, Wanted: freshSPF(from)},
+		{Purpose: PurposeDMARC, Type: "TXT", Name: "_dmarc." + w.Domain, Wanted: freshDMARC(w.Domain)},
+		{Purpose: PurposeMX, Type: "MX", Name: w.Domain, Wanted: "10 " + w.Hostname},
+	}
+	if w.STS == desk.STSTesting || w.STS == desk.STSEnforce {
+		_, id := STSPolicy(w.STS, []string{w.Hostname}, STSMaxAge(w.STS))
+		records = append(records,
+			desk.Record{Purpose: PurposeSTS, Type: "TXT", Name: STSRecordName(w.Domain), Wanted: STSRecord(id)},
+			desk.Record{Purpose: PurposeSTSHost, Type: "CNAME", Name: STSHost(w.Domain), Wanted: w.Hostname},
+		)
+	}
+	return append(records, desk.Record{Purpose: PurposeTLSReport, Type: "TXT", Name: "_smtp._tls." + w.Domain, Wanted: freshTLSReport(w.Domain)})
 }
 
 // ZoneLine writes the wanted record as one line of a zone file (RFC 1035 §5.1), ready to be pasted: text is cut into strings of at most 255 octets (§3.3.14), names end in a dot.

@@ -15,11 +15,12 @@ import (
 
 // ServiceConfig is what a Service needs.
 type ServiceConfig struct {
-	Store    *store.Store
-	Keys     *secret.Keyset // seals the private keys
-	Resolver Resolver
-	Hostname string       // our own name: what SPF must permit and the MX should name
-	Zone     OperatorZone // where the keys of delegated domains are published; zero: domains publish TXT records
+	Store     *store.Store
+	Keys      *secret.Keyset // seals the private keys
+	Resolver  *DNS
+	Hostname  string       // our own name: what SPF must permit and the MX should name
+	Preflight *Preflight   // looks the records up; nil: by Resolver, for Hostname
+	Zone      OperatorZone // where the keys of delegated domains are published; zero: domains publish TXT records
 	// SelfTest signs a mail with these keys and verifies it as a stranger would, by what the DNS says now; the error says to a person what is wrong. nil: the records are proof enough.
 	SelfTest func(ctx context.Context, domain string, keys []Key) error
 	Spans    Spans            // zero: DefaultSpans
@@ -41,6 +42,16 @@ func NewService(cfg ServiceConfig) *Service {
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
+	}
+	if cfg.Preflight == nil {
+		cfg.Preflight = &Preflight{Authority: NewAuthority(AuthorityConfig{Resolver: cfg.Resolver}), Hostname: cfg.Hostname}
+	}
+	if cfg.Preflight.Reported == nil {
+		preflight := *cfg.Preflight
+		preflight.Reported = func(ctx context.Context, domain string) ([]desk.ReportDay, error) {
+			return cfg.Store.ReportDays(ctx, domain, "dmarc", cfg.Now().Add(-heardSpan))
+		}
+		cfg.Preflight = &preflight
 	}
 	if cfg.Spans == (Spans{}) {
 		cfg.Spans = DefaultSpans()

@@ -108,7 +108,7 @@ func TestDomainLife(t *testing.T) {
 	t.Parallel()
 	o, ctx := newOffice(t), t.Context()
 	domain, records, err := o.Add(ctx, cli, "Example.COM.")
-	if err != nil || domain.Name != "example.com" || domain.State != desk.DomainAdded || len(records) != 6 || records[0].Purpose != PurposeChallenge {
+	if err != nil || domain.Name != "example.com" || domain.State != desk.DomainAdded || len(records) != 7 || records[0].Purpose != PurposeChallenge {
 		t.Fatalf("%+v, %d records, %v", domain, len(records), err)
 	}
 	if _, _, err := o.Add(ctx, cli, "example.com"); !fault(err, desk.Conflict) {
@@ -185,7 +185,7 @@ func TestRotate(t *testing.T) {
 	old, _ := o.selectorsOf(t)
 
 	both, err := o.Rotate(ctx, cli, "example.com")
-	if err != nil || len(both) != 8 {
+	if err != nil || len(both) != 9 {
 		t.Fatalf("%d records, %v", len(both), err)
 	}
 	if _, err := o.Rotate(ctx, cli, "example.com"); !fault(err, desk.Conflict) {
@@ -210,7 +210,7 @@ func TestRotate(t *testing.T) {
 		t.Errorf("published: %s sign, active %t", next, active)
 	}
 	_, found, err = o.Show(ctx, cli, "example.com")
-	if err != nil || len(found) != 8 || !found[1].Required || found[3].Required || !strings.HasPrefix(found[3].Name, strings.Fields(old)[0]) {
+	if err != nil || len(found) != 9 || !found[1].Required || found[3].Required || !strings.HasPrefix(found[3].Name, strings.Fields(old)[0]) {
 		t.Errorf("the old keys' records are still wanted, but not required: %+v, %v", found, err)
 	}
 	var left int
@@ -219,12 +219,12 @@ func TestRotate(t *testing.T) {
 	}
 	o.now = o.now.Add(DefaultSpans().Retired)
 	domain, found = o.verify(t, both)
-	if domain.State != desk.DomainActive || len(found) != 8 || found[6].Purpose != PurposeObsolete || found[7].Purpose != PurposeObsolete {
+	if domain.State != desk.DomainActive || len(found) != 9 || found[7].Purpose != PurposeObsolete || found[8].Purpose != PurposeObsolete {
 		t.Errorf("after a week the old records shall go: %+v", found)
 	}
 	domain, found = o.verify(t, both)
-	if domain.State != desk.DomainActive || found[6].OK || !strings.Contains(found[6].Problem, "delete") {
-		t.Errorf("they are still there: %+v", found[6])
+	if domain.State != desk.DomainActive || found[7].OK || !strings.Contains(found[7].Problem, "delete") {
+		t.Errorf("they are still there: %+v", found[7])
 	}
 }
 

@@ -15,11 +15,14 @@ const spfRecord = "v=spf1" // what an SPF record begins with (RFC 7208 §4.5)
 
 func registrableOf(name string) string { return suffix.Registrable(name) }
 
+// freshSPF is the record of a domain that has none.
+func freshSPF(from sender) string { return spfRecord + " " + from.term() + " ~all" }
+
 // adviseSPF is the record that the domain should have: the one that is there, with no more changed than what our mail needs.
 func (v *Visit) adviseSPF(ctx context.Context, seen spfSight) (string, error) {
 	have := mergeSPF(seen.records)
 	if have == "" {
-		return spfRecord + " " + seen.sender.term() + " ~all", nil
+		return freshSPF(seen.sender), nil
 	}
 	if len(seen.records) == 1 && (seen.verdict.Result == desk.ResultPass || len(seen.sender.addrs) == 0) {
 		return have, nil

@@ -19,6 +19,7 @@ const challengeName = "_postern-challenge."
 type Wish struct {
 	Domain    string
 	Hostname  string // our own: what SPF must permit and the MX should name
+	Smarthost string // the host that mail leaves through, which SPF must permit instead of ours; empty: it leaves from ours
 	State     desk.DomainState
 	STS       desk.STSMode
 	Challenge string // 128 bits; a removed domain wants none
@@ -74,7 +75,7 @@ func Wanted(w Wish) []desk.Record {
 			records = append(records, key.record())
 		}
 	}
-	return slices.Concat(records, Records(w.Domain, w.Hostname, nil), obsolete(w))
+	return slices.Concat(records, advice(w), obsolete(w))
 }
 
 // obsolete are the records that shall go: of revoked keys that stand in the owner's zone, and, when the domain is removed, all that stood there for us alone.

@@ -18,8 +18,9 @@ import (
 const lookUpTime = 5 * time.Second
 
 func newDomains(p *platform) *domains.Service {
+	preflight := newPreflight(p.settings)
 	return domains.NewService(domains.ServiceConfig{
-		Store: p.store, Keys: p.keys, Resolver: domains.NewResolver(p.settings.DNS, lookUpTime), Hostname: p.settings.Hostname,
+		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: p.settings.Hostname, Preflight: preflight,
 	})
 }
 

@@ -162,8 +162,9 @@ func TestT_AUTH_SecondOpinions(t *testing.T) {
 		t.Fatal(err)
 	}
 	records := pair().records("example.com")
-	for _, record := range domains.Records("example.com", "mail.example.com", ours)[:2] {
-		records[record.Name] = []string{record.Wanted}
+	for _, key := range ours {
+		public := domains.WishedKey{Key: key}
+		records[public.Name()] = []string{public.Text()}
 	}
 	flat := map[string]string{}
 	for name, texts := range records {
