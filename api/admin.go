@@ -126,26 +126,3 @@ func (a *API) listAudit(ctx context.Context, actor desk.Actor, in *Page) (list[a
 	found, err := a.cfg.Tickets.Audit(ctx, actor, in.Cursor, in.Limit)
 	return listed(found, viewAuditEntry), err
 }
-
-// outbound is a delivery in the list of all deliveries.
-type outbound struct {
-	Message int64  `json:"message"`
-	Ticket  int64  `json:"ticket"`
-	Subject string `json:"subject"`
-	Delivery
-}
-
-func viewOutbound(from desk.Outbound) outbound {
-	return outbound{Message: from.MessageID, Ticket: from.TicketID, Subject: from.Subject, Delivery: viewDelivery(from.Delivery)}
-}
-
-// deliveriesAsked is the query of the list of deliveries.
-type deliveriesAsked struct {
-	Page
-	State string `query:"state" enum:"queued,sent,deferred,bounced,cancelled" doc:"Absent: all."`
-}
-
-func (a *API) listDeliveries(ctx context.Context, actor desk.Actor, in *deliveriesAsked) (list[outbound], error) {
-	found, err := a.cfg.Tickets.Deliveries(ctx, actor, desk.DeliveryState(in.State), in.Cursor, in.Limit)
-	return listed(found, viewOutbound), err
-}

@@ -194,11 +194,15 @@ type Delivery struct {
 	Attempts  int                `json:"attempts"`
 	NextAt    *time.Time         `json:"next_attempt_at"`
 	UpdatedAt time.Time          `json:"updated_at"`
+	Proof     desk.Proof         `json:"proof,omitempty" enum:",pkix,dane" doc:"What proved that host; absent: nothing did."`
+	HeldSince *time.Time         `json:"held_since,omitempty" doc:"Since when it waits until its own domain is mended."`
+	HeldWhy   string             `json:"held_because,omitempty"`
 }
 
 func viewDelivery(from desk.Delivery) Delivery {
 	to := Delivery{
 		Recipient: from.Recipient, State: from.State, Host: from.Host, TLS: from.TLS, Reply: from.Reply, Attempts: from.Attempts, UpdatedAt: from.UpdatedAt.UTC(),
+		Proof: from.Proof, HeldSince: unlessZero(from.HeldSince), HeldWhy: from.HeldWhy,
 	}
 	if !from.NextAt.IsZero() {
 		to.NextAt = utc(&from.NextAt)

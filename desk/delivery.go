@@ -13,6 +13,9 @@ const (
 	DeliveryCancelled DeliveryState = "cancelled" // an agent undid or cancelled it
 )
 
+// DeliveryStates lists every state, in the order of a mail's life.
+var DeliveryStates = []DeliveryState{DeliveryQueued, DeliveryDeferred, DeliverySent, DeliveryBounced, DeliveryCancelled}
+
 // Final says whether nothing more will be tried.
 func (s DeliveryState) Final() bool {
 	return s == DeliverySent || s == DeliveryBounced || s == DeliveryCancelled

@@ -287,11 +287,3 @@ type Token struct {
 	LastUsedAt *time.Time `json:"last_used_at" db:"last_used_at"`
 	RevokedAt  *time.Time `json:"revoked_at" db:"revoked_at"`
 }
-
-// Outbound is a delivery in the list of all deliveries.
-type Outbound struct {
-	MessageID int64  `json:"message" db:"message_id"`
-	TicketID  int64  `json:"ticket" db:"ticket_id"`
-	Subject   string `json:"subject" db:"subject"`
-	Delivery
-}

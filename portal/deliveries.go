@@ -19,12 +19,15 @@ type deliveriesPage struct {
 func (p *Portal) deliveryList(c *call) error {
 	query := c.r.URL.Query()
 	state := desk.DeliveryState(query.Get("state"))
-	found, err := p.tickets.Deliveries(c.r.Context(), c.actor, state, query.Get("cursor"), pageLimit)
+	asked := desk.DeliveryQuery{Cursor: query.Get("cursor"), Limit: pageLimit}
+	if state != "" {
+		asked.States = []desk.DeliveryState{state}
+	}
+	found, err := p.tickets.DeliveryLog(c.r.Context(), c.actor, asked)
 	if err != nil {
 		return err
 	}
-	answer := deliveriesPage{State: state, Rows: found.Items,
-		States: []desk.DeliveryState{desk.DeliveryQueued, desk.DeliveryDeferred, desk.DeliverySent, desk.DeliveryBounced, desk.DeliveryCancelled}}
+	answer := deliveriesPage{State: state, Rows: found.Items, States: desk.DeliveryStates}
 	if found.Next != "" {
 		answer.Next = "/deliveries?" + url.Values{"state": {string(state)}, "cursor": {found.Next}}.Encode()
 	}

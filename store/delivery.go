@@ -142,61 +142,6 @@ func (tx *Tx) RecountProblems(ctx context.Context, number int64) error {
 	return nil
 }
 
-type outboundRow struct {
-	MessageID int64              `db:"message_id"`
-	TicketID  int64              `db:"ticket_id"`
-	Subject   string             `db:"subject"`
-	Recipient string             `db:"recipient"`
-	State     desk.DeliveryState `db:"state"`
-	Host      string             `db:"host"`
-	TLS       string             `db:"tls"`
-	Reply     string             `db:"reply"`
-	Attempts  int                `db:"attempts"`
-	NextAt    *time.Time         `db:"next_at"`
-	UpdatedAt time.Time          `db:"updated_at"`
-}
-
-func (r outboundRow) outbound() desk.Outbound {
-	one := desk.Outbound{MessageID: r.MessageID, TicketID: r.TicketID, Subject: r.Subject, Delivery: desk.Delivery{
-		Recipient: r.Recipient, State: r.State, Host: r.Host, TLS: r.TLS, Reply: r.Reply, Attempts: r.Attempts, UpdatedAt: r.UpdatedAt}}
-	if r.NextAt != nil {
-		one.NextAt = *r.NextAt
-	}
-	return one
-}
-
-// Deliveries is one page of all deliveries in a state (empty: in any), the last changed first.
-func (r Reader) Deliveries(ctx context.Context, state desk.DeliveryState, cursor string, limit int) (desk.Page[desk.Outbound], error) {
-	var none desk.Page[desk.Outbound]
-	limit = bounded(limit, largestPage)
-	from, err := parsePlace(cursor)
-	if err != nil {
-		return none, err
-	}
-	var c conditions
-	if state != "" {
-		c.and("d.state = " + c.arg(state))
-	}
-	if from != nil {
-		c.and("(d.updated_at, d.message_id, d.recipient) < (" + c.arg(from.At) + "::timestamptz, " + c.arg(from.ID) + "::bigint, " + c.arg(from.Name) + "::text)")
-	}
-	rows, err := rowsOf[outboundRow](ctx, r.q, `
-		select d.message_id, m.ticket_id, m.subject, d.recipient, d.state, d.host, d.tls, d.reply, d.attempts, d.next_at, d.updated_at
-		from delivery d
-		join message m on m.id = d.message_id
-		where `+c.where()+`
-		order by d.updated_at desc, d.message_id desc, d.recipient desc
-		limit `+c.arg(limit+1), c.args...)
-	if err != nil {
-		return none, fmt.Errorf("store: deliveries: %w", err)
-	}
-	list := make([]desk.Outbound, len(rows))
-	for i, row := range rows {
-		list[i] = row.outbound()
-	}
-	return pageOf(list, limit, func(o desk.Outbound) place { return place{At: o.UpdatedAt, ID: o.MessageID, Name: o.Recipient} }), nil
-}
-
 // SystemSender is the address in whose name mail leaves when the mailbox's own domain may not be used as From: the oldest mailbox on an active domain;
 // else postern@ the active domain of the given host, or the oldest active one. It is empty when no domain is active.
 func (r Reader) SystemSender(ctx context.Context, hostname string) (string, error) {

@@ -172,14 +172,6 @@ func (s *Service) Audit(ctx context.Context, actor desk.Actor, cursor string, li
 	return s.store.AuditLog(ctx, cursor, limit)
 }
 
-// Deliveries is one page of all deliveries in a state (empty: in any), the last changed first.
-func (s *Service) Deliveries(ctx context.Context, actor desk.Actor, state desk.DeliveryState, cursor string, limit int) (desk.Page[desk.Outbound], error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
-		return desk.Page[desk.Outbound]{}, err
-	}
-	return s.store.Deliveries(ctx, state, cursor, limit)
-}
-
 // Listen calls hear for every change from now on until ctx ends. After lost, news may have passed by unheard.
 func (s *Service) Listen(ctx context.Context, hear func(store.News), lost func(error)) {
 	s.store.Listen(ctx, hear, lost)

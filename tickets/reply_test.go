@@ -284,11 +284,11 @@ func TestT_DELIVERY_bounce(t *testing.T) {
 	if err != nil || shown.Deliveries[0].Reply != bounce.Reply || shown.Deliveries[1].TLS != "TLS 1.3" {
 		t.Errorf("deliveries are %+v, %v", shown.Deliveries, err)
 	}
-	page, err := h.Deliveries(t.Context(), h.owner, desk.DeliveryBounced, "", 10)
+	page, err := h.DeliveryLog(t.Context(), h.owner, desk.DeliveryQuery{States: []desk.DeliveryState{desk.DeliveryBounced}})
 	if err != nil || len(page.Items) != 1 || page.Items[0].TicketID != number || page.Items[0].Recipient != carol.Addr {
 		t.Errorf("list of deliveries is %+v, %v", page, err)
 	}
-	_, err = h.Deliveries(t.Context(), h.ann, "", "", 10)
+	_, err = h.DeliveryLog(t.Context(), h.ann, desk.DeliveryQuery{})
 	wantFault(t, err, desk.Forbidden)
 	if err := h.RetryDelivery(t.Context(), h.ann, m.ID, carol.Addr); err != nil {
 		t.Fatal(err)

@@ -16,13 +16,14 @@ const (
 	sweepBatch    = 500            // objects that one query asks about
 )
 
-// Sweep removes what nobody will ask for again, in bounded steps, and puts deliveries back into the queue whose job was lost. What remains after one run is for the next.
+// Sweep removes what nobody will ask for again, in bounded steps, puts deliveries back into the queue whose job was lost, and sums up the figures of days that are over. What remains after one run is for the next.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
 	return errors.Join(
 		s.store.Write(ctx, func(tx *store.Tx) error { return sweepRows(ctx, tx, now) }),
 		s.store.Write(ctx, func(tx *store.Tx) error { return purgeSuspended(ctx, tx, now) }),
 		s.store.Write(ctx, func(tx *store.Tx) error { return requeue(ctx, tx, now.Add(-strandedAfter)) }),
+		s.store.Write(ctx, func(tx *store.Tx) error { return rollUp(ctx, tx, now) }),
 		s.sweepObjects(ctx, now.Add(-keepObjects)),
 	)
 }
