@@ -49,11 +49,12 @@ const (
 	resolvers = "/etc/resolv.conf"
 )
 
-// DNS is a stub resolver over UDP and TCP. It keeps what it was told for a minute at most, asks each question only once at a time, and when no server answers anything it says so
+// DNS is a stub resolver over UDP and TCP, which validates nothing itself (see DNSSEC). It keeps what it was told for a minute at most, asks each question only once at a time, and when no server answers anything it says so
 // at once instead of letting everybody wait. It is safe for use by several goroutines.
 type DNS struct {
 	servers []string
 	timeout time.Duration // for each server, each time it is asked
+	trusted bool          // the servers validate, and nobody stands between them and us
 	now     func() time.Time
 	breaker breaker
 
@@ -65,12 +66,18 @@ type DNS struct {
 var _ Resolver = (*DNS)(nil)
 
 // NewResolver makes a resolver that asks the given servers (host:port) in turn, giving each the timeout. Without servers it asks those of /etc/resolv.conf,
-// and where that cannot be read, the one on this machine.
+// and where that cannot be read, the one on this machine. What it says of DNSSEC follows DNSSECAuto.
 func NewResolver(servers []string, timeout time.Duration) *DNS {
+	return NewTrustingResolver(servers, timeout, DNSSECAuto)
+}
+
+// NewTrustingResolver is NewResolver with another choice of whose word counts for DNSSEC.
+func NewTrustingResolver(servers []string, timeout time.Duration, trust DNSSEC) *DNS {
 	if len(servers) == 0 {
 		servers = systemServers()
 	}
-	return &DNS{servers: servers, timeout: timeout, now: time.Now, flights: map[question]*flight{}}
+	servers, trusted := trust.choose(servers)
+	return &DNS{servers: servers, timeout: timeout, trusted: trusted, now: time.Now, flights: map[question]*flight{}}
 }
 
 func systemServers() []string {
@@ -93,16 +100,11 @@ func (d *DNS) LookupTXT(ctx context.Context, name string) ([]string, error) {
 
 // LookupMX implements Resolver and lookup.Resolver.
 func (d *DNS) LookupMX(ctx context.Context, domain string) ([]*net.MX, error) {
-	found, err := d.lookup(ctx, domain, dns.TypeMX)
+	found, err := d.Exchangers(ctx, domain)
 	if err != nil {
 		return nil, err
 	}
-	own := slices.Clone(found.exchangers) // what is kept is nobody's to change
-	exchangers := make([]*net.MX, len(own))
-	for i := range own {
-		exchangers[i] = &own[i]
-	}
-	return exchangers, nil
+	return found.Hosts, nil
 }
 
 // LookupA implements lookup.Resolver.
@@ -135,32 +137,11 @@ func (d *DNS) LookupPTR(ctx context.Context, addr netip.Addr) ([]string, error) 
 
 // LookupAddrs implements Resolver. Half an answer is an answer: when only the A or only the AAAA lookup fails, the addresses of the other are returned.
 func (d *DNS) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error) {
-	type result struct {
-		addrs []netip.Addr
-		err   error
+	if isOurselves(host) {
+		return []netip.Addr{netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
 	}
-	six := make(chan result, 1)
-	go func() {
-		addrs, err := d.LookupAAAA(ctx, host)
-		six <- result{addrs, err}
-	}()
-	four, errFour := d.LookupA(ctx, host)
-	sixes := <-six
-	addrs := slices.Concat(sixes.addrs, four)
-	for i, addr := range addrs {
-		addrs[i] = addr.Unmap()
-	}
-	switch {
-	case len(addrs) > 0:
-		return addrs, nil
-	case errFour != nil && !IsNotFound(errFour):
-		return nil, errFour
-	case sixes.err != nil && !IsNotFound(sixes.err):
-		return nil, sixes.err
-	case errFour != nil:
-		return nil, errFour
-	}
-	return nil, noRecord(host, dns.TypeA)
+	found, err := d.addresses(ctx, host)
+	return found.Addrs, err
 }
 
 func isOurselves(host string) bool {

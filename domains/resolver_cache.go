@@ -27,6 +27,9 @@ type answer struct {
 	exchangers []net.MX // most preferred first
 	addrs      []netip.Addr
 	names      []string
+	keys       []TLSA
+	alias      string    // the name at the end of the aliases; empty: the one that was asked for
+	secure     bool      // every step was validated, by a resolver that may be believed; holds of err as well
 	err        error     // that there is nothing
 	until      time.Time // how long it may be believed
 	size       int       // octets in memory, roughly

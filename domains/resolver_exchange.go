@@ -31,17 +31,21 @@ func (s silence) Unwrap() error { return s.error }
 // resolve asks the servers, following aliases (RFC 1034 §3.6.2).
 func (d *DNS) resolve(ctx context.Context, asked question) (answer, error) {
 	current := dns.Question{Name: dns.Fqdn(asked.name), Qtype: asked.kind, Qclass: dns.ClassINET}
-	ttl := maxTTL
+	ttl, secure := maxTTL, d.trusted
 	for range maxAlias {
 		reply, err := d.exchange(ctx, current)
 		if err != nil {
 			return answer{}, err
 		}
 		ttl = min(ttl, lifetime(reply.Answer)) // aliases on the way count as well
+		secure = secure && reply.AuthenticatedData
 		records, target := pick(reply.Answer, current)
 		if len(records) > 0 {
 			found := decode(records)
-			found.until = d.now().Add(ttl)
+			found.until, found.secure = d.now().Add(ttl), secure
+			if name := plainName(target); name != asked.name {
+				found.alias = name
+			}
 			return found, nil
 		}
 		if reply.Rcode == dns.RcodeNameError || target == current.Name {
@@ -49,7 +53,11 @@ func (d *DNS) resolve(ctx context.Context, asked question) (answer, error) {
 			if reply.Rcode == dns.RcodeNameError {
 				err = noSuchName(asked.name)
 			}
-			return answer{err: err, until: d.now().Add(min(ttl, negativeLifetime(reply.Ns)))}, err
+			alias := plainName(current.Name)
+			if alias == asked.name {
+				alias = ""
+			}
+			return answer{err: err, alias: alias, secure: secure, until: d.now().Add(min(ttl, negativeLifetime(reply.Ns)))}, err
 		}
 		current.Name = target
 	}
@@ -91,9 +99,15 @@ func decode(records []dns.RR) (found answer) {
 			found.exchangers, found.size = append(found.exchangers, net.MX{Host: plainName(record.Mx), Pref: record.Preference}), found.size+len(record.Mx)
 		case *dns.PTR:
 			found.names, found.size = append(found.names, plainName(record.Ptr)), found.size+len(record.Ptr)
+		case *dns.CNAME:
+			found.names, found.size = append(found.names, plainName(record.Target)), found.size+len(record.Target)
 		case *dns.A:
 			if addr, ok := netip.AddrFromSlice(record.A); ok {
 				found.addrs = append(found.addrs, addr.Unmap())
+			}
+		case *dns.TLSA:
+			if key, ok := decodeTLSA(record); ok {
+				found.keys, found.size = append(found.keys, key), found.size+len(key.Data)
 			}
 		case *dns.AAAA:
 			if addr, ok := netip.AddrFromSlice(record.AAAA); ok {
@@ -122,6 +136,7 @@ func (d *DNS) exchange(ctx context.Context, question dns.Question) (*dns.Msg, er
 	query := new(dns.Msg)
 	query.Id, query.RecursionDesired, query.Question = dns.Id(), true, []dns.Question{question}
 	query.SetEdns0(udpSize, false)
+	query.AuthenticatedData = d.trusted // RFC 6840 §5.7: we understand the bit, and need no signatures to hear of it
 	started, silent := time.Now(), true
 	var last error
 	for range rounds {
@@ -165,7 +180,7 @@ func (d *DNS) ask(ctx context.Context, query *dns.Msg, server string) (*dns.Msg,
 	case len(reply.Question) != 1 || dns.CanonicalName(reply.Question[0].Name) != query.Question[0].Name || reply.Question[0].Qtype != query.Question[0].Qtype:
 		return nil, fmt.Errorf("%s answered another question", server)
 	case reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:
-		return nil, fmt.Errorf("%s answered %s", server, dns.RcodeToString[reply.Rcode])
+		return nil, refusalOf(server, reply)
 	}
 	return reply, nil
 }
