@@ -13,21 +13,24 @@ import (
 
 	"postern/desk"
 	"postern/domains"
+	"postern/mailout/mtasts"
 )
 
 // Sender brings mails to the servers of their recipients. Its fields are set before the first use; it is then safe for use by several goroutines.
 type Sender struct {
 	Hostname  string // said in EHLO: our public name (RFC 5321 §4.1.1.1)
-	Resolver  domains.Resolver
+	Resolver  *domains.DNS
 	MXPort    int        // 0: 25
 	Smarthost *Smarthost // nil: straight to the MX
 	Timeouts  Timeouts
 	Roots     *x509.CertPool         // whom to trust where a certificate is checked; nil: the system's
 	Refuse    func(netip.Addr) error // why an address that the DNS gave may not be connected to, as by an AddressPolicy; nil: every one may
+	STS       *mtasts.Cache          // what recipients' domains ask of senders; nil: nobody asks them
+	Results   func(TLSResult)        // hears how TLS went in each session, for reports to the domains; it must not block; nil: nobody asks
 	Log       *slog.Logger           // nil: the default
 	Now       func() time.Time       // nil: time.Now; stamps outcomes, while deadlines follow the real clock
 
-	Destinations *Destinations // rules about how much leaves at a time; nil: none
+	Destinations *Destinations // rules about how much leaves at a time, and over what; nil: none
 
 	traffic traffic
 }
@@ -46,6 +49,7 @@ type Outgoing struct {
 	ReturnPath func(recipient string) string // where a bounce of this recipient's copy goes; nil, or an empty answer, is the null sender (RFC 5321 §4.5.5)
 	Recipients []string
 	Size       int64                         // octets that Open gives
+	Wish       Wish                          // what it asks of the way
 	Open       func() (io.ReadCloser, error) // called once for the header and once for each copy
 	Patience   time.Duration                 // to wait for a turn at a busy destination; 0: a second, for callers who can come back
 	Sent       func(desk.Delivery) error     // hears of each copy as soon as its server has it, before the next one leaves; an error ends the attempt; nil: nobody asks
@@ -92,15 +96,15 @@ func (s *Sender) Deliver(ctx context.Context, m Outgoing) []desk.Delivery {
 
 // tryHosts works through the route.
 func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
-	hosts, failed := s.route(ctx, m.domain())
+	way, failed := s.route(ctx, m)
 	if failed != nil {
 		book.settleAll(*failed)
 		return
 	}
-	for _, host := range hosts {
-		addrs, failed := s.addresses(ctx, host)
+	for _, host := range way.hosts {
+		host, addrs, failed := s.approach(ctx, way, host)
 		if failed != nil {
-			book.suggest(place{host: host.name}, *failed)
+			book.suggest(place{host: host.name, facts: host.need.withheld(failed)}, *failed)
 			continue
 		}
 		for _, addr := range addrs {

@@ -11,44 +11,10 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/mailout/dane"
 )
 
-// level is how much a server must show before a mail passes to it.
-type level int
-
-const (
-	opportunistic level = iota // TLS where it is offered, whoever answers; clear text where TLS cannot be had (RFC 7435)
-	encrypted                  // TLS, whoever answers, or nothing
-	verified                   // TLS with a server that proves itself, or nothing
-)
-
-// requirement is what one host must show before a mail passes to it.
-type requirement struct {
-	level  level
-	policy desk.TLSPolicyName // whose wish it is; empty: nobody's
-	// prove says what the finished handshake proves, or why it proves nothing. It is asked at every level, for the facts; only verified makes its error count. nil: provePKIX.
-	prove func(host string, roots *x509.CertPool, state tls.ConnectionState) (desk.Proof, error)
-	key   string // tells apart requirements that differ in prove alone: a session is used again only under the one that it was opened for
-}
-
-// name is the policy as the facts give it.
-func (r requirement) name() desk.TLSPolicyName {
-	switch {
-	case r.policy != "":
-		return r.policy
-	case r.level == verified:
-		return desk.PolicyVerify
-	case r.level == encrypted:
-		return desk.PolicyEncrypt
-	default:
-		return desk.PolicyOpportunistic
-	}
-}
-
-// same is the requirement as a part of a key.
-func (r requirement) same() string { return fmt.Sprintf("%d %s %s", r.level, r.name(), r.key) }
-
-// unmetError is a handshake that was finished and did not show what was required.
+// unmetError is a host that did not show what was required.
 type unmetError struct {
 	facts  *desk.TLSFacts
 	answer answer
@@ -56,30 +22,35 @@ type unmetError struct {
 
 func (e *unmetError) Error() string { return e.answer.String() }
 
-// judge looks at a finished handshake: what it showed, and whether that is enough for the requirement. The facts are given either way.
-func (s *Sender) judge(host string, need requirement, state tls.ConnectionState) (*desk.TLSFacts, error) {
-	prove := need.prove
-	if prove == nil {
-		prove = provePKIX
+// judge decides whether a mail passes over a session that showed what it did, and writes down with the connection what that proves. What is not enough is an *unmetError.
+func (s *Sender) judge(c *session) error {
+	need := c.to.need
+	found := need.judge(c.to.name, c.showed)
+	if c.at.facts == nil && need.name() != desk.PolicyOpportunistic {
+		c.at.facts = &desk.TLSFacts{} // clear text, where somebody asked for more
 	}
-	facts := factsOf(state)
-	facts.Policy = need.name()
-	proof, err := prove(host, s.Roots, state)
-	if err == nil {
-		facts.Proof = proof
-		return facts, nil
+	if facts := c.at.facts; facts != nil {
+		facts.Policy, facts.Proof, facts.Problem = need.name(), found.proof, found.problem
 	}
-	facts.Problem = legible(err.Error())
-	if need.level < verified {
-		return facts, nil
+	if found.refused != nil {
+		return &unmetError{c.at.facts, *found.refused}
 	}
-	return facts, &unmetError{facts, answer{code: 451, text: "4.7.5 " + host + " does not prove itself: " + err.Error()}} // RFC 3463 §3.8: cryptographic failure
+	return nil
+}
+
+// look is what a finished handshake showed of the certificate.
+func (s *Sender) look(to exchange, state tls.ConnectionState) shown {
+	showed := shown{security: agreed, pkix: provePKIX(to.name, s.Roots, state)}
+	if to.need.byKeys() {
+		_, showed.keys = dane.Verify(to.need.keys.Records, dane.Peer{Chain: state.PeerCertificates, Names: to.need.names, Now: time.Now()})
+	}
+	return showed
 }
 
 // provePKIX asks for a certificate in the host's name by an authority that is trusted (RFC 9525 §6).
-func provePKIX(host string, roots *x509.CertPool, state tls.ConnectionState) (desk.Proof, error) {
+func provePKIX(host string, roots *x509.CertPool, state tls.ConnectionState) error {
 	if len(state.PeerCertificates) == 0 {
-		return desk.ProofNone, errors.New("the server showed no certificate")
+		return errors.New("the server showed no certificate")
 	}
 	between := x509.NewCertPool()
 	for _, one := range state.PeerCertificates[1:] {
@@ -89,9 +60,9 @@ func provePKIX(host string, roots *x509.CertPool, state tls.ConnectionState) (de
 		DNSName: strings.Trim(host, "[]"), Roots: roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	if err != nil {
-		return desk.ProofNone, fmt.Errorf("certificate: %w", err)
+		return fmt.Errorf("certificate: %w", err)
 	}
-	return desk.ProofPKIX, nil
+	return nil
 }
 
 const (

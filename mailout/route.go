@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"postern/desk"
 	"postern/domains"
+	"postern/mailout/mtasts"
 )
 
 const (
@@ -31,34 +33,59 @@ type exchange struct {
 	login    *Smarthost  // whose user and password to give; nil: none
 }
 
-// route finds the servers for a domain, best first (RFC 5321 §5.1), or the reason why there are none.
-func (s *Sender) route(ctx context.Context, domain string) ([]exchange, *answer) {
+// route is the way to a domain: its servers, and what is known of them together.
+type route struct {
+	hosts      []exchange // best first
+	domain     string     // of the recipients
+	exchangers domains.Exchangers
+	proved     bool // that the hosts are the domain's: see asked
+	relayed    bool // through a smarthost
+	wish       Wish
+	rule       desk.TLSRule // ours
+	sts        mtasts.Found
+}
+
+// route finds the servers for a mail (RFC 5321 §5.1) and what the domain and we ask of them, or the reason why there are none.
+func (s *Sender) route(ctx context.Context, m envelope) (route, *answer) {
+	way := route{domain: m.domain(), wish: m.Wish}
+	if failed := s.servers(ctx, &way); failed != nil {
+		return route{}, failed
+	}
+	return way, s.policies(ctx, &way, m)
+}
+
+func (s *Sender) servers(ctx context.Context, way *route) *answer {
 	if s.Smarthost != nil {
-		return []exchange{s.Smarthost.exchange()}, nil
+		way.hosts, way.proved, way.relayed = []exchange{s.Smarthost.exchange()}, true, true
+		return nil
 	}
 	port := s.MXPort
 	if port == 0 {
 		port = smtpPort
 	}
-	if addr, ok := literal(domain); ok {
-		return []exchange{{name: domain, addr: addr, port: port}}, nil
+	if addr, ok := literal(way.domain); ok {
+		way.hosts, way.proved = []exchange{{name: way.domain, addr: addr, port: port}}, true
+		return nil
 	}
-	exchangers, err := s.Resolver.LookupMX(ctx, domain)
+	found, err := s.Resolver.Exchangers(ctx, way.domain)
+	way.exchangers = found
 	switch {
 	case domains.IsNoSuchName(err):
-		return nil, &answer{code: 550, text: "5.1.2 there is no domain " + domain}
+		return &answer{code: 550, text: "5.1.2 there is no domain " + way.domain}
 	case domains.IsNotFound(err):
-		return []exchange{{name: domain, port: port}}, nil // RFC 5321 §5.1: the implicit MX
+		way.hosts, way.proved = []exchange{{name: way.domain, port: port}}, true // RFC 5321 §5.1: the implicit MX
+		return nil
 	case err != nil:
-		return nil, &answer{code: 451, text: "4.4.3 " + err.Error()}
-	case len(exchangers) == 1 && exchangers[0].Host == ".":
-		return nil, &answer{code: 556, text: "5.1.10 " + domain + " takes no mail (null MX)"} // RFC 7505 §4.1
+		s.reportLookUp(way.domain, err)
+		return &answer{code: 451, text: "4.4.3 " + err.Error()}
+	case len(found.Hosts) == 1 && found.Hosts[0].Host == ".":
+		return &answer{code: 556, text: "5.1.10 " + way.domain + " takes no mail (null MX)"} // RFC 7505 §4.1
 	}
-	var hosts []exchange
-	for _, name := range inOrder(exchangers, rand.Shuffle) {
-		hosts = append(hosts, exchange{name: name, port: port})
+	way.proved = found.Secure
+	for _, name := range inOrder(found.Hosts, rand.Shuffle) {
+		way.hosts = append(way.hosts, exchange{name: name, port: port})
 	}
-	return hosts, nil
+	return nil
 }
 
 // inOrder sorts by preference, equals in random order, so that they share the load (RFC 5321 §5.1). A null MX among others means nothing (RFC 7505 §3).
@@ -95,20 +122,9 @@ func literalHost(host string) (netip.Addr, bool) {
 	return addr, err == nil
 }
 
-// addresses looks a host up: IPv6 first, then IPv4.
-func (s *Sender) addresses(ctx context.Context, host exchange) ([]netip.Addr, *answer) {
-	addrs := []netip.Addr{host.addr}
-	if !host.addr.IsValid() {
-		found, err := s.Resolver.LookupAddrs(ctx, host.name)
-		switch {
-		case domains.IsNotFound(err):
-			return nil, &answer{code: 550, text: "5.4.4 the mail server " + host.name + " has no address"}
-		case err != nil:
-			return nil, &answer{code: 451, text: "4.4.3 " + err.Error()}
-		}
-		addrs = found
-	}
-	if s.Refuse == nil || host.chosen {
+// addresses are those found for a host that may be connected to, IPv6 first, then IPv4.
+func (s *Sender) addresses(to exchange, addrs []netip.Addr) ([]netip.Addr, *answer) {
+	if s.Refuse == nil || to.chosen {
 		return addrs[:min(len(addrs), maxAddrs)], nil
 	}
 	var refused error
@@ -118,7 +134,7 @@ func (s *Sender) addresses(ctx context.Context, host exchange) ([]netip.Addr, *a
 		return err != nil
 	})
 	if len(addrs) == 0 { // 'not now': whose network that is can be said in the settings, and the mail is still there then
-		return nil, &answer{code: 451, text: fmt.Sprintf("4.7.1 not connecting to %s: %v", host.name, refused)}
+		return nil, &answer{code: 451, text: fmt.Sprintf("4.7.1 not connecting to %s: %v", to.name, refused)}
 	}
 	return addrs[:min(len(addrs), maxAddrs)], nil
 }

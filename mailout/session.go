@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
 	"postern/desk"
@@ -24,6 +23,8 @@ type session struct {
 
 	finalPatience time.Duration // for the answer to the final dot
 
+	showed shown // of its TLS
+
 	begun bool // a transaction was refused and not cleared yet
 	spent bool // nothing more can be said over it
 	mails int  // transactions that it has carried
@@ -37,7 +38,7 @@ func (e tlsError) Unwrap() error { return e.error }
 
 // connect opens a session with one address of a host. Where TLS was offered and did not come about, a mail that may go in clear text does, over a second connection.
 func (s *Sender) connect(ctx context.Context, to exchange, at place, book *ledger) (*session, error) {
-	if to.login != nil && at.addr.Addr().IsLoopback() && !to.implicit {
+	if to.login != nil && at.addr.Addr().IsLoopback() && !to.implicit && !to.need.passedOn {
 		to.need = requirement{} // a relay on this machine: nobody else can listen, and no public name leads to it
 	}
 	result, err := s.greet(ctx, to, at, startTLS)
@@ -88,23 +89,44 @@ func (s *Sender) introduce(ctx context.Context, c *session, up upgrade) error {
 		return err
 	}
 	switch {
-	case c.to.implicit, up == clearText:
+	case c.to.implicit:
+	case up == clearText: // the outcome was settled when TLS broke
+		c.showed = shown{security: broken, words: "the TLS handshake failed"}
+		if err := s.judge(c); err != nil {
+			return err
+		}
 	case c.offers("STARTTLS"):
 		if err := s.secure(ctx, c); err != nil {
 			return err
 		}
-	case c.to.need.level > opportunistic:
-		return answerError{answer{code: 451, text: "4.7.4 " + c.to.name + " does not offer STARTTLS, without which " + c.to.withheld() + " does not leave"}}
+	default:
+		if err := s.settle(c, shown{security: notOffered}); err != nil {
+			return err
+		}
+	}
+	if c.to.need.passedOn && !c.offers("REQUIRETLS") {
+		c.showed.passesOn = missing
+		if err := s.judge(c); err != nil {
+			return err
+		}
 	}
 	return c.login()
 }
 
-// withheld is what stays here where the requirement is not met.
-func (to exchange) withheld() string {
-	if to.login != nil {
-		return "our password"
+// settle is judge for what decides about the TLS of a connection, once in each: the outcome is reported.
+func (s *Sender) settle(c *session, showed shown) error {
+	c.showed = showed
+	s.report(c.to.need.results(c.to.name, showed), c.at)
+	return s.judge(c)
+}
+
+// broke settles a connection whose TLS did not come about. A mail that may go in clear text does, over another one.
+func (s *Sender) broke(c *session, err error) error {
+	err = fmt.Errorf("tls with %s: %w", c.to.name, err)
+	if unmet := s.settle(c, shown{security: broken, words: err.Error()}); unmet != nil {
+		return unmet
 	}
-	return "this mail"
+	return tlsError{err}
 }
 
 // secure does STARTTLS (RFC 3207).
@@ -113,15 +135,12 @@ func (s *Sender) secure(ctx context.Context, c *session) error {
 	var refused replyError
 	switch {
 	case errors.As(err, &refused) && refused.code != 421:
-		if c.to.need.level > opportunistic {
-			return answerError{answer{code: 451, text: "4.7.4 " + c.to.name + " refused STARTTLS: " + refused.Error()}}
-		}
-		return nil // offered and refused: RFC 3207 §4.1 leaves it to us to go on without
+		return s.settle(c, shown{security: declined, words: refused.Error()}) // RFC 3207 §4.1 leaves it to us to go on without
 	case err != nil:
 		return err
 	case c.in.Buffered() > 0:
 		// What somebody on the path slips in behind the 220 would be read as said under TLS (the response injection of CVE-2021-38371).
-		return tlsError{fmt.Errorf("tls with %s: something was said between STARTTLS and the handshake", c.to.name)}
+		return s.broke(c, errors.New("something was said between STARTTLS and the handshake"))
 	}
 	if err := s.handshake(ctx, c); err != nil {
 		return err
@@ -134,15 +153,14 @@ func (s *Sender) handshake(ctx context.Context, c *session) error {
 	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	secured := tls.Client(c.conn, &tls.Config{
-		ServerName: strings.Trim(c.to.name, "[]"), MinVersion: tls.VersionTLS12,
+		ServerName: c.to.need.serverName(c.to.name), MinVersion: tls.VersionTLS12,
 		InsecureSkipVerify: true, // judge looks at the certificate, by what is required of this host
 	})
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return tlsError{fmt.Errorf("tls with %s: %w", c.to.name, err)}
+		return s.broke(c, err)
 	}
-	facts, err := s.judge(c.to.name, c.to.need, secured.ConnectionState())
-	c.at.facts, c.dialogue = facts, newDialogue(secured, c.patience)
-	return err
+	c.at.facts, c.dialogue = factsOf(secured.ConnectionState()), newDialogue(secured, c.patience)
+	return s.settle(c, s.look(c.to, secured.ConnectionState()))
 }
 
 // login signs in at a smarthost. A refusal is our setting gone wrong, not a word about the recipients: they wait until an admin has mended it.

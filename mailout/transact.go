@@ -110,6 +110,9 @@ func (c *session) mailLine(m envelope, one letter) string {
 	if m.Size > 0 && c.offers("SIZE") {
 		line += fmt.Sprintf(" SIZE=%d", m.Size)
 	}
+	if c.to.need.passedOn {
+		line += " REQUIRETLS" // RFC 8689 §4.2.1
+	}
 	if one.utf8 {
 		line += " BODY=8BITMIME SMTPUTF8" // RFC 6531 §3.1: who offers the second has the first
 	}

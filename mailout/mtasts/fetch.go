@@ -29,10 +29,10 @@ const (
 // Fetcher gets policies over HTTPS. Its fields are set before the first use.
 type Fetcher struct {
 	Resolver *domains.DNS
-	Port     int                   // 0: 443
-	Roots    *x509.CertPool        // nil: the system's
-	Allow    func(netip.Addr) bool // addresses that may be connected to; nil: all
-	Patience time.Duration         // for the whole of a fetch; 0: a minute
+	Port     int                    // 0: 443
+	Roots    *x509.CertPool         // nil: the system's
+	Refuse   func(netip.Addr) error // why an address may not be connected to; nil: every one may
+	Patience time.Duration          // for the whole of a fetch; 0: a minute
 }
 
 // Failure is why a domain that says it has a policy gave none. Result is the word for it in TLS reports (RFC 8460 §4.3.2.2).
@@ -123,13 +123,13 @@ func (f *Fetcher) dial(ctx context.Context, host string, port int) (net.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	failed := fmt.Errorf("the addresses of %s may not be connected to", host)
-	tried := 0
-	for _, addr := range addrs {
-		if f.Allow != nil && !f.Allow(addr) || tried == maxAddresses {
-			continue
+	failed := fmt.Errorf("%s has no address", host)
+	for _, addr := range addrs[:min(len(addrs), maxAddresses)] {
+		if f.Refuse != nil {
+			if failed = f.Refuse(addr); failed != nil {
+				continue
+			}
 		}
-		tried++
 		dialer := net.Dialer{Timeout: connectTime}
 		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(addr.String(), strconv.Itoa(port)))
 		if err == nil {
