@@ -93,6 +93,9 @@ func (s Settings) checkMail() error {
 	if s.MXPort == 0 {
 		wrong = append(wrong, errors.New("POSTERN_MX_PORT is 0: the port of mail servers is 25"))
 	}
+	if s.STSPort == 0 {
+		wrong = append(wrong, errors.New("POSTERN_MTA_STS_PORT is 0: the port of policy hosts is 443"))
+	}
 	if s.MaxMessage < leastMessage || s.MaxMessage > mostMessage {
 		wrong = append(wrong, fmt.Errorf("POSTERN_MAX_MESSAGE is %s: choose between %s and %s", s.MaxMessage, leastMessage, mostMessage))
 	}

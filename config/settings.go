@@ -33,6 +33,7 @@ type Settings struct {
 	TLSKey        string `name:"tls-key" env:"POSTERN_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate." group:"TLS"`
 	ACME          Switch `name:"acme" env:"POSTERN_ACME" default:"off" placeholder:"on|off" help:"Obtain certificates by ACME for the host name and the public URL's host." group:"TLS"`
 	ACMEDirectory string `name:"acme-directory" env:"POSTERN_ACME_DIRECTORY" placeholder:"URL" help:"Directory of the ACME server; Let's Encrypt unless given." group:"TLS"`
+	TLSRoots      string `name:"tls-roots" env:"POSTERN_TLS_ROOTS" placeholder:"FILE" help:"PEM file of authorities to trust besides the system's where a mail or policy server proves itself." group:"TLS"`
 	ACMECA        string `name:"acme-ca" env:"POSTERN_ACME_CA" placeholder:"FILE" help:"Root certificate of a private ACME server." group:"TLS"`
 
 	DatabaseURL string `name:"database-url" env:"POSTERN_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, 15 or newer (postgres://…, several hosts allowed); embedded unless given." group:"Storage"`
@@ -55,6 +56,8 @@ type Settings struct {
 	RspamdURL     string   `name:"rspamd-url" env:"POSTERN_RSPAMD_URL" placeholder:"URL" help:"Spam filter to ask; a password stands in the URL as in http://:secret@host:11334." group:"Mail"`
 	Milters       Milters  `name:"milters" env:"POSTERN_MILTERS" placeholder:"ADDR,…" help:"Mail filters to ask: unix:/path or inet:host:port." group:"Mail"`
 	Clamd         Scanner  `name:"clamd" env:"POSTERN_CLAMD" placeholder:"ADDR" help:"Virus scanner to ask: host:port or unix:/path." group:"Mail"`
+	DNSSEC        DNSSEC   `name:"dnssec" env:"POSTERN_DNSSEC" default:"auto" placeholder:"auto|on|off" help:"Which resolvers' word counts that an answer is proved: those on this machine, all, or none; DANE needs one." group:"Mail"`
+	STSPort       uint16   `name:"mta-sts-port" env:"POSTERN_MTA_STS_PORT" default:"443" placeholder:"PORT" help:"Port on which the MTA-STS policies of other domains are fetched." group:"Mail"`
 
 	DNSBL       Blocklists   `name:"dnsbl" env:"POSTERN_DNSBL" placeholder:"ZONE[=WEIGHT],…" help:"DNS block lists to ask about clients (RFC 5782); none unless given." group:"Mail"`
 	DNSBLAction ListedAction `name:"dnsbl-action" env:"POSTERN_DNSBL_ACTION" default:"suspend" placeholder:"suspend|reject" help:"What happens to mail from a client that is listed." group:"Mail"`

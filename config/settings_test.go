@@ -115,6 +115,7 @@ func TestContract(t *testing.T) {
 		"ADMIN_ADDR": "127.0.0.1:9090", "TLS_CERT": "", "TLS_KEY": "", "ACME": "off", "ACME_DIRECTORY": "", "ACME_CA": "", "DATABASE_URL": "", "AUTO_MIGRATE": "on",
 		"S3_ENDPOINT": "", "S3_BUCKET": "", "S3_REGION": "us-east-1", "S3_ACCESS_KEY": "", "S3_SECRET_KEY": "", "S3_TLS": "on", "KEY_FILE": "", "DNS": "", "SMARTHOST": "",
 		"MX_PORT": "25", "MAX_MESSAGE": "50MiB", "RSPAMD_URL": "", "MILTERS": "", "CLAMD": "", "OUTBOUND_ALLOW": "", "NS_PORT": "53", "LOG": "", "LOG_LEVEL": "info", "PG_FETCH": "on", "CONFIG": "",
+		"DNSSEC": "auto", "MTA_STS_PORT": "443", "TLS_ROOTS": "",
 	}
 	settings := reflect.TypeFor[Settings]()
 	for i := range settings.NumField() {
@@ -177,6 +178,7 @@ func TestCheck(t *testing.T) {
 		"S3 keys alone":            {func(s *Settings) { s.S3SecretKey = "hunter2" }, "POSTERN_S3_ENDPOINT is not"},
 		"smarthost is no URL":      {func(s *Settings) { s.Smarthost = "u:hunter2@relay.example" }, "POSTERN_SMARTHOST"},
 		"no port":                  {func(s *Settings) { s.MXPort = 0 }, "POSTERN_MX_PORT"},
+		"no policy port":           {func(s *Settings) { s.STSPort = 0 }, "POSTERN_MTA_STS_PORT"},
 		"tiny messages":            {func(s *Settings) { s.MaxMessage = 1 }, "between 64KiB and 1GiB"},
 		"rspamd is no URL":         {func(s *Settings) { s.RspamdURL = "127.0.0.1:11333" }, "POSTERN_RSPAMD_URL"},
 	} {

@@ -158,6 +158,16 @@ func (m *Milters) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// DNSSEC says which resolvers' word counts.
+type DNSSEC string
+
+// UnmarshalText checks the word.
+func (d *DNSSEC) UnmarshalText(text []byte) error {
+	word, err := oneOf(text, "auto", "on", "off")
+	*d = DNSSEC(word)
+	return err
+}
+
 // LogFormat is text, json, or empty: text on a terminal, else json.
 type LogFormat string
 

@@ -33,3 +33,9 @@ type ReportTLS struct{}
 
 // Kind is the job's name in the queue.
 func (ReportTLS) Kind() string { return "report_tls" }
+
+// RenewPolicies fetches the MTA-STS policies again that mail goes by (RFC 8461 §10.2).
+type RenewPolicies struct{}
+
+// Kind is the job's name in the queue.
+func (RenewPolicies) Kind() string { return "renew_policies" }

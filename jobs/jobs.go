@@ -81,6 +81,7 @@ func New(cfg Config) (*Runner, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sendReply{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, random: cfg.Random, now: cfg.Now})
 	river.AddWorker(workers, &verifyDomains{domains: cfg.Domains})
+	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	queue, err := river.NewClient(riverpgxv5.New(cfg.Store.Pool()), &river.Config{
@@ -96,6 +97,7 @@ func New(cfg Config) (*Runner, error) {
 			every(24*time.Hour, desk.VerifyDomains{}),
 			every(time.Hour, desk.Sweep{}),
 			every(time.Hour, desk.TellManagers{}),
+			every(time.Hour, desk.RenewPolicies{}),
 		},
 		Logger: cfg.Log,
 	})

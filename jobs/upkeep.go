@@ -10,6 +10,7 @@ import (
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
+	"postern/mailout"
 	"postern/store"
 	"postern/tickets"
 )
@@ -22,6 +23,16 @@ type verifyDomains struct {
 
 func (w *verifyDomains) Work(ctx context.Context, _ *river.Job[desk.VerifyDomains]) error {
 	return w.domains.VerifyAll(ctx)
+}
+
+// renewPolicies keeps what other domains ask of senders from running out.
+type renewPolicies struct {
+	river.WorkerDefaults[desk.RenewPolicies]
+	sender *mailout.Sender
+}
+
+func (w *renewPolicies) Work(ctx context.Context, _ *river.Job[desk.RenewPolicies]) error {
+	return w.sender.RenewPolicies(ctx)
 }
 
 // sweep removes what nobody will ask for again. Each part is tried, whatever becomes of the others.

@@ -40,10 +40,18 @@ func (s *Sender) policies(ctx context.Context, way *route, m envelope) *answer {
 		return &answer{code: 451, text: "4.3.0 the MTA-STS policy of " + way.domain + " cannot be read: " + err.Error()}
 	}
 	way.sts = found
-	if found.Failure != nil {
+	if found.Failure != nil && way.wish != WishAnyhow {
 		s.reportFetch(way.domain, found)
 	}
 	return nil
+}
+
+// RenewPolicies keeps the policies of the domains that mail goes to from running out (RFC 8461 §10.2).
+func (s *Sender) RenewPolicies(ctx context.Context) error {
+	if s.STS == nil {
+		return nil
+	}
+	return s.STS.Renew(ctx)
 }
 
 // domains are those of the recipients, each once.

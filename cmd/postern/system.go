@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"postern/jobs"
 	"postern/mailauth"
 	"postern/mailout"
+	"postern/mailout/mtasts"
 	"postern/observe"
 	"postern/portal"
 	"postern/smtpd"
@@ -87,7 +90,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) 
 	sys.tickets = tickets.New(tickets.Config{
 		Store: p.store, Keys: p.keys, Bucket: p.bucket, Releaser: sys.intake, Hostname: settings.Hostname, PublicURL: settings.PublicURL, Undo: undoTime,
 	})
-	if sys.sender, err = newSender(settings, log); err != nil {
+	if sys.sender, err = newSender(p, log); err != nil {
 		return nil, err
 	}
 	sys.sender.Destinations = mailout.NewDestinations(p.store.Destinations)
@@ -128,9 +131,16 @@ func newFilters(settings config.Settings, log *slog.Logger, metrics *observe.Met
 // undoTime is how long a new conversation can be undone; a reply brings its writer's own.
 const undoTime = 10 * time.Second
 
-func newSender(settings config.Settings, log *slog.Logger) (*mailout.Sender, error) {
-	sender := &mailout.Sender{Hostname: settings.Hostname, Resolver: domains.NewResolver(settings.DNS, lookUpTime), MXPort: int(settings.MXPort), Log: log,
-		Refuse: mailout.AddressPolicy{Allow: settings.OutboundAllow}.Refuse}
+func newSender(p *platform, log *slog.Logger) (*mailout.Sender, error) {
+	settings := p.settings
+	roots, err := trustedRoots(settings.TLSRoots)
+	if err != nil {
+		return nil, err
+	}
+	resolver := domains.NewTrustingResolver(settings.DNS, lookUpTime, domains.DNSSEC(settings.DNSSEC))
+	refuse := mailout.AddressPolicy{Allow: settings.OutboundAllow}.Refuse
+	sender := &mailout.Sender{Hostname: settings.Hostname, Resolver: resolver, MXPort: int(settings.MXPort), Roots: roots, Refuse: refuse, Log: log}
+	sender.STS = &mtasts.Cache{Store: p.store, Resolver: resolver, Fetcher: &mtasts.Fetcher{Resolver: resolver, Port: int(settings.STSPort), Roots: roots, Refuse: refuse}}
 	if settings.Smarthost != "" {
 		smarthost, err := mailout.ParseSmarthost(settings.Smarthost)
 		if err != nil {
@@ -139,6 +149,25 @@ func newSender(settings config.Settings, log *slog.Logger) (*mailout.Sender, err
 		sender.Smarthost = smarthost
 	}
 	return sender, nil
+}
+
+// trustedRoots are the authorities that servers elsewhere may prove themselves by: the system's, and those of the file.
+func trustedRoots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("POSTERN_TLS_ROOTS: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("POSTERN_TLS_ROOTS: there is no certificate in %s", file)
+	}
+	return roots, nil
 }
 
 func (sys *system) buildSMTP() error {

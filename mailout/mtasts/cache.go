@@ -16,7 +16,9 @@ const (
 	pause      = 5 * time.Minute     // after a fetch that failed, until the same id is fetched again (RFC 8461 §3.3)
 	renewAfter = 24 * time.Hour      // a policy that is used is fetched again once a day, so that it does not expire while its record is suppressed (RFC 8461 §10.2)
 	unused     = 90 * 24 * time.Hour // what nobody sent to for so long is left to expire, and then forgotten
-	renewals   = 200                 // policies fetched again in one round
+	renewals   = 100                 // policies fetched again in one round
+	atOnce     = 8                   // of them
+	renewTime  = 10 * time.Second    // for each: nobody waits for it, and there is a next round
 )
 
 // Cache answers what a domain asks. Its fields are set before the first use; it is then safe for use by several goroutines.
@@ -110,8 +112,9 @@ func (c *Cache) look(ctx context.Context, domain string) (Found, error) {
 	}
 	now := c.now()
 	if next(kept, id, now) == fetch {
-		kept, err = c.fetch(ctx, kept, domain, id)
-		if err != nil {
+		kept.Domain = domain
+		policy, err := c.Fetcher.Fetch(ctx, domain)
+		if err := c.note(ctx, &kept, fetched{id, policy, err}); err != nil {
 			return Found{}, err
 		}
 	}
@@ -139,26 +142,29 @@ func next(kept store.STSPolicy, id string, now time.Time) step {
 	return fetch
 }
 
-// fetch gets the policy and keeps it. Where that fails, what was kept stays, with the reason.
-func (c *Cache) fetch(ctx context.Context, kept store.STSPolicy, domain, id string) (store.STSPolicy, error) {
-	started := c.now()
-	policy, err := c.Fetcher.Fetch(ctx, domain)
-	if err != nil {
-		kept.Domain, kept.TriedID, kept.TriedAt, kept.Problem, kept.Result = domain, id, &started, words(err), resultFetch
+// fetched is what a fetch came to.
+type fetched struct {
+	id     string // of the record that led to it
+	policy Policy
+	err    error
+}
+
+// note keeps what was fetched. Where that failed, what was kept stays, with the reason.
+func (c *Cache) note(ctx context.Context, kept *store.STSPolicy, got fetched) error {
+	now := c.now()
+	if got.err != nil {
+		kept.TriedID, kept.TriedAt, kept.Problem, kept.Result = got.id, &now, words(got.err), resultFetch
 		var failed *Failure
-		if errors.As(err, &failed) {
+		if errors.As(got.err, &failed) {
 			kept.Result = failed.Result
 		}
-		return kept, c.Store.Write(ctx, func(tx *store.Tx) error { return tx.NoteSTSFailure(ctx, kept) })
+		return c.Store.Write(ctx, func(tx *store.Tx) error { return tx.NoteSTSFailure(ctx, *kept) })
 	}
-	kept = store.STSPolicy{
-		Domain: domain, RecordID: id, Mode: string(policy.Mode), MX: policy.MX, MaxAge: int64(policy.MaxAge / time.Second),
-		FetchedAt: started, ExpiresAt: started.Add(policy.MaxAge), UsedAt: started,
+	*kept = store.STSPolicy{
+		Domain: kept.Domain, RecordID: got.id, Mode: string(got.policy.Mode), MX: append([]string{}, got.policy.MX...), MaxAge: int64(got.policy.MaxAge / time.Second),
+		FetchedAt: now, ExpiresAt: now.Add(got.policy.MaxAge), UsedAt: now,
 	}
-	if kept.MX == nil {
-		kept.MX = []string{}
-	}
-	return kept, c.Store.Write(ctx, func(tx *store.Tx) error { return tx.KeepSTSPolicy(ctx, kept) })
+	return c.Store.Write(ctx, func(tx *store.Tx) error { return tx.KeepSTSPolicy(ctx, *kept) })
 }
 
 // use reads what is kept, and notes now and then that it is used.
@@ -186,19 +192,35 @@ func (c *Cache) Renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	places := make(chan struct{}, atOnce)
+	failed := make(chan error, len(list))
 	for _, kept := range list {
-		id := kept.RecordID
-		if texts, err := c.Resolver.LookupTXT(ctx, domains.STSRecordName(kept.Domain)); err == nil {
-			if live, err := ParseRecord(texts); err == nil {
-				id = live
-			}
-		}
-		if _, err := c.fetch(ctx, kept, kept.Domain, id); err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+		places <- struct{}{}
+		go func() {
+			failed <- c.renew(ctx, kept)
+			<-places
+		}()
+	}
+	var all error
+	for range list {
+		all = errors.Join(all, <-failed)
+	}
+	if all != nil {
+		return all
 	}
 	return c.Store.Write(ctx, func(tx *store.Tx) error { return tx.DropSTSPolicies(ctx, now.Add(-unused)) })
+}
+
+// renew fetches one policy again. Its record is only asked which id it has now: without one, the policy is fetched all the same.
+func (c *Cache) renew(ctx context.Context, kept store.STSPolicy) error {
+	limited, cancel := context.WithTimeout(ctx, renewTime)
+	defer cancel()
+	id := kept.RecordID
+	if texts, err := c.Resolver.LookupTXT(limited, domains.STSRecordName(kept.Domain)); err == nil {
+		if live, err := ParseRecord(texts); err == nil {
+			id = live
+		}
+	}
+	policy, err := c.Fetcher.Fetch(limited, kept.Domain)
+	return c.note(ctx, &kept, fetched{id, policy, err})
 }
