@@ -49,7 +49,7 @@ mx.other.test. 60 IN A 127.0.0.1
 // patience is far beyond what a loaded machine needs: reaching it means a bug.
 const patience = 30 * time.Second
 
-func newHouse(t *testing.T, behaviour testkit.Behaviour) *house {
+func newHouse(t testing.TB, behaviour testkit.Behaviour) *house {
 	t.Helper()
 	db, err := store.Open(t.Context(), testkit.Postgres(t), 10)
 	if err != nil {
@@ -78,7 +78,7 @@ func newHouse(t *testing.T, behaviour testkit.Behaviour) *house {
 }
 
 // listen hears of every change.
-func (h *house) listen(t *testing.T) {
+func (h *house) listen(t testing.TB) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -89,7 +89,7 @@ func (h *house) listen(t *testing.T) {
 }
 
 // start runs the jobs until the test ends.
-func (h *house) start(t *testing.T) {
+func (h *house) start(t testing.TB) {
 	t.Helper()
 	runner, err := New(h.config)
 	if err != nil {
@@ -108,7 +108,7 @@ func (h *house) start(t *testing.T) {
 }
 
 // activate adds a domain, publishes what it asks for, and has it verified.
-func (h *house) activate(t *testing.T, name string) {
+func (h *house) activate(t testing.TB, name string) {
 	t.Helper()
 	_, records, err := h.domains.Add(t.Context(), h.ann, name)
 	if err != nil {
@@ -124,7 +124,7 @@ func (h *house) activate(t *testing.T, name string) {
 	}
 }
 
-func (h *house) mailbox(t *testing.T, address string) int64 {
+func (h *house) mailbox(t testing.TB, address string) int64 {
 	t.Helper()
 	mailbox, err := h.domains.AddMailbox(t.Context(), h.ann, address, "Example Support")
 	if err != nil {
