@@ -2,9 +2,10 @@ package desk
 
 // Jobs are work that happens after a commit. Each is a value with a Kind, which is its name in the queue; jobs run at least once.
 
-// SendReply delivers the message to its recipients.
+// SendReply delivers the message to its recipients at one destination.
 type SendReply struct {
-	Message int64 `json:"message"`
+	Message     int64  `json:"message" db:"message"`
+	Destination string `json:"destination,omitempty" db:"destination"` // domain of the recipients, in lower case; empty, as jobs had it once: every destination gets a job of its own
 }
 
 // Kind is the job's name in the queue.

@@ -23,10 +23,11 @@ const (
 // Sending says how mail leaves in the name of a domain.
 type Sending struct {
 	Do    SendDecision
-	Keys  []Key     // use: what signs; not to be changed
-	Since time.Time // hold: since when
-	Until time.Time // hold: when it will leave in the system's name after all; zero: it does not
-	Why   string    // hold, fallback: in words, for the person who wrote the mail
+	Keys  []Key            // use: what signs; not to be changed
+	Since time.Time        // hold: since when
+	Until time.Time        // hold: when it will leave in the system's name after all; zero: it does not
+	Why   string           // hold, fallback: in words, for the person who wrote the mail
+	State desk.DomainState // of the domain; empty: it is not here
 }
 
 // decide says how mail leaves in the name of a domain that is here.
@@ -122,6 +123,7 @@ func (s *Service) SendingAs(ctx context.Context, domain string) (Sending, error)
 		return Sending{Do: SendFallback, Why: fmt.Sprintf("the domain %s is not here: add it under Domains", domain)}, nil
 	}
 	sending := decide(known.domain, s.cfg.Now(), s.cfg.Spans)
+	sending.State = known.domain.State
 	if sending.Do == SendUse {
 		sending.Keys = known.keys
 	}

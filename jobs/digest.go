@@ -34,7 +34,7 @@ func (w *tellManagers) Work(ctx context.Context, _ *river.Job[desk.TellManagers]
 	if err != nil {
 		return err
 	}
-	letter, err := write(draftOfDigest(digest, from), from.keys, letterSize)
+	letter, err := write(draftOfDigest(digest, from), from.keys, letterSize, time.Time{})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -32,7 +33,7 @@ const (
 	// sendTimeout is enough for several slow servers, each of which may take ten minutes to answer the final dot (RFC 5321 §4.5.3.2.6).
 	sendTimeout   = 30 * time.Minute
 	upkeepTimeout = 15 * time.Minute
-	// rescueAfter is when a job counts as lost whose process died: longer than any job may take.
+	// rescueAfter is when River takes a job for lost: longer than any job may take. What a dead process had in hand is taken up long before (heart).
 	rescueAfter = sendTimeout + time.Minute
 	// stopGrace is what a job gets to write down what it has done after it was told to stop.
 	stopGrace = 10 * time.Second
@@ -40,21 +41,23 @@ const (
 
 // Config is what a Runner is made of.
 type Config struct {
-	Store    *store.Store
-	Tickets  *tickets.Service
-	Identity *identity.Service
-	Domains  *domains.Service
-	Sender   *mailout.Sender
-	Workers  int            // replies that are sent at the same time; 0: 20
-	Random   func() float64 // for the jitter of retries; nil: the system's
-	Now      func() time.Time
-	Log      *slog.Logger // nil: the default
+	Store         *store.Store
+	Tickets       *tickets.Service
+	Identity      *identity.Service
+	Domains       *domains.Service
+	Sender        *mailout.Sender
+	Workers       int            // replies that are sent at the same time; 0: 50
+	SignatureLife time.Duration  // how long signatures of replies can be believed (x=); 0: without end
+	Random        func() float64 // for the jitter of retries; nil: the system's
+	Now           func() time.Time
+	Log           *slog.Logger // nil: the default
 }
 
 // Runner works on the queue. Any number of them, in any number of processes, share it.
 type Runner struct {
 	client  client
 	answers *acknowledger
+	heart   *heart
 }
 
 // client is river.Client without the type of its transactions: the database's driver has no door here.
@@ -67,7 +70,7 @@ type client interface {
 // New makes a runner; Start begins the work.
 func New(cfg Config) (*Runner, error) {
 	if cfg.Workers == 0 {
-		cfg.Workers = 20
+		cfg.Workers = 50
 	}
 	if cfg.Random == nil {
 		cfg.Random = rand.Float64
@@ -78,13 +81,15 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	heart := newHeart(cfg)
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &sendReply{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, random: cfg.Random, now: cfg.Now})
+	river.AddWorker(workers, newSendReply(cfg, heart))
 	river.AddWorker(workers, &verifyDomains{domains: cfg.Domains})
 	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	queue, err := river.NewClient(riverpgxv5.New(cfg.Store.Pool()), &river.Config{
+		ID: heart.id,
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: cfg.Workers},
 			upkeep:             {MaxWorkers: 1},
@@ -104,7 +109,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Runner{client: queue, answers: newAcknowledger(cfg)}, nil
+	return &Runner{client: queue, answers: newAcknowledger(cfg), heart: heart}, nil
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
@@ -118,8 +123,11 @@ func every(interval time.Duration, job river.JobArgs) *river.PeriodicJob {
 
 // Start begins to work on the queue, until Stop. The context is that of every job.
 func (r *Runner) Start(ctx context.Context) error {
+	if err := r.heart.start(ctx); err != nil {
+		return err
+	}
 	if err := r.client.Start(ctx); err != nil {
-		return fmt.Errorf("jobs: start: %w", err)
+		return errors.Join(fmt.Errorf("jobs: start: %w", err), r.heart.leave(context.WithoutCancel(ctx)))
 	}
 	r.answers.start(ctx)
 	return nil
@@ -130,12 +138,12 @@ func (r *Runner) Stop(ctx context.Context) error {
 	r.answers.rest()
 	err := r.client.Stop(ctx)
 	r.answers.stop(ctx)
-	if err == nil {
-		return nil
-	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
-	if err := r.client.StopAndCancel(grace); err != nil {
+	if err != nil {
+		err = r.client.StopAndCancel(grace)
+	}
+	if err = errors.Join(err, r.heart.leave(grace)); err != nil {
 		return fmt.Errorf("jobs: stop: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"postern/desk"
 	"postern/domains"
 	"postern/mailout"
+	"postern/store"
 	"postern/tickets"
 )
 
@@ -24,62 +25,172 @@ type author struct {
 	problem string // why it is not the mailbox itself, signed
 }
 
+// heldError is why a mail waits: its own domain is to be mended or resumed first.
+type heldError struct {
+	why   string
+	until time.Time // when it will leave in the system's name after all; zero: it does not
+}
+
+func (e heldError) Error() string { return e.why }
+
 // authorOf chooses the From line (T-SIGN): the mailbox, if its domain is verified; else the system's address in the mailbox's name; and before any domain is verified the mailbox, unsigned.
+// A heldError says that the mail has to wait.
 func authorOf(ctx context.Context, names *domains.Service, mailbox desk.Address, system string) (author, error) {
 	own := desk.DomainOf(mailbox.Addr)
-	keys, active, err := names.SigningKeys(ctx, own)
+	sending, err := names.SendingAs(ctx, own)
 	if err != nil {
 		return author{}, err
 	}
-	if active {
-		return author{from: mailbox, keys: keys}, nil
-	}
-	if system == "" {
+	switch {
+	case sending.Do == domains.SendUse:
+		return author{from: mailbox, keys: sending.Keys}, nil
+	case sending.Do == domains.SendHold:
+		return author{}, heldError{sending.Why, sending.Until}
+	case system == "" && (sending.State == desk.DomainDegraded || sending.State == desk.DomainPaused):
+		return author{}, heldError{why: sending.Why + "; and there is no other domain in whose name it could leave"}
+	case system == "":
 		return author{from: mailbox, problem: fmt.Sprintf(
 			"This mail left unsigned, since no mail domain is verified yet: many servers take unsigned mail for spam. Add %s under Domains and publish its records.", own)}, nil
 	}
 	via := desk.DomainOf(system)
-	if keys, _, err = names.SigningKeys(ctx, via); err != nil {
+	other, err := names.SendingAs(ctx, via)
+	if err != nil {
 		return author{}, err
 	}
+	if other.Do != domains.SendUse {
+		return author{}, heldError{why: sending.Why + "; and " + other.Why}
+	}
 	return author{
-		from: desk.Address{Name: mailbox.Label() + " via " + via, Addr: system}, keys: keys, system: true,
-		problem: fmt.Sprintf("This mail left in the name of %s, since the domain %s is not verified: see its records under Domains. Answers still go to %s.", via, own, mailbox.Addr),
+		from: desk.Address{Name: mailbox.Label() + " via " + via, Addr: system}, keys: other.Keys, system: true,
+		problem: fmt.Sprintf("This mail left in the name of %s, since %s. Answers still go to %s.", via, sending.Why, mailbox.Addr),
 	}, nil
 }
 
 // returnPath is where bounces of the message go: to the domain that it leaves from.
-func (a author) returnPath(out tickets.Outgoing) tickets.ReturnPath {
+func (a author) returnPath(out *tickets.Outgoing) tickets.ReturnPath {
 	if a.system {
 		return out.System.ReturnPath
 	}
 	return out.ReturnPath
 }
 
-// prepare composes and signs the mail and keeps its exact bytes. It happens once: every attempt sends the same.
-func (w *sendReply) prepare(ctx context.Context, out tickets.Outgoing, from author) error {
+// parcel is a message as it leaves for one destination.
+type parcel struct {
+	letter     tickets.Letter
+	returnPath tickets.ReturnPath
+	size       int64
+	open       func() (io.ReadCloser, error)
+	story      []desk.Attempt // what happened to it before it leaves, for each recipient
+	sheet      *sheet         // nil: its bytes lie elsewhere
+}
+
+func (p *parcel) close() {
+	if p.sheet != nil {
+		p.sheet.close()
+	}
+}
+
+// before is what the story of a recipient says of the mail before it leaves.
+func (p *parcel) before(recipient store.InHand) []desk.Attempt {
+	story := slices.Clone(p.story)
+	for i := range story {
+		story[i].State = desk.DeliveryDeferred
+		if recipient.Attempts == 0 {
+			story[i].State = desk.DeliveryQueued
+		}
+	}
+	return story
+}
+
+// replace makes the bytes that somebody else has kept just before those that leave: every copy is the same.
+func (p *parcel) replace(ctx context.Context, from *tickets.Service) error {
+	open := func() (io.ReadCloser, int64, error) { return from.SignedBytes(ctx, p.letter.Message.ID) }
+	return p.read(open)
+}
+
+// read takes the bytes from where they are kept. Small ones are read once for all copies.
+func (p *parcel) read(open func() (io.ReadCloser, int64, error)) error {
+	r, size, err := open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	p.size = size
+	if size > inMemory {
+		p.open = func() (io.ReadCloser, error) {
+			r, _, err := open()
+			return r, err
+		}
+		return nil
+	}
+	all, err := io.ReadAll(r)
+	p.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(all)), nil }
+	return err
+}
+
+// ready makes the mail: from the bytes that are kept if they may still leave as they are, else anew. A heldError says that it has to wait.
+func (w *sendReply) ready(ctx context.Context, out *tickets.Outgoing) (*parcel, error) {
+	if !out.Kept() {
+		from, err := authorOf(ctx, w.domains, out.Message.From(), out.System.From)
+		if err != nil {
+			return nil, err
+		}
+		return w.compose(ctx, out, from)
+	}
+	return w.again(ctx, out)
+}
+
+// compose writes and signs the mail. It happens once: every attempt sends the same bytes, unless they can not be believed any more.
+func (w *sendReply) compose(ctx context.Context, out *tickets.Outgoing, from author) (*parcel, error) {
 	size := int64(len(out.Message.Text) + len(out.Message.HTML))
 	for _, file := range out.Files {
 		size += file.Size
 	}
-	final, err := write(draftOf(ctx, out, from), from.keys, size)
+	final, err := write(draftOf(ctx, out, from), from.keys, size, w.expiry())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer final.close()
-	reader, err := final.reader()
+	m, err := w.sealed(ctx, out, final)
 	if err != nil {
-		return err
+		final.close()
+		return nil, err
 	}
-	var problems []string
 	if from.problem != "" {
-		problems = []string{from.problem}
+		m.letter.Problems = []string{from.problem}
 	}
-	return w.tickets.KeepSigned(ctx, tickets.Signed{Message: out.Message.ID, Size: final.size, R: reader, Problems: problems})
+	m.letter.Sender, m.returnPath = desk.DomainOf(from.from.Addr), from.returnPath(out)
+	return m, nil
 }
 
-// write composes a mail of about the given size and signs it where there are keys. The caller closes the sheet.
-func write(draft mailout.Draft, keys []domains.Key, size int64) (*sheet, error) {
+// sealed is a mail that was written, with its bytes as they will be kept.
+func (w *sendReply) sealed(ctx context.Context, out *tickets.Outgoing, final *sheet) (*parcel, error) {
+	reader, err := final.reader()
+	if err != nil {
+		return nil, err
+	}
+	original, err := w.tickets.Seal(ctx, out, reader, final.size)
+	if err != nil {
+		return nil, err
+	}
+	return &parcel{letter: tickets.Letter{Outgoing: out, Original: original}, size: final.size, sheet: final, open: func() (io.ReadCloser, error) {
+		reader, err := final.reader()
+		if err != nil {
+			return nil, fmt.Errorf("jobs: mail: %w", err)
+		}
+		return io.NopCloser(reader), nil
+	}}, nil
+}
+
+// expiry is when a signature made now ends; zero: never.
+func (w *sendReply) expiry() time.Time {
+	if w.life == 0 {
+		return time.Time{}
+	}
+	return w.now().Add(w.life)
+}
+
+// write composes a mail of about the given size and signs it where there are keys, until expires (zero: without end). The caller closes the sheet.
+func write(draft mailout.Draft, keys []domains.Key, size int64, expires time.Time) (*sheet, error) {
 	composed, err := newSheet(size)
 	if err != nil {
 		return nil, err
@@ -98,8 +209,7 @@ func write(draft mailout.Draft, keys []domains.Key, size int64) (*sheet, error) 
 	}
 	reader, err := composed.reader()
 	if err == nil {
-		// No x=: mail that waits in a queue for days must not arrive with a signature that has ended.
-		err = mailout.Sign(signed, reader, keys, time.Time{})
+		err = mailout.Sign(signed, reader, keys, expires)
 	}
 	if err != nil {
 		signed.close()
@@ -109,7 +219,7 @@ func write(draft mailout.Draft, keys []domains.Key, size int64) (*sheet, error) 
 }
 
 // draftOf is what the mail says.
-func draftOf(ctx context.Context, out tickets.Outgoing, from author) mailout.Draft {
+func draftOf(ctx context.Context, out *tickets.Outgoing, from author) mailout.Draft {
 	m := out.Message
 	draft := mailout.Draft{
 		From: from.from, ReplyTo: desk.Address{Name: m.FromName, Addr: out.ReplyTo}, To: m.To, Cc: m.Cc, Subject: m.Subject,

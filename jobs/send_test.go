@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"postern/desk"
 	"postern/domains"
@@ -95,6 +97,7 @@ func (h *house) start(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runner.heart.every, runner.heart.dead = 200*time.Millisecond, time.Second // the dead are noticed soon
 	if err := runner.Start(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +280,7 @@ func TestT_SIGN_unverified(t *testing.T) {
 	if !strings.Contains(fields.Get("From"), "Example Support via example.com") || !strings.Contains(fields.Get("From"), "<support@example.com>") || len(fields["Dkim-Signature"]) != 2 {
 		t.Errorf("via: %v", fields)
 	}
-	if !strings.Contains(fields.Get("Reply-To"), "@unverified.test>") || len(facts.Problems) != 1 || !strings.Contains(facts.Problems[0], "unverified.test is not verified") {
+	if !strings.Contains(fields.Get("Reply-To"), "@unverified.test>") || len(facts.Problems) != 1 || !strings.Contains(facts.Problems[0], "unverified.test is not here") {
 		t.Errorf("via: %v, %q", fields, facts.Problems)
 	}
 }
@@ -333,26 +336,44 @@ func TestT_DELIVERY_crash(t *testing.T) {
 	h := newHouse(t, testkit.Behaviour{})
 	box := h.mailbox(t, "support@example.com")
 	_, m := h.write(t, desk.NewTicket{MailboxID: box, To: []desk.Address{{Addr: "carol@customer.test"}}})
-	worker := &sendReply{tickets: h.tickets, domains: h.domains, sender: h.config.Sender, random: func() float64 { return 0.5 }, now: time.Now}
-	out, err := h.tickets.Outgoing(t.Context(), m.ID)
+	worker := h.worker(t)
+	out := h.outgoing(t, m.ID)
+	parcel, err := worker.ready(t.Context(), out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, err := authorOf(t.Context(), h.domains, out.Message.From(), out.System.From)
-	if err != nil {
-		t.Fatal(err)
+	taken, err := worker.take.ask(t.Context(), parcel.letter)
+	if err != nil || len(taken.Recipients) != 1 {
+		t.Fatalf("%+v, %v", taken, err)
 	}
-	if err := worker.prepare(t.Context(), out, from); err != nil {
-		t.Fatal(err)
-	}
-	h.config.Sender.Deliver(t.Context(), mailout.Outgoing{ReturnPath: from.returnPath(out), Recipients: []string{"carol@customer.test"}, Size: int64(len(h.original(t, m.ID))),
-		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(h.original(t, m.ID))), nil }}) // … and here it died
+	h.config.Sender.Deliver(t.Context(), mailout.Outgoing{ReturnPath: parcel.returnPath, Recipients: []string{"carol@customer.test"}, Size: parcel.size, Open: parcel.open}) // … and here it died
 	first := h.sink.Next(t)
 	h.start(t)
 	h.until(t, m.ID, all(desk.DeliverySent))
 	if second := h.sink.Next(t); !bytes.Equal(first.Bytes, second.Bytes) {
 		t.Error("the second mail is not the same to the byte")
 	}
+}
+
+// worker is the sender of a process that is alive until the test is over, and does not watch others.
+func (h *house) worker(t *testing.T) *sendReply {
+	t.Helper()
+	cfg := h.config
+	cfg.Random, cfg.Now = func() float64 { return 0.5 }, time.Now
+	heart := newHeart(cfg)
+	if err := heart.beat(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return newSendReply(cfg, heart)
+}
+
+func (h *house) outgoing(t *testing.T, message int64) *tickets.Outgoing {
+	t.Helper()
+	out, err := h.tickets.Outgoing(t.Context(), store.WordsIfNeeded, desk.SendReply{Message: message, Destination: "customer.test"})
+	if err != nil || out[0] == nil {
+		t.Fatalf("%v, %v", out, err)
+	}
+	return out[0]
 }
 
 // T-UNDO: what was taken back never leaves, although its job was there.
@@ -369,7 +390,7 @@ func TestT_UNDO(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := h.store.Write(t.Context(), func(tx *store.Tx) error { // as if the job had begun just before
-		return tx.Enqueue(t.Context(), desk.SendReply{Message: undone.ID}, time.Time{})
+		return tx.Enqueue(t.Context(), time.Time{}, desk.SendReply{Message: undone.ID, Destination: "customer.test"})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -414,12 +435,8 @@ func TestGiveUp(t *testing.T) {
 	h := newHouse(t, testkit.Behaviour{})
 	box := h.mailbox(t, "support@example.com")
 	ticket, m := h.write(t, desk.NewTicket{MailboxID: box, To: []desk.Address{{Addr: "carol@customer.test"}}})
-	worker := &sendReply{tickets: h.tickets, now: time.Now}
-	out, err := h.tickets.Outgoing(t.Context(), m.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := worker.giveUp(t.Context(), out, fmt.Errorf("no")); err == nil {
+	worker, job := h.worker(t), &river.Job[desk.SendReply]{JobRow: &rivertype.JobRow{Errors: make([]rivertype.AttemptError, hopeless)}}
+	if err := worker.unready(t.Context(), job, h.outgoing(t, m.ID), fmt.Errorf("no")); err == nil {
 		t.Error("the job goes on")
 	}
 	after, err := h.tickets.Get(t.Context(), h.ann, ticket.ID)

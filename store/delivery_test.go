@@ -23,27 +23,30 @@ func TestResumeSending(t *testing.T) {
 	exec(`insert into contact (address) values ('anna@customer.example')`)
 	exec(`insert into ticket (id, subject, status, mailbox_id, requester_id, created_at, updated_at) values (1, 'x', 'open', 1, 1, now(), now())`)
 	exec(`insert into message (id, ticket_id, kind, at) values (1, 1, 'reply', now())`)
-	exec(`insert into delivery (message_id, recipient, state, next_at) values
-		(1, 'claimed@customer.example', 'queued', now() + interval '30 minutes'), (1, 'later@customer.example', 'deferred', now() + interval '2 hours')`)
+	exec(`insert into delivery (message_id, recipient, destination, state, next_at, worker, stop) values
+		(1, 'claimed@customer.example', 'customer.example', 'queued', null, 'dead', false), (1, 'later@customer.example', 'customer.example', 'deferred', now() + interval '2 hours', null, false),
+		(1, 'stopped@customer.example', 'customer.example', 'queued', null, 'dead', true)`)
 	write := func(do func(*store.Tx) error) {
 		t.Helper()
 		if err := st.Write(t.Context(), do); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(func(tx *store.Tx) error { return tx.Enqueue(t.Context(), desk.SendReply{Message: 1}, time.Time{}) })
+	write(func(tx *store.Tx) error {
+		return tx.Enqueue(t.Context(), time.Time{}, desk.SendReply{Message: 1, Destination: "customer.example"})
+	})
 	exec(`update river_job set state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{dead}'`)
 
 	write(func(tx *store.Tx) error { return tx.ResumeSending(t.Context()) })
-	var state string
-	var due, deferred bool
+	var state, stopped string
+	var free, deferred bool
 	row := conn.QueryRow(t.Context(), `
-		select (select state from river_job), (select next_at is null from delivery where recipient like 'claimed@%'),
-		       (select next_at > now() + interval '1 hour' from delivery where recipient like 'later@%')`)
-	if err := row.Scan(&state, &due, &deferred); err != nil {
+		select (select state from river_job), (select worker is null and state = 'queued' from delivery where recipient like 'claimed@%'),
+		       (select next_at > now() + interval '1 hour' from delivery where recipient like 'later@%'), (select state from delivery where recipient like 'stopped@%')`)
+	if err := row.Scan(&state, &free, &deferred, &stopped); err != nil {
 		t.Fatal(err)
 	}
-	if state != "available" || !due || !deferred {
-		t.Errorf("the job is %s, its recipient is due: %v, the deferred one stays deferred: %v", state, due, deferred)
+	if state != "available" || !free || !deferred || stopped != "cancelled" {
+		t.Errorf("the job is %s, its recipient is free: %v, the deferred one stays deferred: %v, the stopped one is %s", state, free, deferred, stopped)
 	}
 }

@@ -24,7 +24,7 @@ func TestEnqueue(t *testing.T) {
 		4: {now.Add(time.Hour), "scheduled"},
 	} {
 		err := st.Write(t.Context(), func(tx *store.Tx) error {
-			return tx.Enqueue(t.Context(), desk.SendReply{Message: message}, test.at)
+			return tx.Enqueue(t.Context(), test.at, desk.SendReply{Message: message})
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -283,6 +283,12 @@ func into[T any](target *[]T) func(pgx.Rows) error {
 	}
 }
 
+// IsOne says whether an error of a statement about many may be one row's alone: PostgreSQL refused a value, or rows were locked by others in another order.
+func IsOne(err error) bool {
+	var pg interface{ SQLState() string }
+	return IsData(err) || errors.As(err, &pg) && (pg.SQLState() == "40P01" || pg.SQLState() == "40001") // deadlock, serialization failure
+}
+
 // IsData says whether PostgreSQL refused a value (as opposed to being unreachable, busy or full): trying the same again will fail again.
 func IsData(err error) bool {
 	var pg interface{ SQLState() string }

@@ -22,6 +22,13 @@ type News struct {
 // most is how many ticket ids one piece of news holds: PostgreSQL's limit for a payload is 8000 bytes.
 const most = 400
 
+// announceMessages tells every listener of the tickets that messages stand on, 400 messages at most.
+const announceMessages = `
+		select pg_notify($1, json_build_object('t', json_agg(distinct ticket_id))::text)
+		from message
+		where id = any($2::bigint[])
+		having count(*) > 0`
+
 // Announce tells every listener, on every machine, when the transaction commits.
 func (tx *Tx) Announce(ctx context.Context, news News) error {
 	for {

@@ -96,14 +96,21 @@ func (s *Store) Snapshot(ctx context.Context, do func(Reader) error) error {
 // mostAttempts is how often a job that fails by an error of ours is tried: with the pauses of the workers, longer than any outage. A delivery that waits for its time counts as none.
 const mostAttempts = 5000
 
-// Enqueue puts a job into the queue, to run at the given time (zero: at once) if the transaction commits.
-func (tx *Tx) Enqueue(ctx context.Context, job Job, at time.Time) error {
-	options := river.InsertOpts{MaxAttempts: mostAttempts}
-	if time.Until(at) > 0 { // with any time, even one that has come, River leaves the job to its scheduler, which looks every five seconds
-		options.ScheduledAt = at
+// Enqueue puts jobs into the queue, to run at the given time (zero: at once) if the transaction commits.
+func (tx *Tx) Enqueue(ctx context.Context, at time.Time, jobs ...Job) error {
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, job := range jobs {
+		options := river.InsertOpts{MaxAttempts: mostAttempts}
+		if time.Until(at) > 0 { // with any time, even one that has come, River leaves the job to its scheduler, which looks every five seconds
+			options.ScheduledAt = at
+		}
+		params[i] = river.InsertManyParams{Args: job, InsertOpts: &options}
 	}
-	if _, err := tx.jobs.InsertTx(ctx, tx.tx, job, &options); err != nil {
-		return fmt.Errorf("store: enqueue %s: %w", job.Kind(), err)
+	if len(jobs) == 0 {
+		return nil
+	}
+	if _, err := tx.jobs.InsertManyTx(ctx, tx.tx, params); err != nil {
+		return fmt.Errorf("store: enqueue %s: %w", jobs[0].Kind(), err)
 	}
 	return nil
 }

@@ -165,7 +165,7 @@ func TestSweep(t *testing.T) {
 	var gone int
 	h.row(t, &gone, `with gone as (delete from river_job returning 1) select count(*) from gone`) // the job was lost
 	h.clock.at = time.Now().Add(48 * time.Hour)                                                   // rows and objects bear the real time
-	if err := h.Sweep(t.Context()); err != nil {
+	if err := errors.Join(h.Sweep(t.Context()), h.Requeue(t.Context(), time.Hour), h.Requeue(t.Context(), time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := h.Attachment(t.Context(), h.ann, sent.ID); err != nil {

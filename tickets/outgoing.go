@@ -12,16 +12,22 @@ import (
 	"postern/store"
 )
 
-// Outgoing is everything that a job needs to send a message. Nothing in it is read from the ticket as it stands now but the mailbox: recipients and words are those that were seen.
+// Outgoing is everything that a job needs to send a message to one destination. Nothing in it is read from the ticket as it stands now but the mailbox: recipients and words are those that were seen.
 type Outgoing struct {
+	Errand     desk.SendReply
 	Message    desk.Message
 	Facts      desk.MessageFacts
 	ReplyTo    string          // where answers go: the mailbox with the message's token
 	ReturnPath ReturnPath      // where bounces go
 	System     SystemSender    // in whose name mail leaves when the mailbox's domain may not be From
 	Files      []FileToSend    // in the order in which they were attached
-	Awaited    []store.Awaited // recipients that are not done with
+	Awaited    []store.Awaited // recipients at the destination who are not done with
+	kept       *store.Original // the bytes, once they are kept
+	next       int64           // the id of bytes that are kept now
 }
+
+// Kept says whether the mail was composed before: its bytes are to leave.
+func (o *Outgoing) Kept() bool { return o.kept != nil }
 
 // ReturnPath is where a bounce of one recipient's copy goes: an address that names the message and the recipient (T-DSN).
 type ReturnPath func(recipient string) string
@@ -38,28 +44,40 @@ type FileToSend struct {
 	Open func(context.Context) (io.ReadCloser, error)
 }
 
-// Outgoing reads a message that is to leave. The fault is NotFound when it was undone.
-func (s *Service) Outgoing(ctx context.Context, message int64) (Outgoing, error) {
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+// Outgoing reads messages that are to leave, in the order asked; nil stands for one that was undone. The words of a message whose bytes are kept come only where they are wanted.
+func (s *Service) Outgoing(ctx context.Context, words store.Words, errands ...desk.SendReply) ([]*Outgoing, error) {
+	found, err := s.store.Leaving(ctx, words, errands...)
 	if err != nil {
-		return Outgoing{}, err
+		return nil, err
 	}
-	if m.Kind != desk.KindReply {
-		return Outgoing{}, desk.Faultf(desk.NotFound, "message %d does not leave as mail", message)
+	system, err := s.store.SystemSender(ctx, s.cfg.Hostname)
+	if err != nil {
+		return nil, err
 	}
-	out := Outgoing{Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, message)}
-	out.ReturnPath = s.returnPath(m.FromAddress, message)
+	list := make([]*Outgoing, len(found))
+	for i, one := range found {
+		if one == nil || one.Message.Kind != desk.KindReply {
+			continue
+		}
+		if list[i], err = s.outgoing(ctx, errands[i], one, system); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func (s *Service) outgoing(ctx context.Context, errand desk.SendReply, found *store.Leaving, system string) (*Outgoing, error) {
+	m := found.Message
+	out := &Outgoing{Errand: errand, Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, m.ID), ReturnPath: s.ReturnPath(m.FromAddress, m.ID),
+		System: SystemSender{From: system, ReturnPath: s.ReturnPath(system, m.ID)}, Awaited: found.Awaited, kept: found.Original, next: found.NextOriginal}
+	var err error
 	if out.Facts, err = m.Decode(); err != nil {
-		return out, fmt.Errorf("tickets: facts of message %d: %w", message, err)
+		return nil, fmt.Errorf("tickets: facts of message %d: %w", m.ID, err)
 	}
-	if out.Awaited, err = s.store.Awaited(ctx, message); err != nil {
-		return out, err
+	if !found.HasFiles {
+		return out, nil
 	}
-	if out.System.From, err = s.store.SystemSender(ctx, s.cfg.Hostname); err != nil {
-		return out, err
-	}
-	out.System.ReturnPath = s.returnPath(out.System.From, message)
-	files, err := s.store.FilesOf(ctx, message)
+	files, err := s.store.FilesOf(ctx, m.ID)
 	for _, file := range files {
 		out.Files = append(out.Files, FileToSend{file.FileInfo, func(ctx context.Context) (io.ReadCloser, error) {
 			return s.cfg.Bucket.Get(ctx, objectOf(file), 0, -1)
@@ -68,7 +86,8 @@ func (s *Service) Outgoing(ctx context.Context, message int64) (Outgoing, error)
 	return out, err
 }
 
-func (s *Service) returnPath(mailbox string, message int64) ReturnPath {
+// ReturnPath is where bounces of a message go that leaves in the name of a mailbox.
+func (s *Service) ReturnPath(mailbox string, message int64) ReturnPath {
 	return func(recipient string) string { return s.codec.ReturnPath(mailbox, message, recipient) }
 }
 
@@ -77,76 +96,151 @@ func (s *Service) Awaited(ctx context.Context, message int64) ([]store.Awaited, 
 	return s.store.Awaited(ctx, message)
 }
 
-// Claim takes the recipients that are due for one attempt, which may last for the given time: meanwhile no other job tries them.
-func (s *Service) Claim(ctx context.Context, message int64, lasting time.Duration) (due []store.Awaited, err error) {
-	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		due, err = tx.ClaimDeliveries(ctx, message, s.now(), s.now().Add(lasting))
-		return err
-	})
-	return due, err
+// Letter is a message that is about to leave for one destination.
+type Letter struct {
+	*Outgoing
+	Sender   string          // domain of From
+	Original *store.Original // the exact bytes, sealed, if they are not kept yet or replace those that are; nil: what is kept leaves
+	Problems []string        // what the person who wrote it should know, such as that it is not signed
 }
 
-// Signed is a message as it will leave, to the byte.
-type Signed struct {
-	Message  int64
-	Size     int64 // in bytes
-	R        io.Reader
-	Problems []string // what the person who wrote it should know, such as that it is not signed
-}
-
-// KeepSigned keeps the exact bytes before the first attempt to deliver them (T-BYTES). From then on the message cannot be undone; if it was undone just before, the fault is NotFound.
-// Bytes that are kept already stay: a job that begins again sends the same mail.
-func (s *Service) KeepSigned(ctx context.Context, signed Signed) error {
-	original := store.Original{Size: signed.Size}
-	var small []byte
-	if signed.Size <= attachments.SmallOriginal {
-		var err error
-		if small, err = io.ReadAll(io.LimitReader(signed.R, signed.Size+1)); err != nil {
-			return fmt.Errorf("tickets: read signed message %d: %w", signed.Message, err)
-		}
-	} else {
-		object, err := s.cfg.Bucket.Put(ctx, signed.R, signed.Size)
-		if err != nil {
-			return err
-		}
-		original.ObjectKey, original.DEK = &object.Key, object.DEK
+// Seal seals the exact bytes of a mail as they will be kept (T-BYTES). Large ones go to the bucket.
+func (s *Service) Seal(ctx context.Context, out *Outgoing, r io.Reader, size int64) (*store.Original, error) {
+	original := &store.Original{ID: out.next, Size: size}
+	if out.kept != nil {
+		original.ID = out.kept.ID
 	}
-	return s.store.Write(ctx, func(tx *store.Tx) error {
-		m, err := tx.LockMessage(ctx, signed.Message)
-		if err != nil {
-			return err
+	if size > attachments.SmallOriginal {
+		object, err := s.cfg.Bucket.Put(ctx, r, size)
+		original.ObjectKey, original.DEK = &object.Key, object.DEK
+		return original, err
+	}
+	small, err := io.ReadAll(io.LimitReader(r, size+1))
+	if err == nil {
+		original.DEK, original.Sealed, err = attachments.SealSmall(s.cfg.Keys, originalContext(original.ID), small)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tickets: seal message %d: %w", out.Message.ID, err)
+	}
+	return original, nil
+}
+
+// Taken is what a process has in hand of a letter.
+type Taken struct {
+	Recipients []store.InHand
+	Late       bool // somebody else kept bytes just before: those are to leave (SignedBytes)
+}
+
+// TakeInHand keeps the bytes of letters that leave for the first time, and gives the worker the recipients who are due, all in one transaction. From then on a message cannot be undone;
+// of one that was undone just before nobody is due. Bytes that are kept already stay, unless they are to be replaced: a job that begins again sends the same mail.
+func (s *Service) TakeInHand(ctx context.Context, worker string, letters ...Letter) ([]Taken, error) {
+	var bytes []store.KeptBytes
+	wanted := make([]store.Handful, len(letters))
+	taken, at := make([]Taken, len(letters)), map[desk.SendReply]int{}
+	for i, one := range letters {
+		wanted[i], at[one.Errand] = store.Handful{SendReply: one.Errand, Sender: one.Sender}, i
+		if one.Original != nil {
+			bytes = append(bytes, store.KeptBytes{Message: one.Message.ID, Original: *one.Original, Replace: one.Kept()})
 		}
-		if original.ID, err = tx.NextOriginal(ctx); err != nil {
-			return err
-		}
-		if original.ObjectKey == nil {
-			if original.DEK, original.Sealed, err = attachments.SealSmall(s.cfg.Keys, originalContext(original.ID), small); err != nil {
+	}
+	err := s.store.Write(ctx, func(tx *store.Tx) error {
+		if len(bytes) > 0 {
+			ids, err := tx.KeepOriginals(ctx, bytes)
+			if err != nil {
 				return err
 			}
+			kept := map[int]bool{} // by letter
+			for i, one := range letters {
+				if one.Original != nil && ids[one.Original.ID] {
+					kept[i] = true
+					delete(ids, one.Original.ID) // of two that sign the same mail anew the first one's bytes stand
+				}
+			}
+			if err := tellProblems(ctx, tx, letters, kept); err != nil {
+				return err
+			}
+			for i, one := range letters {
+				taken[i].Late = one.Original != nil && !kept[i]
+			}
 		}
-		if _, err := tx.AddOriginal(ctx, signed.Message, original); err != nil {
-			return err
+		mine, err := tx.TakeInHand(ctx, worker, s.now(), wanted)
+		for _, one := range mine {
+			i := at[desk.SendReply{Message: one.MessageID, Destination: one.Destination}]
+			taken[i].Recipients = append(taken[i].Recipients, one)
 		}
-		return tellProblems(ctx, tx, m, signed.Problems)
+		return err
 	})
+	return taken, err
 }
 
-// tellProblems shows on the message what its writer should know.
-func tellProblems(ctx context.Context, tx *store.Tx, m desk.Message, problems []string) error {
-	if len(problems) > 0 {
-		facts, err := m.Decode()
-		if err != nil {
-			return err
+// tellProblems shows on messages what their writers should know.
+func tellProblems(ctx context.Context, tx *store.Tx, letters []Letter, kept map[int]bool) error {
+	for i, one := range letters {
+		if !kept[i] || slices.Equal(one.Problems, one.Facts.Problems) {
+			continue
 		}
-		facts.Problems = problems
-		if err := tx.SetFacts(ctx, m.ID, facts); err != nil {
+		facts := one.Facts
+		facts.Problems = one.Problems
+		if err := tx.SetFacts(ctx, one.Message.ID, facts); err != nil {
 			return err
 		}
 	}
-	return tx.Announce(ctx, store.News{Tickets: []int64{m.TicketID}})
+	return nil
 }
 
-// SignedBytes opens the bytes that KeepSigned kept. The caller closes them.
+// LetGo gives up what a worker has in hand without an outcome.
+func (s *Service) LetGo(ctx context.Context, worker string, errand desk.SendReply) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.LetGo(ctx, worker, errand) })
+}
+
+// Stopped lists those recipients in hand whom somebody wants stopped meanwhile.
+func (s *Service) Stopped(ctx context.Context, errand desk.SendReply) ([]string, error) {
+	return s.store.Stopped(ctx, errand)
+}
+
+// Hold notes that a message waits until its own domain is mended, and why; where that is known already nothing changes.
+func (s *Service) Hold(ctx context.Context, out *Outgoing, why string) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		fresh, err := tx.HoldDeliveries(ctx, out.Errand, why, s.now())
+		if err != nil || fresh == 0 {
+			return err
+		}
+		return tx.Announce(ctx, store.News{Tickets: []int64{out.Message.TicketID}})
+	})
+}
+
+// Spread gives every destination of a message a job of its own.
+func (s *Service) Spread(ctx context.Context, message int64) error {
+	awaited, err := s.store.Awaited(ctx, message)
+	if err != nil {
+		return err
+	}
+	recipients := make([]string, len(awaited))
+	for i, one := range awaited {
+		recipients[i] = one.Recipient
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.Enqueue(ctx, time.Time{}, errands(message, recipients)...) })
+}
+
+// errands are the jobs that bring a message to its recipients: one for each destination.
+func errands(message int64, recipients []string) []store.Job {
+	var jobs []store.Job
+	known := map[string]bool{}
+	for _, recipient := range recipients {
+		if domain := desk.DomainOf(recipient); !known[domain] {
+			known[domain] = true
+			jobs = append(jobs, desk.SendReply{Message: message, Destination: domain})
+		}
+	}
+	return jobs
+}
+
+// KeptBytes opens the bytes as they were kept when the message was read. The caller closes them.
+func (s *Service) KeptBytes(ctx context.Context, out *Outgoing) (io.ReadCloser, int64, error) {
+	return s.openOriginal(ctx, *out.kept)
+}
+
+// SignedBytes opens the bytes that are kept now. The caller closes them.
 func (s *Service) SignedBytes(ctx context.Context, message int64) (io.ReadCloser, int64, error) {
 	original, err := s.store.OriginalOf(ctx, message)
 	if err != nil {
@@ -155,9 +249,50 @@ func (s *Service) SignedBytes(ctx context.Context, message int64) (io.ReadCloser
 	return s.openOriginal(ctx, original)
 }
 
-// Delivered records what became of recipients. What is final already stays as it is. A recipient who bounced is a delivery problem of the ticket, stands in the conversation,
-// and opens the ticket again (T-DELIVERY); the remote's words stand on the message.
+// Outcome is what became of recipients of one message.
+type Outcome struct {
+	Message    int64
+	Deliveries []desk.Delivery
+}
+
+// Delivered records what became of recipients whom nobody has in hand.
 func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.Delivery) error {
+	return s.Record(ctx, "", Outcome{message, outcome})
+}
+
+// Record writes down what became of recipients whom a worker has in hand. What is final already stays as it is.
+// A recipient who bounced is a delivery problem of the ticket, stands in the conversation, and opens the ticket again (T-DELIVERY); the remote's words stand on the message.
+func (s *Service) Record(ctx context.Context, worker string, outcomes ...Outcome) error {
+	var quiet []store.Outcome
+	for _, one := range outcomes {
+		if slices.ContainsFunc(one.Deliveries, func(d desk.Delivery) bool { return d.State == desk.DeliveryBounced }) {
+			if err := s.bounced(ctx, worker, one); err != nil {
+				return err
+			}
+			continue
+		}
+		quiet = append(quiet, one.rows()...)
+	}
+	if len(quiet) == 0 {
+		return nil
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.RecordDeliveries(ctx, worker, quiet)
+		return err
+	})
+}
+
+func (o Outcome) rows() []store.Outcome {
+	rows := make([]store.Outcome, len(o.Deliveries))
+	for i, d := range whole(o.Deliveries) {
+		rows[i] = store.Outcome{Message: o.Message, Delivery: d}
+	}
+	return rows
+}
+
+// bounced records an outcome in which somebody was refused for good.
+func (s *Service) bounced(ctx context.Context, worker string, outcome Outcome) error {
+	message := outcome.Message
 	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
 	if err != nil {
 		return err
@@ -168,14 +303,14 @@ func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.D
 			return err
 		}
 		c := &change{Tx: tx, actor: desk.System("job"), at: s.now(), ticket: locked[m.TicketID]}
-		changed, err := tx.RecordDeliveries(ctx, message, whole(outcome))
+		changed, err := tx.RecordDeliveries(ctx, worker, outcome.rows())
 		if err != nil {
 			return err
 		}
 		bounced := false
 		var hard []desk.HardBounce
-		for _, d := range outcome {
-			if d.State == desk.DeliveryBounced && slices.Contains(changed, d.Recipient) {
+		for i, d := range outcome.Deliveries {
+			if d.State == desk.DeliveryBounced && changed[i] {
 				bounced = true
 				hard = append(hard, hardBounces(message, d)...)
 				c.events = append(c.events, store.Happened{Ticket: c.ticket.ID, Event: desk.Event{Verb: "bounced", To: d.Recipient}})
@@ -183,7 +318,7 @@ func (s *Service) Delivered(ctx context.Context, message int64, outcome []desk.D
 			}
 		}
 		if !bounced {
-			return c.tell(ctx)
+			return nil
 		}
 		if err := c.NoteBounces(ctx, hard); err != nil {
 			return err

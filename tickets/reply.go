@@ -181,7 +181,7 @@ func (s *Service) send(ctx context.Context, c *change, out outgoing) (int64, err
 	}
 	c.ticket.Preview = mailtext.Snippet(out.text, previewRunes)
 	c.audit("ticket.reply", ticketName(c.ticket.ID), map[string]any{"message": id, "recipients": len(recipients)})
-	return id, c.Enqueue(ctx, desk.SendReply{Message: id}, sendAt)
+	return id, c.Enqueue(ctx, sendAt, errands(id, recipients)...)
 }
 
 // attach hands the writer's uploads to a message of the ticket.

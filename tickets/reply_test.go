@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/store"
 )
 
 func TestT_RECIPIENTS(t *testing.T) {
@@ -52,10 +53,7 @@ func TestT_RECIPIENTS_frozen(t *testing.T) {
 	number, _ := h.mail(t, inbound{From: carol, To: []desk.Address{support, dave}, Subject: "Pump", Text: "x"})
 	sent := h.reply(t, desk.ReplyRequest{Ticket: number, Text: "Hello"})
 	h.mail(t, inbound{Ticket: number, From: carol, To: []desk.Address{support}, Subject: "Pump", Text: "Leave Dave out"})
-	out, err := h.Outgoing(t.Context(), sent.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := h.outgoing(t, sent.ID)
 	var recipients []string
 	for _, one := range out.Awaited {
 		recipients = append(recipients, one.Recipient)
@@ -89,7 +87,7 @@ func TestReply(t *testing.T) {
 		"answers":     facts.Answers == asked,
 		"file":        len(m.Files) == 1 && m.Files[0].Name == "Größe.pdf" && m.Files[0].MediaType == "application/pdf" && m.Files[0].Size == 4,
 		"deliveries":  len(m.Deliveries) == 2 && m.Deliveries[0].Recipient == "boss@other.test" && m.Deliveries[0].State == desk.DeliveryQueued,
-		"job":         h.jobs(t, m.ID) == 1,
+		"jobs":        h.jobs(t, m.ID) == 2,
 		"pending":     ticket.Status == desk.StatusPending && ticket.WaitingSince == nil,
 		"preview":     ticket.Preview == "Hello Carol",
 		"paper clip":  ticket.HasAttachment,
@@ -221,24 +219,55 @@ func TestT_UNDO_or_sent(t *testing.T) {
 	h := newHouse(t)
 	number, _ := h.ask(t)
 	sent := h.reply(t, desk.ReplyRequest{Ticket: number, Text: "one"})
-	if err := h.KeepSigned(t.Context(), Signed{Message: sent.ID, Size: 4, R: strings.NewReader("mail")}); err != nil {
-		t.Fatal(err)
+	first, second := h.outgoing(t, sent.ID), h.outgoing(t, sent.ID)
+	if taken := h.leave(t, first, "mail"); taken.Late || len(taken.Recipients) != 1 {
+		t.Fatalf("the first to keep bytes has %+v", taken)
 	}
 	_, err := h.UndoSend(t.Context(), h.ann, sent.ID)
 	wantFault(t, err, desk.Conflict)
 	back := h.reply(t, desk.ReplyRequest{Ticket: number, Text: "two"})
+	gone := h.outgoing(t, back.ID)
 	if _, err := h.UndoSend(t.Context(), h.ann, back.ID); err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, h.KeepSigned(t.Context(), Signed{Message: back.ID, Size: 4, R: strings.NewReader("mail")}), desk.NotFound)
-	if err := h.KeepSigned(t.Context(), Signed{Message: sent.ID, Size: 5, R: strings.NewReader("other")}); err != nil {
-		t.Fatal(err)
+	if taken := h.leave(t, gone, "mail"); len(taken.Recipients) != 0 {
+		t.Errorf("what was undone leaves: %+v", taken)
+	}
+	if taken := h.leave(t, second, "other"); !taken.Late {
+		t.Errorf("the second to keep bytes has %+v", taken)
 	}
 	r, size, err := h.Original(t.Context(), h.ann, sent.ID)
 	if err != nil || size != 4 {
 		t.Fatalf("the bytes kept first must stay: %d, %v", size, err)
 	}
 	_ = r.Close()
+}
+
+// outgoing is a message to one customer's domain as a job finds it.
+func (h *house) outgoing(t *testing.T, message int64) *Outgoing {
+	t.Helper()
+	out, err := h.Outgoing(t.Context(), store.WordsIfNeeded, desk.SendReply{Message: message, Destination: desk.DomainOf(carol.Addr)})
+	if err != nil || out[0] == nil {
+		t.Fatalf("%v, %v", out, err)
+	}
+	return out[0]
+}
+
+// leave takes a message in hand with its bytes, as a job does.
+func (h *house) leave(t *testing.T, out *Outgoing, bytes string) Taken {
+	t.Helper()
+	original, err := h.Seal(t.Context(), out, strings.NewReader(bytes), int64(len(bytes)))
+	if err == nil {
+		err = h.store.Write(t.Context(), func(tx *store.Tx) error { return tx.Beat(t.Context(), "me", "here") })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := h.TakeInHand(t.Context(), "me", Letter{Outgoing: out, Original: original})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return taken[0]
 }
 
 func TestStart(t *testing.T) {

@@ -10,19 +10,17 @@ import (
 )
 
 const (
-	keepUploads   = 24 * time.Hour // an upload that no message took
-	keepObjects   = 24 * time.Hour // a stored object without a row: far longer than any upload or intake takes
-	strandedAfter = time.Hour      // a delivery that should have been tried so long ago has lost its job
-	sweepBatch    = 500            // objects that one query asks about
+	keepUploads = 24 * time.Hour // an upload that no message took
+	keepObjects = 24 * time.Hour // a stored object without a row: far longer than any upload or intake takes
+	sweepBatch  = 500            // objects that one query asks about
 )
 
-// Sweep removes what nobody will ask for again, in bounded steps, puts deliveries back into the queue whose job was lost, and sums up the figures of days that are over. What remains after one run is for the next.
+// Sweep removes what nobody will ask for again, in bounded steps, and sums up the figures of days that are over. What remains after one run is for the next.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
 	return errors.Join(
 		s.store.Write(ctx, func(tx *store.Tx) error { return sweepRows(ctx, tx, now) }),
 		s.store.Write(ctx, func(tx *store.Tx) error { return purgeSuspended(ctx, tx, now) }),
-		s.store.Write(ctx, func(tx *store.Tx) error { return requeue(ctx, tx, now.Add(-strandedAfter)) }),
 		s.store.Write(ctx, func(tx *store.Tx) error { return rollUp(ctx, tx, now) }),
 		s.sweepObjects(ctx, now.Add(-keepObjects)),
 	)
@@ -61,18 +59,17 @@ func purgeSuspended(ctx context.Context, tx *store.Tx, now time.Time) error {
 	return tx.Announce(ctx, store.News{Suspended: true})
 }
 
-// requeue gives messages a job again that wait to be delivered and have none. Where there is one, nothing is added.
-func requeue(ctx context.Context, tx *store.Tx, before time.Time) error {
-	messages, err := tx.Stranded(ctx, before)
-	if err != nil {
+// Requeue gives deliveries a job again that have been due for longer than the given time and have none: it was lost. Where there is one, nothing is added.
+func (s *Service) Requeue(ctx context.Context, overdue time.Duration) error {
+	stranded, err := s.store.Stranded(ctx, s.now().Add(-overdue))
+	if err != nil || len(stranded) == 0 {
 		return err
 	}
-	for _, message := range messages {
-		if err := tx.Enqueue(ctx, desk.SendReply{Message: message}, time.Time{}); err != nil {
-			return err
-		}
+	jobs := make([]store.Job, len(stranded))
+	for i, errand := range stranded {
+		jobs[i] = errand
 	}
-	return nil
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.Enqueue(ctx, time.Time{}, jobs...) })
 }
 
 // sweepObjects removes stored objects that no row names.

@@ -108,10 +108,11 @@ func (s *Service) RetryDelivery(ctx context.Context, actor desk.Actor, message i
 			return err
 		}
 		c.audit("delivery.retry", messageName(message), map[string]string{"recipient": recipient})
-		if err := c.DropJob(ctx, desk.SendReply{Message: message}); err != nil { // it waits for a later time
+		again := desk.SendReply{Message: message, Destination: desk.DomainOf(recipient)}
+		if err := c.DropJob(ctx, again); err != nil { // it waits for a later time
 			return err
 		}
-		if err := c.Enqueue(ctx, desk.SendReply{Message: message}, c.at); err != nil {
+		if err := c.Enqueue(ctx, c.at, again); err != nil {
 			return err
 		}
 		return c.tell(ctx)
