@@ -5,15 +5,19 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"postern/desk"
 	"postern/internal/testkit"
 	"postern/secret"
 	"postern/store"
@@ -45,7 +49,12 @@ type estate struct {
 
 func newEstate(t testing.TB) *estate {
 	t.Helper()
-	db, err := store.Open(t.Context(), testkit.Postgres(t), 8)
+	return newEstateOn(t, testkit.Postgres(t))
+}
+
+func newEstateOn(t testing.TB, url string) *estate {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,10 +332,90 @@ func TestRefused(t *testing.T) {
 	if got := again.standings(host).Failures; got != 1 {
 		t.Errorf("after the restart the CA was asked again: %d failures", got)
 	}
-	if err := e.store.Write(t.Context(), func(tx *store.Tx) error { return tx.RetryCertificates(t.Context()) }); err != nil {
+	if err := Retry(t.Context(), e.store, desk.System("cli")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "another try that an admin asked for", func() bool { return again.standings(host).Failures == 2 })
+}
+
+// The CA may look at another machine than the one that asked it: there the answer comes out of the database. Both then show the same certificate.
+func TestAnotherMachineAnswers(t *testing.T) {
+	t.Parallel()
+	url := testkit.Postgres(t)
+	e := newEstateOn(t, url)
+	m := e.listen(t)
+	ca := testkit.StartPebble(t, testkit.PebbleOptions{DNS: e.dns.Addr, HTTPPort: portOf(m.http), TLSPort: portOf(m.https)})
+	m.open(e, ca, func(a *ACME) {
+		a.Names = func(context.Context) ([]Name, error) { return []Name{{Host: host, Keep: true}}, nil } // it only waits for what the other obtains
+	})
+	m.run()
+	eventually(t, "a look", func() bool { return m.standings(host).Name == host })
+	other := exec.CommandContext(t.Context(), os.Args[0])
+	other.Env = append(os.Environ(), otherMachine+"="+url, "CA="+ca.Directory, "CA_ROOT="+ca.CAFile, "FOLDER="+t.TempDir())
+	out, err := other.CombinedOutput()
+	if err != nil {
+		t.Fatalf("the other machine: %v\n%s", err, out)
+	}
+	eventually(t, "the other's certificate here", func() bool { return m.proves(ca, host) })
+}
+
+// otherMachine is set in a process that is another machine of the estate: it obtains a certificate without a listener that the CA can find.
+const otherMachine = "POSTERN_TEST_MACHINE"
+
+func TestMain(m *testing.M) {
+	if url := os.Getenv(otherMachine); url != "" {
+		if err := beOtherMachine(url); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func beOtherMachine(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	db, err := store.Open(ctx, url, 4)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	addr := listener.Addr().String()
+	keeper, err := Open(Config{Hostname: host, Folder: os.Getenv("FOLDER"), Log: slog.New(slog.NewTextHandler(os.Stdout, nil)), ACME: &ACME{
+		Store: db, Keys: secret.NewKeyset(zeroes{}), Directory: os.Getenv("CA"), Roots: os.Getenv("CA_ROOT"), HTTPAddr: addr, HTTPSAddr: addr, Names: names(host),
+	}})
+	if err != nil {
+		return err
+	}
+	defer keeper.Close()
+	if err := keeper.look(ctx); err != nil {
+		return err
+	}
+	if row, err := db.Certificate(ctx, host); err != nil || row.NotAfter == nil {
+		return fmt.Errorf("it obtained nothing: %+v, %w", row, err)
+	}
+	return nil
+}
+
+// Two machines that start together ask the CA once.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	machines := []*machine{e.listen(t), e.listen(t)}
+	ca := testkit.StartPebble(t, testkit.PebbleOptions{DNS: e.dns.Addr, HTTPPort: portOf(machines[0].http)})
+	for _, m := range machines {
+		m.open(e, ca, nil)
+		m.run()
+	}
+	eventually(t, "certificates on both", func() bool { return machines[0].proves(ca, host) && machines[1].proves(ca, host) })
+	if !machines[0].shown(host).Equal(machines[1].shown(host)) || ca.Issued() != 1 {
+		t.Errorf("the CA issued %d certificates", ca.Issued())
+	}
 }
 
 // clock is a time that a test moves on.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/certmagic"
 
+	"postern/desk"
 	"postern/store"
 )
 
@@ -31,27 +32,34 @@ const noteTime = 10 * time.Second
 
 // Run obtains and renews until ctx ends. Only one Run may be going on for a Keeper; without ACME it watches the files.
 func (k *Keeper) Run(ctx context.Context) {
-	every := Look
-	if k.cfg.ACME != nil {
-		every = k.cfg.ACME.Look
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
 	for {
-		if k.cfg.ACME != nil {
+		pause := Look
+		if k.cfg.ACME == nil {
+			k.observeFiles()
+		} else {
 			if err := k.look(ctx); err != nil && ctx.Err() == nil {
 				k.cfg.Log.Error("certificates could not be looked after; those that are in use stay", "error", err)
 			}
-		} else {
-			k.observeFiles()
+			pause = k.pause()
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-k.wake:
 		}
 	}
+}
+
+// pause is how long nothing is due. Names are read again at every look, so it is no longer than that; and certificates whose life is counted in seconds are for tests, so it is no shorter than one.
+func (k *Keeper) pause() time.Duration {
+	pause, now := k.cfg.ACME.Look, k.cfg.ACME.Now()
+	for _, due := range k.due {
+		if wait := due.Sub(now); wait > 0 {
+			pause = min(pause, max(wait, time.Second))
+		}
+	}
+	return pause
 }
 
 // look reads the names again, shows what the database holds for those that are new here, and then does for each what is due. What is in use is never taken away before there is better.
@@ -308,6 +316,22 @@ func (k *Keeper) observeFiles() {
 		cert = k.files
 	}
 	k.cfg.Observe([]Standing{{Name: k.cfg.Hostname, Expires: cert.certificate().Leaf.NotAfter}})
+}
+
+// Retry ends the pauses after failures, on every machine: somebody has mended what the CA complained of.
+func Retry(ctx context.Context, db *store.Store, actor desk.Actor) error {
+	if !actor.Can(desk.MayAdminister) {
+		return desk.Faultf(desk.Forbidden, "only an owner or admin may do this")
+	}
+	return db.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.RetryCertificates(ctx); err != nil {
+			return err
+		}
+		if err := tx.Audit(ctx, actor, "certificate.retry", "certificates", map[string]any{}); err != nil {
+			return err
+		}
+		return tx.Announce(ctx, store.News{Settings: true})
+	})
 }
 
 // Problem is what a row says to people who wonder about a name; empty when all is well.

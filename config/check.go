@@ -57,6 +57,12 @@ func (s Settings) checkTLS() error {
 	if !s.ACME && (s.ACMEDirectory != "" || s.ACMECA != "") {
 		wrong = append(wrong, errors.New("POSTERN_ACME_DIRECTORY or POSTERN_ACME_CA is set, but POSTERN_ACME is off: turn it on"))
 	}
+	if s.HTTPSAddr != "" && !s.Secure() {
+		wrong = append(wrong, errors.New("POSTERN_HTTPS_ADDR is set, but POSTERN_PUBLIC_URL does not begin with https://: write it as people shall reach the portal"))
+	}
+	if s.HTTPSAddr != "" && !s.ACME && s.TLSCert == "" {
+		wrong = append(wrong, errors.New("POSTERN_HTTPS_ADDR is set, but there is no certificate that a browser would take: set POSTERN_ACME=on, or POSTERN_TLS_CERT and POSTERN_TLS_KEY"))
+	}
 	if s.ACMEDirectory != "" && !absolute(s.ACMEDirectory, "https") {
 		wrong = append(wrong, errors.New("POSTERN_ACME_DIRECTORY is not an https URL (RFC 8555 §6.1)"))
 	}

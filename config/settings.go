@@ -7,6 +7,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,17 +22,19 @@ type Settings struct {
 	Data      string `name:"data" env:"POSTERN_DATA" default:"./data" placeholder:"DIR" help:"Keys, and in the embedded mode the database and the objects." group:"Settings"`
 	Hostname  string `name:"hostname" env:"POSTERN_HOSTNAME" placeholder:"NAME" help:"Name in the SMTP banner, HELO and Message-IDs; the machine's name unless given." group:"Settings"`
 	PublicURL string `name:"public-url" env:"POSTERN_PUBLIC_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The portal as people reach it; https turns on secure cookies and HSTS." group:"Settings"`
+	MXHosts   Hosts  `name:"mx-hosts" env:"POSTERN_MX_HOSTS" placeholder:"NAME,…" help:"Hosts that take mail for our domains, as MX records and MTA-STS policies name them; the host name unless given." group:"Settings"`
 
 	SMTPAddr    Listeners  `name:"smtp-addr" env:"POSTERN_SMTP_ADDR" default:"127.0.0.1:2525" placeholder:"HOST:PORT,…" help:"SMTP listeners." group:"Listeners"`
 	SMTPProxy   Networks   `name:"smtp-proxy" env:"POSTERN_SMTP_PROXY" placeholder:"CIDR,…" help:"Networks that may speak the PROXY protocol (v1, v2) to the SMTP listeners." group:"Listeners"`
 	SMTPTrusted Networks   `name:"smtp-trusted" env:"POSTERN_SMTP_TRUSTED" default:"127.0.0.0/8,::1" placeholder:"CIDR,…" help:"Networks of your own relays: what one address may do does not limit them, and no block list is asked about them." group:"Listeners"`
 	SMTPLimits  SMTPLimits `name:"smtp-limits" env:"POSTERN_SMTP_LIMITS" placeholder:"NAME=N,…" help:"What SMTP clients may do, like per-ip=50,idle=2m; docs/operations.md has the table." group:"Listeners"`
 	HTTPAddr    Listener   `name:"http-addr" env:"POSTERN_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Portal and API." group:"Listeners"`
+	HTTPSAddr   Perhaps    `name:"https-addr" env:"POSTERN_HTTPS_ADDR" placeholder:"HOST:PORT" help:"Portal and API over TLS, with a certificate by ACME or from files; none unless given, for a proxy in front does it. What comes without TLS is then redirected or refused." group:"Listeners"`
 	AdminAddr   Listener   `name:"admin-addr" env:"POSTERN_ADMIN_ADDR" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"/metrics, /healthz, /readyz and /debug/pprof; keep it off public networks." group:"Listeners"`
 
 	TLSCert       string `name:"tls-cert" env:"POSTERN_TLS_CERT" placeholder:"FILE" help:"Certificate for STARTTLS and HTTPS, read again when it changes." group:"TLS"`
 	TLSKey        string `name:"tls-key" env:"POSTERN_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate." group:"TLS"`
-	ACME          Switch `name:"acme" env:"POSTERN_ACME" default:"off" placeholder:"on|off" help:"Obtain certificates by ACME for the host name and the public URL's host." group:"TLS"`
+	ACME          Switch `name:"acme" env:"POSTERN_ACME" default:"off" placeholder:"on|off" help:"Obtain certificates by ACME: for the host name, and with an HTTPS listener for the public URL's host and the MTA-STS policies of mail domains." group:"TLS"`
 	ACMEDirectory string `name:"acme-directory" env:"POSTERN_ACME_DIRECTORY" placeholder:"URL" help:"Directory of the ACME server; Let's Encrypt unless given." group:"TLS"`
 	TLSRoots      string `name:"tls-roots" env:"POSTERN_TLS_ROOTS" placeholder:"FILE" help:"PEM file of authorities to trust besides the system's where a mail or policy server proves itself." group:"TLS"`
 	ACMECA        string `name:"acme-ca" env:"POSTERN_ACME_CA" placeholder:"FILE" help:"Root certificate of a private ACME server." group:"TLS"`
@@ -73,6 +76,9 @@ func (s Settings) Complete() (Settings, error) {
 	}
 	s.Hostname = clean(s.Hostname)
 	s.PublicURL = strings.TrimSuffix(s.PublicURL, "/")
+	if len(s.MXHosts) == 0 {
+		s.MXHosts = Hosts{s.Hostname}
+	}
 	s.KeyFile = cmp.Or(s.KeyFile, filepath.Join(s.Data, "keys", "master.keys"))
 	return s, s.Check()
 }
@@ -90,6 +96,15 @@ func clean(host string) string { return strings.ToLower(strings.TrimSuffix(host,
 
 // Secure says whether people reach the portal over TLS, so that cookies are marked secure and HSTS is sent.
 func (s Settings) Secure() bool { return strings.HasPrefix(s.PublicURL, "https://") }
+
+// PublicHost is the host that people reach the portal under, in small letters and without a port.
+func (s Settings) PublicHost() string {
+	public, err := url.Parse(s.PublicURL)
+	if err != nil {
+		return "" // Check has refused it
+	}
+	return clean(public.Hostname())
+}
 
 // Scanner is where a virus scanner listens: host:port or unix:/path, or nothing.
 type Scanner string

@@ -116,6 +116,7 @@ func TestContract(t *testing.T) {
 		"S3_ENDPOINT": "", "S3_BUCKET": "", "S3_REGION": "us-east-1", "S3_ACCESS_KEY": "", "S3_SECRET_KEY": "", "S3_TLS": "on", "KEY_FILE": "", "DNS": "", "SMARTHOST": "",
 		"MX_PORT": "25", "MAX_MESSAGE": "50MiB", "RSPAMD_URL": "", "MILTERS": "", "CLAMD": "", "OUTBOUND_ALLOW": "", "NS_PORT": "53", "LOG": "", "LOG_LEVEL": "info", "PG_FETCH": "on", "CONFIG": "",
 		"DNSSEC": "auto", "MTA_STS_PORT": "443", "TLS_ROOTS": "",
+		"HTTPS_ADDR": "", "MX_HOSTS": "",
 	}
 	settings := reflect.TypeFor[Settings]()
 	for i := range settings.NumField() {
@@ -163,24 +164,26 @@ func TestCheck(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		"host name is an address":  {func(s *Settings) { s.Hostname = "192.0.2.1" }, "POSTERN_HOSTNAME"},
-		"host name with a space":   {func(s *Settings) { s.Hostname = "a b" }, "POSTERN_HOSTNAME"},
-		"public URL without host":  {func(s *Settings) { s.PublicURL = "help.example.com" }, "POSTERN_PUBLIC_URL"},
-		"public URL with a path":   {func(s *Settings) { s.PublicURL = "https://example.com/help" }, "host of its own"},
-		"no data folder":           {func(s *Settings) { s.Data = "" }, "POSTERN_DATA"},
-		"certificate without key":  {func(s *Settings) { s.TLSCert = "c.pem" }, "belong together"},
-		"ACME and a certificate":   {func(s *Settings) { s.ACME, s.TLSCert, s.TLSKey = true, "c", "k" }, "choose one"},
-		"ACME directory in clear":  {func(s *Settings) { s.ACME, s.ACMEDirectory = true, "http://ca.example/dir" }, "RFC 8555"},
-		"ACME directory, ACME off": {func(s *Settings) { s.ACMECA = "ca.pem" }, "turn it on"},
-		"database is no URL":       {func(s *Settings) { s.DatabaseURL = "host=db password=hunter2" }, "POSTERN_DATABASE_URL"},
-		"S3 endpoint is a URL":     {func(s *Settings) { s.S3Endpoint = "https://s3.example" }, "host:port alone"},
-		"S3 without keys":          {func(s *Settings) { s.S3Endpoint, s.S3Bucket, s.S3AccessKey = "s3.example", "b", "a" }, "POSTERN_S3_SECRET_KEY is not"},
-		"S3 keys alone":            {func(s *Settings) { s.S3SecretKey = "hunter2" }, "POSTERN_S3_ENDPOINT is not"},
-		"smarthost is no URL":      {func(s *Settings) { s.Smarthost = "u:hunter2@relay.example" }, "POSTERN_SMARTHOST"},
-		"no port":                  {func(s *Settings) { s.MXPort = 0 }, "POSTERN_MX_PORT"},
-		"no policy port":           {func(s *Settings) { s.STSPort = 0 }, "POSTERN_MTA_STS_PORT"},
-		"tiny messages":            {func(s *Settings) { s.MaxMessage = 1 }, "between 64KiB and 1GiB"},
-		"rspamd is no URL":         {func(s *Settings) { s.RspamdURL = "127.0.0.1:11333" }, "POSTERN_RSPAMD_URL"},
+		"host name is an address":   {func(s *Settings) { s.Hostname = "192.0.2.1" }, "POSTERN_HOSTNAME"},
+		"host name with a space":    {func(s *Settings) { s.Hostname = "a b" }, "POSTERN_HOSTNAME"},
+		"public URL without host":   {func(s *Settings) { s.PublicURL = "help.example.com" }, "POSTERN_PUBLIC_URL"},
+		"public URL with a path":    {func(s *Settings) { s.PublicURL = "https://example.com/help" }, "host of its own"},
+		"no data folder":            {func(s *Settings) { s.Data = "" }, "POSTERN_DATA"},
+		"certificate without key":   {func(s *Settings) { s.TLSCert = "c.pem" }, "belong together"},
+		"ACME and a certificate":    {func(s *Settings) { s.ACME, s.TLSCert, s.TLSKey = true, "c", "k" }, "choose one"},
+		"ACME directory in clear":   {func(s *Settings) { s.ACME, s.ACMEDirectory = true, "http://ca.example/dir" }, "RFC 8555"},
+		"ACME directory, ACME off":  {func(s *Settings) { s.ACMECA = "ca.pem" }, "turn it on"},
+		"database is no URL":        {func(s *Settings) { s.DatabaseURL = "host=db password=hunter2" }, "POSTERN_DATABASE_URL"},
+		"S3 endpoint is a URL":      {func(s *Settings) { s.S3Endpoint = "https://s3.example" }, "host:port alone"},
+		"S3 without keys":           {func(s *Settings) { s.S3Endpoint, s.S3Bucket, s.S3AccessKey = "s3.example", "b", "a" }, "POSTERN_S3_SECRET_KEY is not"},
+		"S3 keys alone":             {func(s *Settings) { s.S3SecretKey = "hunter2" }, "POSTERN_S3_ENDPOINT is not"},
+		"smarthost is no URL":       {func(s *Settings) { s.Smarthost = "u:hunter2@relay.example" }, "POSTERN_SMARTHOST"},
+		"no port":                   {func(s *Settings) { s.MXPort = 0 }, "POSTERN_MX_PORT"},
+		"no policy port":            {func(s *Settings) { s.STSPort = 0 }, "POSTERN_MTA_STS_PORT"},
+		"tiny messages":             {func(s *Settings) { s.MaxMessage = 1 }, "between 64KiB and 1GiB"},
+		"rspamd is no URL":          {func(s *Settings) { s.RspamdURL = "127.0.0.1:11333" }, "POSTERN_RSPAMD_URL"},
+		"HTTPS, but not for people": {func(s *Settings) { s.ACME, s.HTTPSAddr = true, "127.0.0.1:443" }, "begin with https://"},
+		"HTTPS without certificate": {func(s *Settings) { s.PublicURL, s.HTTPSAddr = "https://help.example.com", "127.0.0.1:443" }, "POSTERN_ACME=on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := plain

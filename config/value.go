@@ -76,6 +76,36 @@ func (l *Listener) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Perhaps is host:port to listen on, or nothing.
+type Perhaps string
+
+// UnmarshalText checks the form.
+func (p *Perhaps) UnmarshalText(text []byte) error {
+	addr := strings.TrimSpace(string(text))
+	if addr != "" {
+		if err := hostPort(addr); err != nil {
+			return err
+		}
+	}
+	*p = Perhaps(addr)
+	return nil
+}
+
+// Hosts is a list of host names.
+type Hosts []string
+
+// UnmarshalText reads a comma-separated list.
+func (h *Hosts) UnmarshalText(text []byte) error {
+	names := words(text)
+	for i, name := range names {
+		if names[i] = clean(name); !hostname(names[i]) {
+			return fmt.Errorf("%q is not a host name like mail.example.com", name)
+		}
+	}
+	*h = names
+	return nil
+}
+
 // Listeners is a list of host:port to listen on.
 type Listeners []string
 

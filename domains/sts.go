@@ -39,6 +39,12 @@ func STSDomain(host string) (domain string, ok bool) {
 	return domain, ok && domain != ""
 }
 
+// IsSTSHost says whether a host has the name of one that serves a policy.
+func IsSTSHost(host string) bool {
+	_, is := STSDomain(host)
+	return is
+}
+
 // STSMaxAge is how long senders may keep a policy of that mode.
 func STSMaxAge(mode desk.STSMode) time.Duration {
 	if mode == desk.STSEnforce {

@@ -35,6 +35,8 @@ type Service struct {
 	now    func() time.Time
 	random io.Reader
 	staff  staff
+
+	exposed noted // tokens that came in the clear
 }
 
 // New makes the service.

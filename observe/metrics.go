@@ -33,6 +33,9 @@ type Metrics struct {
 	filtered   *prometheus.CounterVec
 	filterTook *prometheus.HistogramVec
 
+	expires *prometheus.GaugeVec
+	missed  *prometheus.GaugeVec
+
 	deliveries *prometheus.CounterVec
 	requests   *prometheus.CounterVec
 	answers    *prometheus.HistogramVec
@@ -64,6 +67,8 @@ func NewMetrics(version string) *Metrics {
 		groupTook:   histogram("postern_intake_group_seconds", "Time of one such transaction.", seconds),
 		filtered:    counters("postern_filter_answers_total", "Questions to mail filters, by filter and what came of it; 'silent' gave no answer.", "filter", "result"),
 		filterTook:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "postern_filter_seconds", Help: "Time of one such question.", Buckets: seconds}, []string{"filter"}),
+		expires:     gauges("postern_certificate_expires_seconds", "When the certificate of a name ends, in seconds since 1970; 0 where none was obtained.", "name"),
+		missed:      gauges("postern_certificate_failures", "How often in a row no certificate could be obtained for a name.", "name"),
 		deliveries:  counters("postern_delivery_attempts_total", "Attempts to deliver to a recipient, by the state after it.", "state"),
 		requests:    counters("postern_http_requests_total", "HTTP requests, by room, route and status.", "room", "route", "status"),
 		answers:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "postern_http_seconds", Help: "Time to answer an HTTP request.", Buckets: seconds}, []string{"room"}),
@@ -71,7 +76,7 @@ func NewMetrics(version string) *Metrics {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postern_build_info", Help: "Version of the program, always 1.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
 	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.connections, m.replied, m.limited, m.listed, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook,
-		m.filtered, m.filterTook, m.deliveries, m.requests, m.answers)
+		m.filtered, m.filterTook, m.expires, m.missed, m.deliveries, m.requests, m.answers)
 	for _, disposition := range []desk.Disposition{desk.Ticketed, desk.Appended, desk.Duplicate, desk.Suspended, desk.Reported} {
 		m.accepted.WithLabelValues(string(disposition))
 		m.mails.WithLabelValues(string(disposition))
@@ -91,6 +96,10 @@ func NewMetrics(version string) *Metrics {
 
 func gauge(name, help string) prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+}
+
+func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 }
 
 func counter(name, help string) prometheus.Counter {

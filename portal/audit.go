@@ -44,14 +44,14 @@ func (p *Portal) auditList(c *call) error {
 // actions are words for what can be done. One that is missing is shown by its name alone.
 var actions = map[string]string{
 	"attachment.link": "Link made", "keys.add": "Master key added", "keys.use": "Master key put to use", "attachment.revoke": "Links revoked", "contact.address": "Address added", "delivery.bounced": "Not delivered", "delivery.retry": "Delivery tried again",
-	"domain.add": "Domain added", "domain.remove": "Domain removed", "domain.rotate": "New keys", "domain.state": "Domain checked",
+	"certificate.retry": "Certificates tried again", "domain.add": "Domain added", "domain.remove": "Domain removed", "domain.rotate": "New keys", "domain.state": "Domain checked",
 	"mailbox.add": "Mailbox added", "mailbox.change": "Mailbox changed", "mailbox.remove": "Mailbox closed", "policy.agents-by-mail": "Agents by mail", "policy.change": "Policy changed",
 	"sender.rule": "Sender rule set", "sender.unrule": "Sender rule removed",
 	"suspended.delete": "Held mail deleted", "suspended.purge": "Held mail purged", "suspended.release": "Held mail released", "suspended.spam": "Held mail was spam",
 	"ticket.accepted": "Person accepted", "ticket.assigned": "Assigned", "ticket.merged": "Merged", "ticket.moved": "Message moved", "ticket.note": "Note", "ticket.priority": "Priority changed",
 	"ticket.removed": "Person taken off", "ticket.reopen": "Opened again", "ticket.reply": "Answered", "ticket.reply-to": "Reply-To not used", "ticket.requester": "Customer changed",
 	"ticket.spam": "Marked as spam", "ticket.split": "Message split off", "ticket.start": "Conversation begun", "ticket.status": "Status changed", "ticket.subject": "Renamed",
-	"ticket.tagged": "Tags changed", "ticket.undo": "Answer taken back", "ticket.unmerged": "Merge undone", "token.add": "Token made", "token.revoke": "Token revoked",
+	"ticket.tagged": "Tags changed", "ticket.undo": "Answer taken back", "ticket.unmerged": "Merge undone", "token.add": "Token made", "token.exposed": "Token sent without TLS", "token.revoke": "Token revoked",
 	"user.add": "Person added", "user.change": "Person changed", "user.disable": "Person disabled", "user.enable": "Person enabled", "user.link": "Sign-in link made",
 	"user.signin": "Signed in", "user.signin-failed": "Sign-in failed", "user.signout": "Signed out",
 }

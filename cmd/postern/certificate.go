@@ -1,115 +1,88 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
-	"fmt"
-	"io/fs"
-	"log/slog"
-	"math/big"
-	"os"
+	"context"
+	"net"
+	"net/netip"
 	"path/filepath"
-	"sync"
-	"time"
+	"slices"
+	"strings"
 
+	"postern/certificates"
 	"postern/config"
+	"postern/desk"
+	"postern/domains"
+	"postern/observe"
 )
 
-// lookAgain is how often the certificate files are looked at: renewals are days apart.
-const lookAgain = 10 * time.Second
-
-// certificate is the certificate of STARTTLS and HTTPS. It is read again when its files change, without a restart.
-type certificate struct {
-	cert, key string
-	log       *slog.Logger
-
-	mu      sync.Mutex
-	looked  time.Time
-	changed time.Time // modification time of what is in use
-	current *tls.Config
-}
-
-// openCertificate reads the configured certificate, or one that it makes for itself under the data folder: good enough for STARTTLS, where senders do not check names.
-func openCertificate(settings config.Settings, log *slog.Logger) (*certificate, error) {
-	c := &certificate{cert: settings.TLSCert, key: settings.TLSKey, log: log}
-	if c.cert == "" {
-		folder := filepath.Join(settings.Data, "tls")
-		c.cert, c.key = filepath.Join(folder, "self-signed.crt"), filepath.Join(folder, "self-signed.key")
-		if _, err := os.Stat(c.cert); errors.Is(err, fs.ErrNotExist) {
-			if err := selfSign(settings.Hostname, c.cert, c.key); err != nil {
-				return nil, fmt.Errorf("make a certificate: %w", err)
-			}
+// newKeeper opens the certificates of STARTTLS and HTTPS. l are the listeners of this process; where there are none, as for a command, nothing can be obtained.
+func (s serveCommand) newKeeper(sys *system, l listeners) (*certificates.Keeper, error) {
+	settings := sys.platform.settings
+	cfg := certificates.Config{
+		Hostname: settings.Hostname, WebHost: settings.PublicHost(), Folder: filepath.Join(settings.Data, "tls"), CertFile: settings.TLSCert, KeyFile: settings.TLSKey,
+		Log: sys.log, Observe: observeCertificates(sys.metrics),
+	}
+	if settings.ACME {
+		cfg.ACME = &certificates.ACME{
+			Store: sys.platform.store, Keys: sys.platform.keys, Directory: settings.ACMEDirectory, Roots: settings.ACMECA, HTTPAddr: addrOf(l.web), HTTPSAddr: addrOf(l.secure),
+			Names: func(ctx context.Context) ([]certificates.Name, error) {
+				return certificateNames(ctx, settings, sys.domains, certificateRoles{mail: s.has("smtp"), web: s.has("web")})
+			},
 		}
 	}
-	return c, c.load()
+	return certificates.Open(cfg)
 }
 
-// config is what a new connection uses.
-func (c *certificate) config() *tls.Config {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.looked) > lookAgain {
-		c.looked = time.Now()
-		if err := c.load(); err != nil {
-			c.log.Error("the certificate changed and cannot be read; the old one stays in use", "file", c.cert, "error", err)
+func addrOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
+func observeCertificates(metrics *observe.Metrics) func([]certificates.Standing) {
+	return func(list []certificates.Standing) {
+		standings := make([]observe.Certificate, len(list))
+		for i, one := range list {
+			standings[i] = observe.Certificate(one)
 		}
+		metrics.Certificates(standings)
 	}
-	return c.current
 }
 
-// load reads the files if they changed.
-func (c *certificate) load() error {
-	info, err := os.Stat(c.cert)
-	if err != nil {
-		return fmt.Errorf("certificate: %w", err)
-	}
-	if c.current != nil && info.ModTime().Equal(c.changed) {
-		return nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-	if err != nil {
-		return fmt.Errorf("certificate %s with key %s: %w", c.cert, c.key, err)
-	}
-	c.changed = info.ModTime()
-	c.current = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12} // RFC 8996: nothing older
-	return nil
-}
+// certificateRoles says what certificates are for: a machine that only takes mail needs none for the portal.
+type certificateRoles struct{ mail, web bool }
 
-// selfSign makes a certificate for ten years: nobody checks it, and one that runs out would only break STARTTLS.
-func selfSign(hostname, certFile, keyFile string) error {
-	if err := os.MkdirAll(filepath.Dir(certFile), 0o700); err != nil {
-		return err
+// certificateNames says for which names certificates are obtained: the host name, and where we speak HTTPS ourselves, the public URL's host and the policy hosts of mail domains.
+func certificateNames(ctx context.Context, settings config.Settings, service *domains.Service, roles certificateRoles) ([]certificates.Name, error) {
+	var names []certificates.Name
+	if roles.mail {
+		names = append(names, certificates.Name{Host: settings.Hostname})
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if settings.HTTPSAddr == "" || !roles.web { // a proxy in front has its own
+		return names, nil
+	}
+	public := settings.PublicHost()
+	if _, err := netip.ParseAddr(public); err != nil && public != settings.Hostname { // no CA certifies an address by these proofs for all
+		names = append(names, certificates.Name{Host: public})
+	} else if public == settings.Hostname && !roles.mail {
+		names = append(names, certificates.Name{Host: public})
+	}
+	policies, err := service.Policies(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return err
+	var hosts []certificates.Name
+	resolver := domains.NewResolver(settings.DNS, lookUpTime)
+	for domain, policy := range policies {
+		host := domains.STSHost(domain)
+		hosts = append(hosts, certificates.Name{
+			Host: host, Keep: policy.Mode == desk.STSOff,
+			Ready: func(ctx context.Context) error {
+				return domains.LeadsTo(ctx, resolver, host, []string{settings.Hostname, public})
+			},
+		})
 	}
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: hostname}, DNSNames: []string{hostname},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+	slices.SortFunc(hosts, func(a, b certificates.Name) int { return strings.Compare(a.Host, b.Host) })
+	return append(names, hosts...), nil
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -18,8 +16,7 @@ import (
 )
 
 const (
-	clockBound = 2 * time.Second     // further apart than this, signatures and links expire wrongly
-	certSoon   = 14 * 24 * time.Hour // a certificate that ends sooner should have been renewed
+	clockBound = 2 * time.Second // further apart than this, signatures and links expire wrongly
 	dialTime   = 5 * time.Second
 )
 
@@ -67,7 +64,7 @@ func (d doctorCommand) Run(ctx context.Context, settings config.Settings, term t
 		c.ground(ctx, p)
 		c.domains(ctx, p)
 	}
-	c.certificate()
+	c.certificates(ctx, p)
 	c.listener()
 	c.outbound(ctx)
 	return d.report(term, c.results)
@@ -162,35 +159,6 @@ func (c *checkup) domain(name string, records []desk.Record) {
 	}
 	if clean {
 		c.ok("domain "+name, "every record is as wanted")
-	}
-}
-
-// certificate checks the files of STARTTLS and HTTPS.
-func (c *checkup) certificate() {
-	if c.settings.TLSCert == "" {
-		c.warn("TLS certificate", "set POSTERN_TLS_CERT and POSTERN_TLS_KEY for one that others can check", "self-signed: good for STARTTLS, not for people")
-		return
-	}
-	pair, err := tls.LoadX509KeyPair(c.settings.TLSCert, c.settings.TLSKey)
-	if err != nil {
-		c.failed("TLS certificate", "see that both files are readable and belong together", err)
-		return
-	}
-	leaf, err := x509.ParseCertificate(pair.Certificate[0])
-	if err != nil {
-		c.failed("TLS certificate", "get a new one", err)
-		return
-	}
-	left := time.Until(leaf.NotAfter)
-	switch {
-	case left < 0:
-		c.failed("TLS certificate", "renew it: the file is read again by itself", fmt.Errorf("it ended on %s", leaf.NotAfter.Format(time.DateOnly)))
-	case leaf.VerifyHostname(c.settings.Hostname) != nil:
-		c.warn("TLS certificate", "get one that names "+c.settings.Hostname, "it is for %s", strings.Join(leaf.DNSNames, ", "))
-	case left < certSoon:
-		c.warn("TLS certificate", "renew it: the file is read again by itself", "it ends on %s", leaf.NotAfter.Format(time.DateOnly))
-	default:
-		c.ok("TLS certificate", "for %s until %s", strings.Join(leaf.DNSNames, ", "), leaf.NotAfter.Format(time.DateOnly))
 	}
 }
 

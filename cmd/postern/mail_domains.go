@@ -20,7 +20,7 @@ const lookUpTime = 5 * time.Second
 func newDomains(p *platform) *domains.Service {
 	preflight := newPreflight(p.settings)
 	return domains.NewService(domains.ServiceConfig{
-		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: p.settings.Hostname, Preflight: preflight,
+		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: p.settings.Hostname, Preflight: preflight, MXHosts: p.settings.MXHosts,
 	})
 }
 

@@ -51,6 +51,7 @@ type commands struct {
 	Ingest      ingestCommand      `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`
 	Backup      backupCommand      `cmd:"" help:"Copy everything (database, attachments, keys) to a folder, while the system runs; again into the same folder copies new attachments only."`
 	Restore     restoreCommand     `cmd:"" help:"Bring a backup back, into an installation that is empty and does not run."`
+	Certificate certificateCommand `cmd:"" help:"Certificates by ACME: list, retry."`
 	Doctor      doctorCommand      `cmd:"" help:"Check everything, a line a check, and say what to do about each failure."`
 	Version     versionCommand     `cmd:"" help:"Version, commit and Go version."`
 }

@@ -61,7 +61,7 @@ func (s serveCommand) Run(ctx context.Context, settings config.Settings, term te
 		return err
 	}
 	defer platform.close()
-	system, err := s.build(ctx, platform, log)
+	system, err := s.build(ctx, platform, listeners, log)
 	if err != nil {
 		return err
 	}
@@ -76,9 +76,10 @@ func (s serveCommand) Run(ctx context.Context, settings config.Settings, term te
 
 // listeners are the sockets of one process: opened before anything else, so that a port that is taken is said at once.
 type listeners struct {
-	smtp  []net.Listener
-	web   net.Listener
-	admin net.Listener
+	smtp   []net.Listener
+	web    net.Listener
+	secure net.Listener // HTTPS
+	admin  net.Listener
 }
 
 func (s serveCommand) listen(ctx context.Context, settings config.Settings) (l listeners, err error) {
@@ -104,9 +105,14 @@ func (s serveCommand) listen(ctx context.Context, settings config.Settings) (l l
 			l.smtp = append(l.smtp, listener)
 		}
 	}
-	if s.has("web") {
+	if s.has("web") || s.has("smtp") && bool(settings.ACME) { // a CA looks for us by HTTP or HTTPS, whatever the certificate is for
 		if l.web, err = open("the portal", "POSTERN_HTTP_ADDR", string(settings.HTTPAddr)); err != nil {
 			return l, err
+		}
+		if settings.HTTPSAddr != "" {
+			if l.secure, err = open("the portal over TLS", "POSTERN_HTTPS_ADDR", string(settings.HTTPSAddr)); err != nil {
+				return l, err
+			}
 		}
 	}
 	l.admin, err = open("metrics and health", "POSTERN_ADMIN_ADDR", string(settings.AdminAddr))
@@ -114,7 +120,7 @@ func (s serveCommand) listen(ctx context.Context, settings config.Settings) (l l
 }
 
 func (l listeners) close() {
-	for _, listener := range append(slices.Clone(l.smtp), l.web, l.admin) {
+	for _, listener := range append(slices.Clone(l.smtp), l.web, l.secure, l.admin) {
 		if listener != nil {
 			_ = listener.Close() // its server has closed it already, or it never served
 		}
@@ -127,9 +133,7 @@ func (s serveCommand) announce(ctx context.Context, system *system, l listeners,
 	for _, listener := range l.smtp {
 		say(fmt.Sprintf("%-8s %s  (STARTTLS, mail up to %s)", "smtp", listener.Addr(), settings.MaxMessage))
 	}
-	if l.web != nil {
-		say(fmt.Sprintf("%-8s %s  (portal and API, reached as %s)", "web", l.web.Addr(), settings.PublicURL))
-	}
+	s.announceWeb(settings, l, say)
 	say(fmt.Sprintf("%-8s %s  (/metrics /healthz /readyz)", "admin", l.admin.Addr()))
 	say(fmt.Sprintf("%-8s %s", "data", s.where(system.platform)))
 	if system.platform.postgres == nil || !s.has("web") {
@@ -146,6 +150,24 @@ func (s serveCommand) announce(ctx context.Context, system *system, l listeners,
 		system.log.Error("no sign-in link for the first owner could be made", "error", err)
 	} else if url != "" {
 		say(fmt.Sprintf("%-8s %s  (the first owner's sign-in link: once, within 24 hours)", "owner", url))
+	}
+}
+
+// announceWeb says what each web listener is for.
+func (s serveCommand) announceWeb(settings config.Settings, l listeners, say func(string)) {
+	portal := "portal and API, reached as " + settings.PublicURL
+	switch {
+	case l.web == nil:
+	case !s.has("web"):
+		say(fmt.Sprintf("%-8s %s  (answers the CA for certificates)", "web", l.web.Addr()))
+		portal = "answers the CA for certificates"
+	case l.secure != nil:
+		say(fmt.Sprintf("%-8s %s  (sends people on to %s)", "web", l.web.Addr(), settings.PublicURL))
+	default:
+		say(fmt.Sprintf("%-8s %s  (%s)", "web", l.web.Addr(), portal))
+	}
+	if l.secure != nil {
+		say(fmt.Sprintf("%-8s %s  (%s)", "https", l.secure.Addr(), portal))
 	}
 }
 

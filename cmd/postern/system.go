@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"postern/api"
+	"postern/certificates"
 	"postern/config"
 	"postern/domains"
 	"postern/filters"
@@ -57,11 +59,13 @@ type system struct {
 	smtpd     *smtpd.Server  // smtp only
 	jobs      *jobs.Runner   // worker only
 
-	web, admin *http.Server
-	failed     chan error
-	background sync.WaitGroup
-	stopIntake context.CancelFunc // after the last mail
-	stopNews   context.CancelFunc
+	certificates *certificates.Keeper // smtp and web
+
+	web, secure, admin *http.Server // secure speaks TLS; either may be nil
+	failed             chan error
+	background         sync.WaitGroup
+	stopIntake         context.CancelFunc // after the last mail
+	stopNews           context.CancelFunc
 }
 
 func openLog(settings config.Settings, out io.Writer) (*slog.Logger, error) {
@@ -69,7 +73,7 @@ func openLog(settings config.Settings, out io.Writer) (*slog.Logger, error) {
 }
 
 // build wires the rooms in floor order.
-func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) (*system, error) {
+func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *slog.Logger) (*system, error) {
 	settings := p.settings
 	sys := &system{platform: p, log: log, metrics: observe.NewMetrics(version), failed: make(chan error, 8)}
 	sys.health = observe.NewHealth(time.Now, observe.Check{Name: "database", Run: p.store.Ping}, observe.Check{Name: "storage", Run: p.bucket.Check})
@@ -102,13 +106,19 @@ func (s serveCommand) build(ctx context.Context, p *platform, log *slog.Logger) 
 			return nil, err
 		}
 	}
-	if s.has("smtp") {
-		if err := sys.buildSMTP(); err != nil {
+	if s.has("smtp") || s.has("web") {
+		if sys.certificates, err = s.newKeeper(sys, l); err != nil {
 			return nil, err
 		}
 	}
-	if s.has("web") {
+	if s.has("smtp") {
+		sys.buildSMTP()
+	}
+	switch {
+	case s.has("web"):
 		sys.buildWeb()
+	case l.web != nil:
+		sys.buildChallenges()
 	}
 	if s.has("worker") {
 		sys.jobs, err = jobs.New(jobs.Config{Store: p.store, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, Log: log})
@@ -170,44 +180,16 @@ func trustedRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-func (sys *system) buildSMTP() error {
-	settings := sys.platform.settings
-	cert, err := openCertificate(settings, sys.log)
-	if err != nil {
-		return err
-	}
+func (sys *system) buildSMTP() {
+	settings, starttls := sys.platform.settings, sys.certificates.SMTP()
 	lists := smtpd.Blocklists{Resolver: domains.NewResolver(settings.DNS, lookUpTime), Reject: settings.DNSBLAction == "reject"}
 	for _, list := range settings.DNSBL {
 		lists.Zones = append(lists.Zones, smtpd.Zone(list))
 	}
 	sys.smtpd = smtpd.New(smtpd.Config{
-		Hostname: settings.Hostname, MaxMessage: int64(settings.MaxMessage), TLS: cert.config, ProxyFrom: settings.SMTPProxy, Log: sys.log, Metrics: sys.metrics,
+		Hostname: settings.Hostname, MaxMessage: int64(settings.MaxMessage), TLS: func() *tls.Config { return starttls }, ProxyFrom: settings.SMTPProxy, Log: sys.log, Metrics: sys.metrics,
 		Trusted: settings.SMTPTrusted, Limits: smtpd.Limits(settings.SMTPLimits), Blocklists: lists,
 	}, sys.directory, sys.intake)
-	return nil
-}
-
-func (sys *system) buildWeb() {
-	p := sys.platform
-	sys.portal = portal.New(portal.Config{
-		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, PublicURL: p.settings.PublicURL, Log: sys.log,
-	})
-	sys.api = api.New(api.Config{
-		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, Store: p.store, Keys: p.keys,
-		Version: version, MaxUpload: int64(p.settings.MaxMessage), Log: sys.log, Observe: sys.metrics.Requests("api"),
-	})
-	site := http.NewServeMux()
-	site.Handle("/api/", sys.api.Handler())
-	site.Handle("/a/", sys.api.Handler())
-	site.Handle("/", sys.portal.Handler())
-	sys.web = newServer(site, sys.log)
-}
-
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
 }
 
 // welcome makes a fresh embedded installation usable at once: one mailbox at this machine's name.
@@ -253,7 +235,16 @@ func (sys *system) start(ctx context.Context, l listeners) error {
 	}
 	if sys.portal != nil {
 		sys.background.Go(func() { sys.portal.Listen(news) })
+	}
+	if sys.web != nil {
 		sys.serve("portal", func() error { return sys.web.Serve(l.web) })
+	}
+	if sys.secure != nil {
+		sys.secure.TLSConfig = sys.certificates.HTTPS()
+		sys.serve("portal over TLS", func() error { return sys.secure.ServeTLS(l.secure, "", "") })
+	}
+	if sys.certificates != nil {
+		sys.background.Go(func() { sys.certificates.Run(news) })
 	}
 	for _, listener := range l.smtp {
 		sys.serve("smtp", func() error { return sys.smtpd.Serve(running, listener) })
@@ -275,6 +266,9 @@ func (sys *system) heard(ctx context.Context) func(store.News) {
 	return func(news store.News) {
 		if news.Settings {
 			sys.reload(ctx)
+			if sys.certificates != nil {
+				sys.certificates.Wake()
+			}
 		}
 	}
 }
@@ -326,8 +320,10 @@ func (sys *system) stop(reason error) error {
 		failed = errors.Join(failed, sys.smtpd.Shutdown(ctx))
 	}
 	sys.stopNews() // ends the live streams, which would hold the web server
-	if sys.web != nil {
-		failed = errors.Join(failed, sys.web.Shutdown(ctx))
+	for _, server := range []*http.Server{sys.web, sys.secure} {
+		if server != nil {
+			failed = errors.Join(failed, server.Shutdown(ctx))
+		}
 	}
 	if sys.jobs != nil && !alone { // without a database they would try for seconds to sign off from it
 		failed = errors.Join(failed, sys.jobs.Stop(ctx))
@@ -336,5 +332,8 @@ func (sys *system) stop(reason error) error {
 	sys.stopIntake()
 	failed = errors.Join(failed, sys.admin.Shutdown(ctx))
 	sys.background.Wait()
+	if sys.certificates != nil {
+		sys.certificates.Close()
+	}
 	return failed
 }

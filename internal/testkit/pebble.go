@@ -141,11 +141,11 @@ func (p *Pebble) Root() *x509.CertPool {
 	return pool
 }
 
-// Asked returns how many orders the CA has taken.
-func (p *Pebble) Asked() int {
+// Issued returns how many certificates the CA has issued since the test began.
+func (p *Pebble) Issued() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return bytes.Count(p.log.Bytes(), []byte("There are now")) // "… N orders in the db", once for each
+	return bytes.Count(p.log.Bytes(), []byte("Issued certificate serial"))
 }
 
 // certify makes the CA's own HTTPS certificate, and a root for it.
