@@ -137,7 +137,7 @@ func (s *Sender) secure(ctx context.Context, c *session) error {
 	case errors.As(err, &refused) && refused.code != 421:
 		return s.settle(c, shown{security: declined, words: refused.Error()}) // RFC 3207 §4.1 leaves it to us to go on without
 	case err != nil:
-		return err
+		return s.broke(c, fmt.Errorf("STARTTLS: %w", err))
 	case c.in.Buffered() > 0:
 		// What somebody on the path slips in behind the 220 would be read as said under TLS (the response injection of CVE-2021-38371).
 		return s.broke(c, errors.New("something was said between STARTTLS and the handshake"))
