@@ -60,6 +60,7 @@ type Settings struct {
 	Milters       Milters  `name:"milters" env:"POSTERN_MILTERS" placeholder:"ADDR,…" help:"Mail filters to ask: unix:/path or inet:host:port." group:"Mail"`
 	Clamd         Scanner  `name:"clamd" env:"POSTERN_CLAMD" placeholder:"ADDR" help:"Virus scanner to ask: host:port or unix:/path." group:"Mail"`
 	DNSSEC        DNSSEC   `name:"dnssec" env:"POSTERN_DNSSEC" default:"auto" placeholder:"auto|on|off" help:"Which resolvers' word counts that an answer is proved: those on this machine, all, or none; DANE needs one." group:"Mail"`
+	TLSReports    Switch   `name:"tls-reports" env:"POSTERN_TLS_REPORTS" default:"on" placeholder:"on|off" help:"Tell other domains that want it, once a day, how well connections to their servers could be encrypted (RFC 8460)." group:"Mail"`
 	STSPort       uint16   `name:"mta-sts-port" env:"POSTERN_MTA_STS_PORT" default:"443" placeholder:"PORT" help:"Port on which the MTA-STS policies of other domains are fetched." group:"Mail"`
 
 	DNSBL       Blocklists   `name:"dnsbl" env:"POSTERN_DNSBL" placeholder:"ZONE[=WEIGHT],…" help:"DNS block lists to ask about clients (RFC 5782); none unless given." group:"Mail"`

@@ -48,6 +48,7 @@ type Config struct {
 	Sender        *mailout.Sender
 	Workers       int            // replies that are sent at the same time; 0: 50
 	SignatureLife time.Duration  // how long signatures of replies can be believed (x=); 0: without end
+	TLS           *TLSCounter    // counts what domains are told about TLS (RFC 8460); nil: nothing is reported
 	Random        func() float64 // for the jitter of retries; nil: the system's
 	Now           func() time.Time
 	Log           *slog.Logger // nil: the default
@@ -58,6 +59,7 @@ type Runner struct {
 	client  client
 	answers *acknowledger
 	heart   *heart
+	tls     *TLSCounter
 }
 
 // client is river.Client without the type of its transactions: the database's driver has no door here.
@@ -88,6 +90,16 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	periodic := []*river.PeriodicJob{
+		every(24*time.Hour, desk.VerifyDomains{}),
+		every(time.Hour, desk.Sweep{}),
+		every(time.Hour, desk.TellManagers{}),
+		every(time.Hour, desk.RenewPolicies{}),
+	}
+	if cfg.TLS != nil {
+		river.AddWorker(workers, &reportTLS{store: cfg.Store, tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})
+		periodic = append(periodic, every(time.Hour, desk.ReportTLS{}))
+	}
 	queue, err := river.NewClient(riverpgxv5.New(cfg.Store.Pool()), &river.Config{
 		ID: heart.id,
 		Queues: map[string]river.QueueConfig{
@@ -98,18 +110,13 @@ func New(cfg Config) (*Runner, error) {
 		FetchCooldown:        fetchCooldown,
 		JobTimeout:           upkeepTimeout,
 		RescueStuckJobsAfter: rescueAfter,
-		PeriodicJobs: []*river.PeriodicJob{
-			every(24*time.Hour, desk.VerifyDomains{}),
-			every(time.Hour, desk.Sweep{}),
-			every(time.Hour, desk.TellManagers{}),
-			every(time.Hour, desk.RenewPolicies{}),
-		},
-		Logger: cfg.Log,
+		PeriodicJobs:         periodic,
+		Logger:               cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Runner{client: queue, answers: newAcknowledger(cfg), heart: heart}, nil
+	return &Runner{client: queue, answers: newAcknowledger(cfg), heart: heart, tls: cfg.TLS}, nil
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
@@ -130,6 +137,9 @@ func (r *Runner) Start(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("jobs: start: %w", err), r.heart.leave(context.WithoutCancel(ctx)))
 	}
 	r.answers.start(ctx)
+	if r.tls != nil {
+		r.tls.start(ctx)
+	}
 	return nil
 }
 
@@ -138,6 +148,9 @@ func (r *Runner) Stop(ctx context.Context) error {
 	r.answers.rest()
 	err := r.client.Stop(ctx)
 	r.answers.stop(ctx)
+	if r.tls != nil {
+		r.tls.stop()
+	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
 	if err != nil {

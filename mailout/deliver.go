@@ -14,6 +14,7 @@ import (
 	"postern/desk"
 	"postern/domains"
 	"postern/mailout/mtasts"
+	"postern/mailout/web"
 )
 
 // Sender brings mails to the servers of their recipients. Its fields are set before the first use; it is then safe for use by several goroutines.
@@ -33,6 +34,11 @@ type Sender struct {
 	Destinations *Destinations // rules about how much leaves at a time, and over what; nil: none
 
 	traffic traffic
+}
+
+// Web speaks HTTPS under the same rules as mail leaves by.
+func (s *Sender) Web() web.Client {
+	return web.Client{Resolver: s.Resolver, Roots: s.Roots, Refuse: s.Refuse}
 }
 
 // Timeouts bound every step of a delivery. Zero fields take the value given here, which RFC 5321 §4.5.3.2 recommends where it says anything.

@@ -38,6 +38,11 @@ type SystemSender struct {
 	ReturnPath ReturnPath
 }
 
+// SystemSender is the address in whose name mail of our own leaves; empty while no domain is verified.
+func (s *Service) SystemSender(ctx context.Context) (string, error) {
+	return s.store.SystemSender(ctx, s.cfg.Hostname)
+}
+
 // FileToSend is an attachment whose bytes are read when the mail is composed.
 type FileToSend struct {
 	desk.FileInfo

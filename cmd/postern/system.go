@@ -121,7 +121,12 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 		sys.buildChallenges()
 	}
 	if s.has("worker") {
-		sys.jobs, err = jobs.New(jobs.Config{Store: p.store, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, Log: log})
+		work := jobs.Config{Store: p.store, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, Log: log}
+		if settings.TLSReports {
+			work.TLS = jobs.NewTLSCounter(p.store, log)
+			sys.sender.Results = work.TLS.Note
+		}
+		sys.jobs, err = jobs.New(work)
 	}
 	return sys, err
 }

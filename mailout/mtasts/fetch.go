@@ -16,14 +16,12 @@ import (
 	"time"
 
 	"postern/domains"
+	"postern/mailout/web"
 )
 
 const (
-	httpsPort    = 443
-	fetchTime    = time.Minute // RFC 8461 §3.3
-	connectTime  = 15 * time.Second
-	maxAddresses = 4 // of a policy host that are tried
-	maxHeader    = 32 << 10
+	httpsPort = 443
+	fetchTime = time.Minute // RFC 8461 §3.3
 )
 
 // Fetcher gets policies over HTTPS. Its fields are set before the first use.
@@ -81,15 +79,6 @@ func (f *Fetcher) get(ctx context.Context, host string) (string, error) {
 	if port == 0 {
 		port = httpsPort
 	}
-	transport := &http.Transport{
-		DialContext:            func(ctx context.Context, network, _ string) (net.Conn, error) { return f.dial(ctx, host, port) },
-		TLSClientConfig:        &tls.Config{ServerName: host, RootCAs: f.Roots, MinVersion: tls.VersionTLS12},
-		DisableKeepAlives:      true,
-		DisableCompression:     true, // what is small when packed is not bounded when unpacked
-		MaxResponseHeaderBytes: maxHeader,
-	}
-	defer transport.CloseIdleConnections()
-	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	authority := host
 	if port != httpsPort {
 		authority = net.JoinHostPort(host, strconv.Itoa(port))
@@ -98,8 +87,7 @@ func (f *Fetcher) get(ctx context.Context, host string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	request.Header.Set("User-Agent", "postern")
-	reply, err := client.Do(request)
+	reply, err := web.Client{Resolver: f.Resolver, Roots: f.Roots, Refuse: f.Refuse}.Do(request)
 	if err != nil {
 		return "", err
 	}
@@ -115,29 +103,6 @@ func (f *Fetcher) get(ctx context.Context, host string) (string, error) {
 		err = fmt.Errorf("%s sent more than %d octets", host, maxPolicy)
 	}
 	return string(text), err
-}
-
-// dial connects to the first address of a host that takes the connection.
-func (f *Fetcher) dial(ctx context.Context, host string, port int) (net.Conn, error) {
-	addrs, err := f.Resolver.LookupAddrs(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	failed := fmt.Errorf("%s has no address", host)
-	for _, addr := range addrs[:min(len(addrs), maxAddresses)] {
-		if f.Refuse != nil {
-			if failed = f.Refuse(addr); failed != nil {
-				continue
-			}
-		}
-		dialer := net.Dialer{Timeout: connectTime}
-		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(addr.String(), strconv.Itoa(port)))
-		if err == nil {
-			return conn, nil
-		}
-		failed = err
-	}
-	return nil, failed
 }
 
 // words are a failure in one line that can be kept and shown: what a stranger wrote in it is bounded and without control characters.
