@@ -108,7 +108,28 @@ func (s Settings) checkMail() error {
 	if s.RspamdURL != "" && !absolute(s.RspamdURL, "http", "https") {
 		wrong = append(wrong, errors.New("POSTERN_RSPAMD_URL is not a URL like http://127.0.0.1:11333"))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, s.checkDKIM()...)...)
+}
+
+func (s Settings) checkDKIM() (wrong []error) {
+	if s.DKIMZone != "" && !zoneName(s.DKIMZone) {
+		wrong = append(wrong, fmt.Errorf("POSTERN_DKIM_ZONE %q is not the name of a zone, like dkim.example.com", s.DKIMZone))
+	}
+	if s.DKIMServer != "" && hostPort(s.DKIMServer) != nil {
+		wrong = append(wrong, errors.New("POSTERN_DKIM_SERVER is not host:port, like ns.example.com:53"))
+	}
+	if s.DKIMZone == "" && s.DKIMServer != "" {
+		wrong = append(wrong, errors.New("POSTERN_DKIM_SERVER is set, but POSTERN_DKIM_ZONE is not: name the zone that it serves"))
+	}
+	if s.DKIMServer == "" && s.DKIMTSIG != (TSIG{}) {
+		wrong = append(wrong, errors.New("POSTERN_DKIM_TSIG is set, but POSTERN_DKIM_SERVER is not: name the server that knows the key"))
+	}
+	return wrong
+}
+
+// zoneName says whether a name can be a zone's, with room for a label of 26 letters before it.
+func zoneName(name string) bool {
+	return hostname(strings.ReplaceAll(name, "_", "-")) && len(name) < 220 && strings.Contains(name, ".")
 }
 
 // hostname says whether a name could stand in HELO and in a Message-ID: dot-separated labels of letters, digits and hyphens (RFC 5321 §2.3.5).

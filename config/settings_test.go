@@ -117,6 +117,7 @@ func TestContract(t *testing.T) {
 		"MX_PORT": "25", "MAX_MESSAGE": "50MiB", "RSPAMD_URL": "", "MILTERS": "", "CLAMD": "", "OUTBOUND_ALLOW": "", "NS_PORT": "53", "LOG": "", "LOG_LEVEL": "info", "PG_FETCH": "on", "CONFIG": "",
 		"DNSSEC": "auto", "MTA_STS_PORT": "443", "TLS_ROOTS": "",
 		"HTTPS_ADDR": "", "MX_HOSTS": "",
+		"DKIM_ZONE": "", "DKIM_SERVER": "", "DKIM_TSIG": "",
 	}
 	settings := reflect.TypeFor[Settings]()
 	for i := range settings.NumField() {
@@ -184,6 +185,11 @@ func TestCheck(t *testing.T) {
 		"rspamd is no URL":          {func(s *Settings) { s.RspamdURL = "127.0.0.1:11333" }, "POSTERN_RSPAMD_URL"},
 		"HTTPS, but not for people": {func(s *Settings) { s.ACME, s.HTTPSAddr = true, "127.0.0.1:443" }, "begin with https://"},
 		"HTTPS without certificate": {func(s *Settings) { s.PublicURL, s.HTTPSAddr = "https://help.example.com", "127.0.0.1:443" }, "POSTERN_ACME=on"},
+		"zone with a space":         {func(s *Settings) { s.DKIMZone = "dkim example.com" }, "POSTERN_DKIM_ZONE"},
+		"zone of one label":         {func(s *Settings) { s.DKIMZone = "dkim" }, "POSTERN_DKIM_ZONE"},
+		"zone's server alone":       {func(s *Settings) { s.DKIMServer = "127.0.0.1:53" }, "POSTERN_DKIM_ZONE is not"},
+		"zone's server, no port":    {func(s *Settings) { s.DKIMZone, s.DKIMServer = "dkim.example.com", "ns.example.com" }, "host:port"},
+		"zone's key alone":          {func(s *Settings) { s.DKIMTSIG = TSIG{"k", "hmac-sha256", "hunter2"} }, "POSTERN_DKIM_SERVER is not"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := plain

@@ -11,7 +11,7 @@ type SendReply struct {
 // Kind is the job's name in the queue.
 func (SendReply) Kind() string { return "send_reply" }
 
-// VerifyDomains looks up the DNS records of every mail domain.
+// VerifyDomains does what the time has come for in the life of mail domains: their records are looked up, their keys change, managers are told.
 type VerifyDomains struct{}
 
 // Kind is the job's name in the queue.

@@ -120,6 +120,7 @@ func (s *Service) Verify(ctx context.Context, actor desk.Actor, name string) (de
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
+	_ = s.publishSoon(ctx, name, asFound) // managers are told
 	now := s.cfg.Now()
 	checked := s.cfg.Preflight.Look(ctx, before.wish(s.cfg.Preflight), before.records, now) // outside of the transaction: the DNS may take its time
 	if err := ctx.Err(); err != nil {
@@ -129,11 +130,37 @@ func (s *Service) Verify(ctx context.Context, actor desk.Actor, name string) (de
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
+	if before.domain.State == desk.DomainRemoved {
+		return s.forgetClean(ctx, actor, name)
+	}
+	_ = s.publishSoon(ctx, name, asNoted) // keys may have taken over, or ended
 	if err := s.prove(ctx, actor, name); err != nil {
 		return desk.Domain{}, nil, err
 	}
 	after, err := s.read(ctx, name)
 	return after.domain, after.records, err
+}
+
+// forgetClean forgets a removed domain of which nothing is left in the DNS, or that was removed long ago, and says what is known of it.
+func (s *Service) forgetClean(ctx context.Context, actor desk.Actor, name string) (desk.Domain, []desk.Record, error) {
+	v, err := s.read(ctx, name)
+	if err != nil || v.domain.State != desk.DomainRemoved {
+		return v.domain, v.records, err
+	}
+	clean := !slices.ContainsFunc(v.records, func(r desk.Record) bool { return !r.OK })
+	if !clean && s.cfg.Now().Sub(v.domain.RemovedAt) < s.cfg.Spans.Dangling {
+		return v.domain, v.records, nil
+	}
+	err = s.change(ctx, func(tx *store.Tx) error {
+		if err := forgetRemoved(ctx, tx, name); err != nil {
+			return err
+		}
+		if _, err := tx.EndAlert(ctx, name, alertDelete, s.cfg.Now()); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, actor, "domain.forget", subjectOf(name), map[string]any{"clean": clean})
+	})
+	return v.domain, v.records, err
 }
 
 // look is what one look at the DNS found.
@@ -176,6 +203,10 @@ func (s *Service) keep(ctx context.Context, tx *store.Tx, actor desk.Actor, l lo
 		if err := tx.Audit(ctx, actor, "domain.state", subjectOf(was.Name), detail); err != nil {
 			return err
 		}
+	}
+	now.records = records
+	if err := s.alert(ctx, tx, actor, now, l.at); err != nil {
+		return err
 	}
 	return s.advance(ctx, tx, actor, &now, l.at)
 }
@@ -289,6 +320,10 @@ func (s *Service) prove(ctx context.Context, actor desk.Actor, name string) erro
 			d = settle(d, v.records, at)
 		}
 		if err := tx.SetDomain(ctx, d); err != nil {
+			return err
+		}
+		v.domain = d
+		if err := s.alert(ctx, tx, actor, v, at); err != nil {
 			return err
 		}
 		if d.State == was.State && d.TestProblem == was.TestProblem {

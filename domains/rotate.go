@@ -3,6 +3,7 @@ package domains
 import (
 	"context"
 	"slices"
+	"time"
 
 	"postern/desk"
 	"postern/store"
@@ -25,6 +26,7 @@ func (s *Service) Rotate(ctx context.Context, actor desk.Actor, name string) ([]
 	if err != nil {
 		return nil, err
 	}
+	_ = s.publishSoon(ctx, name, asNoted) // managers are told, and it is tried again
 	view, err := s.read(ctx, name)
 	return view.records, err
 }
@@ -74,4 +76,92 @@ func (s *Service) rotateDelegated(ctx context.Context, tx *store.Tx, actor desk.
 		return err
 	}
 	return s.carryOut(ctx, tx, actor, v, t, now)
+}
+
+// mostGrace is the longest time for which keys are believed after an emergency: that of a rotation in good order.
+const mostGrace = 7 * 24 * time.Hour
+
+// Emergency replaces keys that may be in the wrong hands, and returns the records that are wanted then.
+// Behind CNAMEs the keys of the other slot sign at once, if no cache can hold what stood there before, else as soon as that is so; the keys before them are revoked after the grace.
+// Where the owner publishes each key, new ones are made, and take over as soon as their records are found; from then on we believe the old ones no more, and their owner has to delete the records.
+// In every case the old private keys are destroyed with the change, and until then they sign: no mail leaves unsigned.
+func (s *Service) Emergency(ctx context.Context, actor desk.Actor, name string, grace time.Duration) ([]desk.Record, error) {
+	name, err := allowed(actor, name)
+	if err != nil {
+		return nil, err
+	}
+	if grace < 0 || grace > mostGrace {
+		return nil, desk.Wrong("grace", "the grace is between nothing and %s", mostGrace)
+	}
+	err = s.change(ctx, func(tx *store.Tx) error {
+		v, err := s.hold(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		hurried, err := s.hurry(ctx, tx, &v, int(grace/time.Second))
+		if err != nil {
+			return err
+		}
+		detail := map[string]any{"selectors": hurried, "grace": grace.String()}
+		if err := tx.Audit(ctx, actor, "domain.emergency", subjectOf(name), detail); err != nil {
+			return err
+		}
+		return s.advance(ctx, tx, actor, &v, s.cfg.Now())
+	})
+	if err != nil {
+		return nil, err
+	}
+	_ = s.publishSoon(ctx, name, asNoted) // managers are told, and it is tried again
+	view, err := s.read(ctx, name)
+	return view.records, err
+}
+
+// hurry marks the keys that take over in an emergency, and makes them where there are none. It names them.
+func (s *Service) hurry(ctx context.Context, tx *store.Tx, v *view, grace int) ([]string, error) {
+	slot := nextSlot(v.domain, v.keys)
+	var drop []int64
+	keys, waiting := []store.DomainKey{}, []store.DomainKey{}
+	for _, key := range v.keys {
+		switch {
+		case key.Slot != slot || key.Role == desk.KeySigning || slot == 0 && key.Role != desk.KeyNext:
+			keys = append(keys, key)
+		case key.Role == desk.KeyNext:
+			key.Grace = &grace
+			waiting = append(waiting, key)
+		default: // it is on its way out, and in an emergency its place is wanted
+			drop = append(drop, key.ID)
+		}
+	}
+	v.keys = append(keys, waiting...)
+	if len(waiting) > 0 {
+		return selectors(waiting), tx.SetDomainKeys(ctx, waiting)
+	}
+	if err := tx.DropDomainKeys(ctx, drop); err != nil {
+		return nil, err
+	}
+	fresh, err := s.newKeys(v.domain.Name, slot, s.cfg.Now())
+	if err != nil {
+		return nil, err
+	}
+	for i := range fresh {
+		fresh[i].Grace = &grace
+	}
+	if err := tx.AddDomainKeys(ctx, v.domain.ID, fresh); err != nil {
+		return nil, err
+	}
+	v.keys, err = tx.DomainKeys(ctx, v.domain.ID)
+	return selectors(fresh), err
+}
+
+// nextSlot is the slot whose keys sign next.
+func nextSlot(d desk.Domain, keys []store.DomainKey) int16 {
+	if d.Publication != desk.PublishDelegated {
+		return 0
+	}
+	for _, key := range keys {
+		if key.Role == desk.KeySigning && key.Slot == 1 {
+			return 2
+		}
+	}
+	return 1
 }

@@ -24,9 +24,10 @@ type ServiceConfig struct {
 	Zone      OperatorZone // where the keys of delegated domains are published; zero: domains publish TXT records
 	// SelfTest signs a mail with these keys and verifies it as a stranger would, by what the DNS says now; the error says to a person what is wrong. nil: the records are proof enough.
 	SelfTest func(ctx context.Context, domain string, keys []Key) error
-	Spans    Spans            // zero: DefaultSpans
-	Now      func() time.Time // nil: time.Now
-	Rand     io.Reader        // nil: the system's
+	Observe  func([]desk.Domain) // is told how far every domain is whenever they were tended; nil: nobody
+	Spans    Spans               // zero: DefaultSpans
+	Now      func() time.Time    // nil: time.Now
+	Rand     io.Reader           // nil: the system's
 }
 
 // Service keeps the mail domains and mailboxes of an installation. It is safe for concurrent use.
@@ -130,6 +131,7 @@ func (s *Service) AddPublished(ctx context.Context, actor desk.Actor, name strin
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
+	_ = s.publishSoon(ctx, name, asNoted) // managers are told, and it is tried again
 	view, err := s.read(ctx, name)
 	return view.domain, view.records, err
 }
@@ -253,7 +255,7 @@ func (s *Service) Remove(ctx context.Context, actor desk.Actor, name string) err
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *store.Tx) error {
+	err = s.change(ctx, func(tx *store.Tx) error {
 		d, err := lockLiving(ctx, tx, name)
 		if err != nil {
 			return err
@@ -272,12 +274,21 @@ func (s *Service) Remove(ctx context.Context, actor desk.Actor, name string) err
 		if err := tx.DropDomainLabels(ctx, d.ID, now); err != nil {
 			return err
 		}
-		d.State, d.RemovedAt, d.BrokenSince, d.BrokenWhy, d.CheckedAt = desk.DomainRemoved, now, time.Time{}, "", time.Time{}
+		d.State, d.RemovedAt, d.BrokenSince, d.BrokenWhy, d.TestProblem, d.CheckedAt = desk.DomainRemoved, now, time.Time{}, "", "", time.Time{}
 		if err := tx.SetDomain(ctx, d); err != nil {
 			return err
 		}
+		for _, kind := range ofLook {
+			if _, err := tx.EndAlert(ctx, name, kind, now); err != nil {
+				return err
+			}
+		}
 		return tx.Audit(ctx, actor, "domain.remove", subjectOf(name), map[string]any{"selectors": selectors(keys)})
 	})
+	if err == nil {
+		_ = s.publishSoon(ctx, name, asNoted) // managers are told, and it is tried again
+	}
+	return err
 }
 
 // lockLiving takes a domain in hand that was not removed.

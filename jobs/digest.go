@@ -30,37 +30,51 @@ func (w *tellManagers) Work(ctx context.Context, _ *river.Job[desk.TellManagers]
 	if err != nil || !due {
 		return err
 	}
-	from, err := authorOf(ctx, w.domains, digest.From, digest.System)
+	return post(ctx, letter{w.domains, w.sender, w.log, digest.Notice, func(from author) mailout.Draft { return draftOfDigest(digest, from) }})
+}
+
+// letter is a mail to managers.
+type letter struct {
+	domains *domains.Service
+	sender  *mailout.Sender
+	log     *slog.Logger
+	notice  tickets.Notice
+	draft   func(author) mailout.Draft
+}
+
+// post sends a letter to managers, once: it leaves with the null sender, and nobody hears of a bounce.
+func post(ctx context.Context, l letter) error {
+	from, err := authorOf(ctx, l.domains, l.notice.From, l.notice.System)
 	if err != nil {
 		return err
 	}
-	letter, err := write(draftOfDigest(digest, from), from.keys, letterSize, time.Time{})
+	sheet, err := write(l.draft(from), from.keys, letterSize, time.Time{})
 	if err != nil {
 		return err
 	}
-	defer letter.close()
-	recipients := make([]string, len(digest.To))
-	for i, manager := range digest.To {
+	defer sheet.close()
+	recipients := make([]string, len(l.notice.To))
+	for i, manager := range l.notice.To {
 		recipients[i] = manager.Addr
 	}
-	outcome := w.sender.Deliver(ctx, mailout.Outgoing{ // without a return path: the null sender
-		ID: digest.MessageID, Recipients: recipients, Size: letter.size, Patience: digestPatience,
+	outcome := l.sender.Deliver(ctx, mailout.Outgoing{ // without a return path: the null sender
+		ID: l.notice.MessageID, Recipients: recipients, Size: sheet.size, Patience: letterPatience,
 		Open: func() (io.ReadCloser, error) {
-			reader, err := letter.reader()
+			reader, err := sheet.reader()
 			if err != nil {
-				return nil, fmt.Errorf("jobs: digest: %w", err)
+				return nil, fmt.Errorf("jobs: letter to managers: %w", err)
 			}
 			return io.NopCloser(reader), nil
 		},
 	})
 	for _, one := range outcome {
-		w.log.InfoContext(ctx, "digest of suspended mail", "recipient", one.Recipient, "state", one.State, "reply", one.Reply)
+		l.log.InfoContext(ctx, "letter to managers", "mail", l.notice.MessageID, "recipient", one.Recipient, "state", one.State, "reply", one.Reply)
 	}
 	return nil
 }
 
-// digestPatience is how long a digest waits for its turn at a busy destination: nobody brings it back.
-const digestPatience = time.Minute
+// letterPatience is how long a digest waits for its turn at a busy destination: nobody brings it back.
+const letterPatience = time.Minute
 
 // draftOfDigest says what is held back, by cause, and where to look.
 func draftOfDigest(digest tickets.Digest, from author) mailout.Draft {

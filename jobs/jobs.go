@@ -86,12 +86,12 @@ func New(cfg Config) (*Runner, error) {
 	heart := newHeart(cfg)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, newSendReply(cfg, heart))
-	river.AddWorker(workers, &verifyDomains{domains: cfg.Domains})
+	river.AddWorker(workers, &verifyDomains{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	periodic := []*river.PeriodicJob{
-		every(24*time.Hour, desk.VerifyDomains{}),
+		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know
 		every(time.Hour, desk.Sweep{}),
 		every(time.Hour, desk.TellManagers{}),
 		every(time.Hour, desk.RenewPolicies{}),

@@ -3,6 +3,10 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -15,14 +19,51 @@ import (
 	"postern/tickets"
 )
 
-// verifyDomains looks up every domain's records (T-PREFLIGHT).
+// verifyDomains does for domains what their time has come for (T-PREFLIGHT), and tells managers what they should know.
 type verifyDomains struct {
 	river.WorkerDefaults[desk.VerifyDomains]
+	tickets *tickets.Service
 	domains *domains.Service
+	sender  *mailout.Sender
+	log     *slog.Logger
 }
 
 func (w *verifyDomains) Work(ctx context.Context, _ *river.Job[desk.VerifyDomains]) error {
-	return w.domains.VerifyAll(ctx)
+	return errors.Join(w.domains.Tend(ctx), w.tell(ctx))
+}
+
+// tell mails alerts about domains to owners and admins. They are taken before they are sent: rather lost, for the portal shows them, than sent twice.
+func (w *verifyDomains) tell(ctx context.Context) error {
+	alerts, err := w.domains.DueAlerts(ctx)
+	if err != nil || len(alerts) == 0 {
+		return err
+	}
+	notice, sendable, err := w.tickets.Notice(ctx, "domains", "/domains")
+	if err != nil || !sendable {
+		return err
+	}
+	return post(ctx, letter{w.domains, w.sender, w.log, notice, func(from author) mailout.Draft { return draftOfAlerts(alerts, notice, from) }})
+}
+
+// draftOfAlerts says what is wrong or right again, one paragraph each.
+func draftOfAlerts(alerts []domains.Alert, notice tickets.Notice, from author) mailout.Draft {
+	var text strings.Builder
+	names := []string{}
+	for _, alert := range alerts {
+		if !slices.Contains(names, alert.Domain) {
+			names = append(names, alert.Domain)
+		}
+		fmt.Fprintf(&text, "%s:\n%s\n\n", alert.At.UTC().Format("2 January 2006, 15:04 MST"), alert.Text)
+	}
+	about := names[0]
+	if len(names) > 1 {
+		about = fmt.Sprintf("%d domains", len(names))
+	}
+	fmt.Fprintf(&text, "What is wanted and what was found: %s\n", notice.URL)
+	return mailout.Draft{
+		From: from.from, To: notice.To, Subject: "Postern: about " + about, MessageID: notice.MessageID, Date: notice.At,
+		Text: text.String(), AutoSubmitted: "auto-generated", Loop: notice.Loop,
+	}
 }
 
 // renewPolicies keeps what other domains ask of senders from running out.

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,8 +38,13 @@ type Metrics struct {
 	missed  *prometheus.GaugeVec
 
 	deliveries *prometheus.CounterVec
-	requests   *prometheus.CounterVec
-	answers    *prometheus.HistogramVec
+
+	domains *prometheus.GaugeVec
+	mu      sync.Mutex
+	known   map[[2]string]bool // the domains and states that were told last
+
+	requests *prometheus.CounterVec
+	answers  *prometheus.HistogramVec
 }
 
 // seconds are the bounds of the histograms of time: from a millisecond, which a page takes, to a minute, after which senders give up.
@@ -70,13 +76,14 @@ func NewMetrics(version string) *Metrics {
 		expires:     gauges("postern_certificate_expires_seconds", "When the certificate of a name ends, in seconds since 1970; 0 where none was obtained.", "name"),
 		missed:      gauges("postern_certificate_failures", "How often in a row no certificate could be obtained for a name.", "name"),
 		deliveries:  counters("postern_delivery_attempts_total", "Attempts to deliver to a recipient, by the state after it.", "state"),
+		domains:     gauges("postern_domain_state", "Mail domains by how far they are: 1 for the state that one is in. Of processes that run jobs.", "domain", "state"),
 		requests:    counters("postern_http_requests_total", "HTTP requests, by room, route and status.", "room", "route", "status"),
 		answers:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "postern_http_seconds", Help: "Time to answer an HTTP request.", Buckets: seconds}, []string{"room"}),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postern_build_info", Help: "Version of the program, always 1.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
 	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.connections, m.replied, m.limited, m.listed, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook,
-		m.filtered, m.filterTook, m.expires, m.missed, m.deliveries, m.requests, m.answers)
+		m.filtered, m.filterTook, m.expires, m.missed, m.deliveries, m.domains, m.requests, m.answers)
 	for _, disposition := range []desk.Disposition{desk.Ticketed, desk.Appended, desk.Duplicate, desk.Suspended, desk.Reported} {
 		m.accepted.WithLabelValues(string(disposition))
 		m.mails.WithLabelValues(string(disposition))
@@ -162,6 +169,23 @@ func (m *Metrics) Filtered(filter, result string, took time.Duration) {
 // Delivery is told of the state of a recipient after an attempt.
 func (m *Metrics) Delivery(state desk.DeliveryState) {
 	m.deliveries.WithLabelValues(string(state)).Inc()
+}
+
+// Domains is told how far every mail domain is.
+func (m *Metrics) Domains(list []desk.Domain) {
+	now := map[[2]string]bool{}
+	for _, domain := range list {
+		now[[2]string{domain.Name, string(domain.State)}] = true
+		m.domains.WithLabelValues(domain.Name, string(domain.State)).Set(1)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for labels := range m.known { // states that were left, and domains that are gone
+		if !now[labels] {
+			m.domains.DeleteLabelValues(labels[:]...)
+		}
+	}
+	m.known = now
 }
 
 // Requests is what a room (portal, api) calls after every request: the route's pattern, never the path, which may hold a token.

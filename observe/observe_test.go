@@ -59,6 +59,8 @@ func TestMetrics(t *testing.T) {
 	m.Intake(desk.Outcome{}, errors.New("the database is away"))
 	m.Group(3, 5*time.Millisecond)
 	m.Delivery(desk.DeliverySent)
+	m.Domains([]desk.Domain{{Name: "example.com", State: desk.DomainActive}, {Name: "gone.example", State: desk.DomainRemoved}})
+	m.Domains([]desk.Domain{{Name: "example.com", State: desk.DomainDegraded}})
 	m.Requests("api")("GET /api/v1/tickets/{number}", 200, time.Millisecond)
 	status, body := get(t, Admin(m, NewHealth(time.Now)), "/metrics")
 	if status != http.StatusOK {
@@ -69,7 +71,7 @@ func TestMetrics(t *testing.T) {
 		`postern_smtp_limited_total{limit="per-ip"} 1`, `postern_smtp_dnsbl_total{list="bl.example.org",result="error"} 1`,
 		`postern_smtp_accepted_total{disposition="ticketed"} 1`, `postern_smtp_accepted_total{disposition="appended"} 0`,
 		`postern_intake_mails_total{disposition="suspended"} 1`, `postern_intake_mails_total{disposition="refused"} 0`, `postern_intake_suspended_total{cause="loop"} 1`,
-		`postern_intake_suspended_total{cause="spam"} 0`, `postern_intake_failures_total 1`, `postern_intake_group_mails_sum 3`, `postern_delivery_attempts_total{state="sent"} 1`,
+		`postern_intake_suspended_total{cause="spam"} 0`, `postern_intake_failures_total 1`, `postern_domain_state{domain="example.com",state="degraded"} 1`, `postern_intake_group_mails_sum 3`, `postern_delivery_attempts_total{state="sent"} 1`,
 		`postern_http_requests_total{room="api",route="GET /api/v1/tickets/{number}",status="200"} 1`, `postern_smtp_mail_octets_count 2`, `go_goroutines `, `process_open_fds `,
 	} {
 		if !strings.Contains(body, "\n"+line) {

@@ -10,6 +10,7 @@ import (
 // DomainKey is one DKIM key of a mail domain, its private part sealed.
 type DomainKey struct {
 	ID         int64
+	DomainID   int64
 	Selector   string
 	Algorithm  string // rsa-sha256 or ed25519-sha256
 	PublicKey  string // p= of the key record
@@ -27,12 +28,26 @@ type DomainKey struct {
 // DomainKeys lists the keys of a domain, oldest first.
 func (r Reader) DomainKeys(ctx context.Context, domain int64) ([]DomainKey, error) {
 	keys, err := rowsOf[DomainKey](ctx, r.q, `
-		select id, selector, algorithm, public_key, private, role, slot, imported, created_at, seen_at, signs_since, ends_at, grace
+		select id, domain_id, selector, algorithm, public_key, private, role, slot, imported, created_at, seen_at, signs_since, ends_at, grace
 		from domain_key
 		where domain_id = $1
 		order by id
 		limit 200`, domain)
 	return keys, wrap(err, "domain keys")
+}
+
+// AllDomainKeys are the keys of every domain, by the domain's id, without their private parts.
+func (r Reader) AllDomainKeys(ctx context.Context) (map[int64][]DomainKey, error) {
+	keys, err := rowsOf[DomainKey](ctx, r.q, `
+		select id, domain_id, selector, algorithm, public_key, null::bytea as private, role, slot, imported, created_at, seen_at, signs_since, ends_at, grace
+		from domain_key
+		order by domain_id, id
+		limit 100000`)
+	byDomain := map[int64][]DomainKey{}
+	for _, key := range keys {
+		byDomain[key.DomainID] = append(byDomain[key.DomainID], key)
+	}
+	return byDomain, wrap(err, "keys of all domains")
 }
 
 // AddDomainKeys keeps new keys of a domain. A selector that the domain has already is a desk.Conflict.
@@ -106,21 +121,35 @@ func (r Reader) LabelsOf(ctx context.Context, name string) ([]DomainLabel, error
 	return labels, wrap(err, "labels of a domain")
 }
 
-// LabelledDomains names the domains that have or had labels, since those that gave all of theirs up long ago need no look: names of domains with labels in use, or dropped after since,
-// or of which the zone still holds something.
-func (r Reader) LabelledDomains(ctx context.Context, since time.Time) ([]string, error) {
+// LabelledDomains names the domains that have labels in use, or of which the zone still holds something.
+func (r Reader) LabelledDomains(ctx context.Context) ([]string, error) {
 	type row struct{ Domain string }
 	rows, err := rowsOf[row](ctx, r.q, `
 		select distinct domain
 		from domain_label
-		where dropped_at is null or dropped_at > $1 or published <> ''
+		where dropped_at is null or published <> ''
 		order by domain
-		limit 10000`, since)
+		limit 10000`)
 	names := make([]string, len(rows))
 	for i, row := range rows {
 		names[i] = row.Domain
 	}
 	return names, wrap(err, "domains with labels")
+}
+
+// AllDomainLabels are the labels in use, and those of which the zone still holds something, by the name of their domain.
+func (r Reader) AllDomainLabels(ctx context.Context) (map[string][]DomainLabel, error) {
+	labels, err := rowsOf[DomainLabel](ctx, r.q, `
+		select label, domain, zone, slot, algorithm, published, created_at, dropped_at
+		from domain_label
+		where dropped_at is null or published <> ''
+		order by domain, label
+		limit 100000`)
+	byDomain := map[string][]DomainLabel{}
+	for _, label := range labels {
+		byDomain[label.Domain] = append(byDomain[label.Domain], label)
+	}
+	return byDomain, wrap(err, "labels of all domains")
 }
 
 // AddDomainLabels gives labels to a domain.

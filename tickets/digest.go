@@ -15,17 +15,30 @@ const digestKey = "digest-sent"
 // digestSlack lets a job that runs every hour be a little early.
 const digestSlack = 5 * time.Minute
 
+// Notice is a letter to owners and admins, but for its words.
+type Notice struct {
+	To        []desk.Address
+	From      desk.Address // a mailbox of ours
+	System    string       // the address in whose name it leaves when the mailbox's domain may not be From; empty while no domain is verified
+	MessageID string
+	At        time.Time
+	URL       string // of the page to look at
+	Loop      string // what marks our own automatic mail when it comes back
+}
+
 // Digest is what managers are told by mail about what is held back. It holds no word of the mails themselves: it leaves under our name and signature.
 type Digest struct {
-	To        []desk.Address // owners and admins
-	From      desk.Address   // a mailbox of ours
-	System    string         // the address in whose name it leaves when the mailbox's domain may not be From; empty while no domain is verified
-	MessageID string
-	At, Since time.Time
-	Counts    []desk.CauseCount
-	Keep      time.Duration // after which what nobody looked at is purged
-	URL       string        // of the page
-	Loop      string        // what marks our own automatic mail when it comes back
+	Notice
+	Since  time.Time
+	Counts []desk.CauseCount
+	Keep   time.Duration // after which what nobody looked at is purged
+}
+
+// Notice addresses a letter of a kind, about a page, to managers. Without a mailbox or a manager there is nobody to write: sendable is false.
+func (s *Service) Notice(ctx context.Context, kind, page string) (notice Notice, sendable bool, err error) {
+	notice.At = s.now()
+	sendable, err = s.addressNotice(ctx, s.store.Reader, &notice, kind, page)
+	return notice, sendable, err
 }
 
 // DueDigest takes the next digest in hand if its time has come and there is something to tell. Whoever gets it sends it: a second call finds it taken, so that it is rather lost than sent twice.
@@ -48,7 +61,7 @@ func (s *Service) DueDigest(ctx context.Context) (digest Digest, due bool, err e
 			return err
 		}
 		digest.At, digest.Since, digest.Keep = now, since, policy.Keep()
-		if due, err = s.addressDigest(ctx, tx, &digest); err != nil || !due {
+		if due, err = s.addressNotice(ctx, tx.Reader, &digest.Notice, "digest", "/suspended"); err != nil || !due {
 			return err
 		}
 		return tx.SetSetting(ctx, digestKey, now)
@@ -56,24 +69,24 @@ func (s *Service) DueDigest(ctx context.Context) (digest Digest, due bool, err e
 	return digest, due && err == nil, err
 }
 
-// addressDigest says who gets it and from whom. Without a mailbox or a manager there is nobody to write.
-func (s *Service) addressDigest(ctx context.Context, tx *store.Tx, digest *Digest) (bool, error) {
-	mailboxes, err := tx.Mailboxes(ctx)
+// addressNotice says who gets it and from whom.
+func (s *Service) addressNotice(ctx context.Context, r store.Reader, notice *Notice, kind, page string) (bool, error) {
+	mailboxes, err := r.Mailboxes(ctx)
 	if err != nil || len(mailboxes) == 0 {
 		return false, err
 	}
-	staff, err := tx.Staff(ctx)
+	staff, err := r.Staff(ctx)
 	if err != nil {
 		return false, err
 	}
 	for _, person := range staff {
 		if person.Can(desk.MayAdminister) && desk.ValidAddress(person.Email) {
-			digest.To = append(digest.To, desk.Address{Name: person.Name, Addr: person.Email})
+			notice.To = append(notice.To, desk.Address{Name: person.Name, Addr: person.Email})
 		}
 	}
-	digest.From = desk.Address{Name: "Postern", Addr: mailboxes[0].Address}
-	digest.MessageID = fmt.Sprintf("digest.%d@%s", digest.At.Unix(), s.cfg.Hostname)
-	digest.URL, digest.Loop = s.cfg.PublicURL+"/suspended", s.codec.Hostname()
-	digest.System, err = tx.SystemSender(ctx, s.cfg.Hostname)
-	return len(digest.To) > 0, err
+	notice.From = desk.Address{Name: "Postern", Addr: mailboxes[0].Address}
+	notice.MessageID = fmt.Sprintf("%s.%d@%s", kind, notice.At.UnixMicro(), s.cfg.Hostname)
+	notice.URL, notice.Loop = s.cfg.PublicURL+page, s.codec.Hostname()
+	notice.System, err = r.SystemSender(ctx, s.cfg.Hostname)
+	return len(notice.To) > 0, err
 }

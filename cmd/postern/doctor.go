@@ -123,7 +123,7 @@ func (c *checkup) ground(ctx context.Context, p *platform) {
 
 // domains looks up the records of every mail domain.
 func (c *checkup) domains(ctx context.Context, p *platform) {
-	service := newDomains(p)
+	service := newDomains(p, nil)
 	list, err := service.List(ctx, operator())
 	if err != nil {
 		c.failed("mail domains", "see the error", err)

@@ -17,10 +17,11 @@ import (
 // lookUpTime bounds one DNS question.
 const lookUpTime = 5 * time.Second
 
-func newDomains(p *platform) *domains.Service {
-	preflight := newPreflight(p.settings)
+func newDomains(p *platform, observe func([]desk.Domain)) *domains.Service {
+	s, preflight := p.settings, newPreflight(p.settings)
 	return domains.NewService(domains.ServiceConfig{
-		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: p.settings.Hostname, Preflight: preflight, MXHosts: p.settings.MXHosts,
+		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: s.Hostname, Preflight: preflight, MXHosts: s.MXHosts, Observe: observe,
+		Zone: domains.OperatorZone{Name: s.DKIMZone, Server: s.DKIMServer, Key: domains.TSIG(s.DKIMTSIG)},
 	})
 }
 

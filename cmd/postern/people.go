@@ -34,7 +34,7 @@ func administer(ctx context.Context, settings config.Settings, do func(*administ
 	return do(&administration{
 		platform: p,
 		identity: identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL}),
-		domains:  newDomains(p),
+		domains:  newDomains(p, nil),
 		tickets:  newTickets(p, nil),
 	})
 }

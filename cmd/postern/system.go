@@ -83,7 +83,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 		return nil, err
 	}
 	sys.identity = identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL})
-	sys.domains = newDomains(p)
+	sys.domains = newDomains(p, sys.metrics.Domains)
 	if sys.filters, err = newFilters(settings, log, sys.metrics); err != nil {
 		return nil, err
 	}
@@ -270,6 +270,7 @@ func (sys *system) serve(what string, run func() error) {
 func (sys *system) heard(ctx context.Context) func(store.News) {
 	return func(news store.News) {
 		if news.Settings {
+			sys.domains.Forget()
 			sys.reload(ctx)
 			if sys.certificates != nil {
 				sys.certificates.Wake()
@@ -282,6 +283,7 @@ func (sys *system) heard(ctx context.Context) func(store.News) {
 func (sys *system) unheard(ctx context.Context) func(error) {
 	return func(err error) {
 		sys.log.Warn("lost the database's news; looking again", "error", err)
+		sys.domains.Forget()
 		sys.reload(ctx)
 	}
 }
