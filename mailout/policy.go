@@ -33,7 +33,7 @@ type asked struct {
 	wish   Wish         // the mail's
 	sts    mtasts.Mode  // of the recipients' domain; empty is none
 	named  bool         // by its MTA-STS policy
-	dane   dane.Status  // of the host
+	keys   dane.Keys    // of the host
 	bogus  error        // why nobody knows whether the host has keys in the DNS; nil: it is known
 	proved bool         // that the host is one of the domain's: by DNSSEC, or since no MX record had to be believed
 }
@@ -57,7 +57,7 @@ func (a asked) require(host string) (requirement, *answer) {
 	switch {
 	case a.heeds() && a.bogus != nil: // RFC 7672 §2.1.2
 		return requirement{level: verified, policy: desk.PolicyDANE}, &answer{code: 451, text: "4.7.5 whether " + host + " has keys in the DNS cannot be found out, so nothing is sent to it: " + a.bogus.Error()}
-	case a.heeds() && a.dane == dane.Secure: // RFC 7672 §2.2
+	case a.heeds() && a.keys.Status == dane.Secure: // RFC 7672 §2.2
 		need = requirement{level: verified, policy: desk.PolicyDANE}
 	case sts == mtasts.ModeEnforce && !a.named: // RFC 8461 §4.1, §5
 		return requirement{level: verified, policy: desk.PolicySTSEnforce}, &answer{code: 451, text: "4.7.1 the MTA-STS policy of the domain does not name " + host}
@@ -65,7 +65,7 @@ func (a asked) require(host string) (requirement, *answer) {
 		need = requirement{level: verified, policy: desk.PolicySTSEnforce}
 	case a.rule == desk.TLSVerify:
 		need = requirement{level: verified, policy: desk.PolicyVerify}
-	case a.heeds() && a.dane == dane.Unusable: // RFC 7672 §2.2: TLS all the same
+	case a.heeds() && a.keys.Status == dane.Unusable: // RFC 7672 §2.2: TLS all the same
 		need = requirement{level: encrypted, policy: desk.PolicyDANE}
 	case a.rule == desk.TLSEncrypt:
 		need = requirement{level: encrypted, policy: desk.PolicyEncrypt}
@@ -73,6 +73,9 @@ func (a asked) require(host string) (requirement, *answer) {
 		need = requirement{policy: desk.PolicySTSTesting}
 	default:
 		need = requirement{policy: desk.PolicyOpportunistic}
+	}
+	if a.heeds() {
+		need.keys = a.keys
 	}
 	if !a.requires() {
 		return need, nil

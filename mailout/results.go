@@ -69,12 +69,12 @@ type reported struct {
 }
 
 // reportedOf lists the policies that apply to a host. A mail that passes over policies is a report itself, and reports are not about reports; nor are they about who relays for us.
-func reportedOf(way route, keys dane.Keys, known asked) []reported {
+func reportedOf(way route, known asked) []reported {
 	if !known.heeds() || way.relayed {
 		return nil
 	}
 	var list []reported
-	if keys.Status != dane.None {
+	if keys := known.keys; keys.Status != dane.None {
 		policy := Policy{Type: PolicyTypeTLSA, Domain: keys.Base}
 		for _, record := range keys.Records {
 			policy.Lines = append(policy.Lines, record.String())

@@ -86,14 +86,14 @@ func (s *Sender) approach(ctx context.Context, way route, to exchange) (exchange
 	if to.login != nil || to.implicit {
 		known.rule = stricter(known.rule, desk.TLSVerify) // our password only leaves to who proves itself
 	}
-	var keys dane.Keys
 	if proves := len(way.exchangers.Hosts) == 0 || way.exchangers.Secure; proves && known.heeds() {
-		keys, known.bogus = dane.Find(ctx, s.Resolver, dane.Server{Name: to.name, Port: to.port, Host: host}) // RFC 7672 §2.2.1: not behind MX records that anybody could have made
+		known.keys, known.bogus = dane.Find(ctx, s.Resolver, dane.Server{Name: to.name, Port: to.port, Host: host}) // RFC 7672 §2.2.1: not behind MX records that anybody could have made
 	}
-	known.dane = keys.Status
 	need, refused := known.require(to.name)
-	need.keys, need.names = keys, dane.Names(keys.Base, way.domain, way.exchangers)
-	need.reported = reportedOf(way, keys, known)
+	if need.keys.ByName() { // otherwise sessions serve all domains that the host serves
+		need.names = dane.Names(need.keys.Base, way.domain, way.exchangers)
+	}
+	need.reported = reportedOf(way, known)
 	to.need = need
 	if refused != nil {
 		s.reportRefused(to, way, known)

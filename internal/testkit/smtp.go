@@ -30,6 +30,8 @@ type Behaviour struct {
 	BrokenTLS   bool                            // offers STARTTLS and then cannot agree on a version
 	ImplicitTLS bool                            // TLS from the first octet (RFC 8314 §3)
 	NoUTF8      bool                            // does not offer SMTPUTF8
+	RequireTLS  bool                            // offers REQUIRETLS under TLS (RFC 8689)
+	Certificate *tls.Certificate                // its own; nil: one in the name of Host, by an authority of its own
 	MaxSize     int64                           // announced with SIZE
 	Password    string                          // asks for AUTH PLAIN with this password; refuses MAIL without it
 	Greet       *smtp.SMTPError                 // refuses EHLO
@@ -46,6 +48,7 @@ type Mail struct {
 	To         []string
 	TLS        uint16 // version; 0 in clear text
 	UTF8       bool
+	RequireTLS bool   // asked for with MAIL
 	User       string // who signed in
 	Bytes      []byte
 	Taken      bool
@@ -77,9 +80,13 @@ func SMTPSink(t testing.TB, b Behaviour) *Sink {
 		t.Fatalf("listening for SMTP: %v", err)
 	}
 	certificate, roots := Certificate(t, b.Host)
+	if b.Certificate != nil {
+		certificate = *b.Certificate
+	}
 	sink := &Sink{Addr: listener.Addr().String(), Roots: roots, behaviour: b, arrived: make(chan Mail, 1024)}
 	server := smtp.NewServer(smtp.BackendFunc(sink.session))
 	server.Domain, server.AllowInsecureAuth, server.EnableSMTPUTF8, server.MaxMessageBytes = b.Host, true, !b.NoUTF8, b.MaxSize
+	server.EnableREQUIRETLS = b.RequireTLS
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	settings := &tls.Config{Certificates: []tls.Certificate{certificate}}
 	if b.BrokenTLS {
@@ -177,7 +184,7 @@ func (s *sinkSession) Mail(from string, opts *smtp.MailOptions) error {
 	if s.sink.behaviour.Password != "" && s.user == "" {
 		return smtp.ErrAuthRequired
 	}
-	s.mail = Mail{Helo: s.conn.Hostname(), From: from, UTF8: opts.UTF8, User: s.user}
+	s.mail = Mail{Helo: s.conn.Hostname(), From: from, UTF8: opts.UTF8, RequireTLS: opts.RequireTLS, User: s.user}
 	if state, ok := s.conn.TLSConnectionState(); ok {
 		s.mail.TLS = state.Version
 	}

@@ -43,6 +43,11 @@ type Keys struct {
 	Records []domains.TLSA // those that can be used; those of Unusable are left out
 }
 
+// ByName says whether any record names an authority, so that names in the certificate count.
+func (k Keys) ByName() bool {
+	return slices.ContainsFunc(k.Records, func(r domains.TLSA) bool { return r.Usage == usageTA })
+}
+
 // Find looks the TLSA records of a server up. Host is what was found for the server's name. An error means that nobody knows whether there are records, so that the server must not be used now (RFC 7672 §2.1.2).
 func Find(ctx context.Context, resolver *domains.DNS, at Server) (Keys, error) {
 	for _, base := range bases(at.Name, at.Host) {
