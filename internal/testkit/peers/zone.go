@@ -97,6 +97,7 @@ zone:
   module-config: "validator iterator"
   trust-anchor-file: "DIR/anchor"
   val-log-level: 1
+  ede: yes
   cache-max-ttl: 1
   cache-max-negative-ttl: 1
   val-bogus-ttl: 1
