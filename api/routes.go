@@ -82,6 +82,10 @@ func (a *API) routes() []route {
 		{post, "/tokens", desk.MayAdminister, "addToken", "Make an API token", returns(created, a.addToken)},
 		{remove, "/tokens/{token}", desk.MayAdminister, "revokeToken", "End an API token", does(a.revokeToken)},
 		{get, "/audit", desk.MayAdminister, "listAudit", "What was done, by whom", returns(ok, a.listAudit)},
+		{get, "/destinations", desk.MayAdminister, "listDestinations", "Rules for mail to destinations", returns(ok, a.listDestinations)},
+		{post, "/destinations", desk.MayAdminister, "setDestination", "Add a rule, or replace the one for the same destination", returns(created, a.setDestination)},
+		{remove, "/destinations", desk.MayAdminister, "dropDestination", "Remove the rule for this destination", does(a.dropDestination)},
+
 		{get, "/suppressions", desk.MayRead, "listSuppressions", "Addresses that get no mail, since they bounce", returns(ok, a.listSuppressions)},
 		{post, "/suppressions", desk.MayWrite, "addSuppression", "Stop mail to an address", returns(created, a.addSuppression)},
 		{get, "/suppressions/{address}", desk.MayRead, "showSuppression", "One such address, with the evidence", returns(ok, a.showSuppression)},

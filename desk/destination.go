@@ -89,7 +89,10 @@ func (rules Destinations) Match(domain string) Destination {
 
 // CanonicalDestination checks the pattern of a rule and returns the form in which it is stored.
 func CanonicalDestination(text string) (string, error) {
-	pattern := strings.TrimSuffix(Canonical(text), ".")
+	pattern := Canonical(text)
+	if pattern != "*." {
+		pattern = strings.TrimSuffix(pattern, ".")
+	}
 	domain := strings.TrimPrefix(pattern, "*.")
 	if pattern == AnyDestination || !strings.ContainsAny(domain, "@*") && strings.Contains(domain, ".") && ValidAddress("x@"+domain) {
 		return pattern, nil

@@ -45,6 +45,7 @@ type commands struct {
 	Suspended   suspendedCommand   `cmd:"" help:"Mail that is held back: list, show, release, delete, spam, causes."`
 	Sender      senderCommand      `cmd:"" help:"The block and allow lists, and what would happen to a mail."`
 	Suppression suppressionCommand `cmd:"" help:"Addresses that get no mail, since they bounce: list, show, lift, add."`
+	Destination destinationCommand `cmd:"" help:"Rules for mail to a destination (TLS, connections, mails a minute): list, set, remove."`
 	Policy      policyCommand      `cmd:"" help:"How mail is judged: show, set."`
 	Token       tokenCommand       `cmd:"" help:"API tokens."`
 	Keys        keysCommand        `cmd:"" help:"The master keys: list, add, use."`
