@@ -335,7 +335,7 @@ func (w *sendReply) comeBack(out *tickets.Outgoing, outcome []desk.Delivery) err
 	}
 	for _, one := range out.Awaited {
 		if i := slices.IndexFunc(outcome, func(d desk.Delivery) bool { return d.Recipient == one.Recipient }); i >= 0 {
-			if outcome[i].State == desk.DeliveryDeferred {
+			if !outcome[i].State.Final() { // deferred, or not tried, since the destination gets no more at a time
 				sooner(outcome[i].NextAt)
 			}
 			continue

@@ -28,7 +28,7 @@ func Expired(queuedAt, now time.Time) bool { return now.Sub(queuedAt) >= giveUp 
 // For one who was not tried (see Waiting) nothing changes but NextAt, which is the outcome's.
 func After(before, outcome desk.Delivery, queuedAt time.Time, random func() float64) desk.Delivery {
 	if Waiting(outcome) && !Expired(queuedAt, outcome.NextAt) {
-		before.Recipient, before.NextAt, before.UpdatedAt, before.Story = outcome.Recipient, outcome.NextAt, outcome.UpdatedAt, nil
+		before.Recipient, before.NextAt, before.UpdatedAt, before.Story = outcome.Recipient, outcome.NextAt, outcome.UpdatedAt, outcome.Story
 		before.State = desk.DeliveryQueued
 		if before.Attempts > 0 {
 			before.State = desk.DeliveryDeferred

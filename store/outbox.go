@@ -243,9 +243,13 @@ type Outcome struct {
 func (tx *Tx) RecordDeliveries(ctx context.Context, worker string, outcome []Outcome) (changed []bool, err error) {
 	const sql = `
 		update delivery d
-		set state = case when d.stop and new.state = 'deferred' then 'cancelled' else new.state end,
+		set state = case when d.stop and new.state in ('queued', 'deferred') then 'cancelled' else new.state end,
 		    next_at = case when d.stop then null else new.next_at end,
-		    worker = null, host = new.host, tls = new.tls, proof = new.proof, reply = new.reply, attempts = new.attempts, updated_at = new.updated_at
+		    host = case when new.reply = '' then d.host else new.host end, -- without a word nobody was asked, and what was said before stands
+		    tls = case when new.reply = '' then d.tls else new.tls end,
+		    proof = case when new.reply = '' then d.proof else new.proof end,
+		    reply = case when new.reply = '' then d.reply else new.reply end,
+		    worker = null, attempts = new.attempts, updated_at = new.updated_at
 		from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::timestamptz[], $10::text[])
 		     with ordinality as new (message, recipient, state, host, tls, reply, attempts, next_at, updated_at, proof, place)
 		where d.message_id = new.message and d.recipient = new.recipient and d.state in ('queued', 'deferred')
