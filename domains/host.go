@@ -45,8 +45,8 @@ func (p *Preflight) Host(ctx context.Context, leaving []netip.Addr) []HostCheck 
 	}
 	addrs = addrs[:min(len(addrs), maxSending)]
 	checks := []HostCheck{addressCheck(p.Hostname, addrs)}
-	if p.Smarthost != "" {
-		return checks
+	if p.Smarthost != "" || checks[0].Grade != Good {
+		return checks // receivers do not see it, or what they see is not in the DNS
 	}
 	if missing := elsewhere(addrs, leaving); len(missing) > 0 {
 		checks = append(checks, HostCheck{"host address", Broken, fmt.Sprintf("mail can leave from %s, which is no address of %s", list(missing), p.Hostname),

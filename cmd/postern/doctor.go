@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"postern/config"
-	"postern/desk"
 	"postern/domains"
 	"postern/mailout"
 )
@@ -64,6 +63,7 @@ func (d doctorCommand) Run(ctx context.Context, settings config.Settings, term t
 		c.ground(ctx, p)
 		c.domains(ctx, p)
 	}
+	c.host(ctx)
 	c.certificates(ctx, p)
 	c.listener()
 	c.outbound(ctx)
@@ -118,47 +118,6 @@ func (c *checkup) ground(ctx context.Context, p *platform) {
 		c.warn("keys", "keep a copy apart from the backups: without it they are worthless", "%s was made just now", c.settings.KeyFile)
 	} else {
 		c.ok("keys", "%s is readable by its owner only; active key %s", c.settings.KeyFile, p.keys.Active())
-	}
-}
-
-// domains looks up the records of every mail domain.
-func (c *checkup) domains(ctx context.Context, p *platform) {
-	service := newDomains(p, nil)
-	list, err := service.List(ctx, operator())
-	if err != nil {
-		c.failed("mail domains", "see the error", err)
-		return
-	}
-	if len(list) == 0 {
-		c.warn("mail domains", "postern domain add example.com makes keys and prints the DNS records", "none: answers leave unsigned, and many servers refuse such mail")
-	}
-	for _, domain := range list {
-		_, records, err := service.Verify(ctx, operator(), domain.Name)
-		if err != nil {
-			c.failed("domain "+domain.Name, "see the error", err)
-			continue
-		}
-		c.domain(domain.Name, records)
-	}
-}
-
-func (c *checkup) domain(name string, records []desk.Record) {
-	clean := true
-	for _, record := range records {
-		if record.OK {
-			continue
-		}
-		clean = false
-		advice := "publish: " + domains.ZoneLine(record)
-		problem := fmt.Sprintf("%s: %s", record.Purpose, record.Problem)
-		if record.Required {
-			c.failed("domain "+name, advice, errors.New(problem))
-		} else {
-			c.warn("domain "+name, advice, "%s", problem)
-		}
-	}
-	if clean {
-		c.ok("domain "+name, "every record is as wanted")
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"postern/config"
@@ -98,35 +97,6 @@ func (d domainShow) Run(ctx context.Context, settings config.Settings, term term
 		}
 		return d.report(term.out, domain, records)
 	})
-}
-
-// report prints a domain with its records, a line each, and what is wrong under it.
-func (l listing) report(out io.Writer, domain desk.Domain, records []desk.Record) error {
-	if l.JSON {
-		return l.print(out, map[string]any{"domain": domain, "records": records}, nil, nil)
-	}
-	fmt.Fprintf(out, "%s is %s (checked %s)\n\n", domain.Name, domain.State, day(&domain.CheckedAt))
-	for _, record := range records {
-		mark := "ok     "
-		switch {
-		case !record.OK && record.Required:
-			mark = "MISSING"
-		case !record.OK:
-			mark = "advised"
-		}
-		fmt.Fprintf(out, "%s  %-12s %-4s %s\n", mark, record.Purpose, record.Type, record.Name)
-		if record.OK {
-			continue
-		}
-		fmt.Fprintf(out, "         wanted: %s\n", record.Wanted)
-		if len(record.Found) > 0 {
-			fmt.Fprintf(out, "         found:  %s\n", strings.Join(record.Found, " | "))
-		}
-		if record.Problem != "" {
-			fmt.Fprintf(out, "         %s\n", record.Problem)
-		}
-	}
-	return nil
 }
 
 type domainVerify struct {
