@@ -8,7 +8,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// quiet is the ACME client's log, which is of another library, led into ours. It tells every step of every look at info; for us these are details, and what matters is logged once, by Keeper.
+// quiet is the ACME client's log, which is of another library, led into ours. It tells every step of every look, and every failure of its own that is tried again: for us all of it is detail,
+// and what matters is logged once, by Keeper.
 type quiet struct {
 	log    *slog.Logger
 	fields []zapcore.Field
@@ -16,17 +17,9 @@ type quiet struct {
 
 func zapLogger(log *slog.Logger) *zap.Logger { return zap.New(quiet{log: log.With("room", "acme")}) }
 
-// lower is how important a line of theirs is to us. Their errors are tried again, so none of them is an error of ours yet.
-func lower(level zapcore.Level) slog.Level {
-	if level >= zapcore.ErrorLevel {
-		return slog.LevelInfo
-	}
-	return slog.LevelDebug
-}
-
 // Enabled implements zapcore.Core.
-func (q quiet) Enabled(level zapcore.Level) bool {
-	return q.log.Enabled(context.Background(), lower(level))
+func (q quiet) Enabled(zapcore.Level) bool {
+	return q.log.Enabled(context.Background(), slog.LevelDebug)
 }
 
 // With implements zapcore.Core.
@@ -53,7 +46,7 @@ func (q quiet) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	for name, value := range values.Fields {
 		attrs = append(attrs, slog.Any(name, value))
 	}
-	q.log.LogAttrs(context.Background(), lower(entry.Level), entry.Message, attrs...)
+	q.log.LogAttrs(context.Background(), slog.LevelDebug, entry.Message, attrs...)
 	return nil
 }
 
