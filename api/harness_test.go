@@ -37,6 +37,7 @@ const (
 // office is a whole Postern behind a real HTTP server, with one person of each role, each with a token.
 type office struct {
 	url       string
+	api       *api.API
 	store     *store.Store
 	tickets   *tickets.Service
 	identity  *identity.Service
@@ -97,11 +98,11 @@ func open(t *testing.T) *office {
 	}
 	o.tokens["reader"] = o.token(t, "adam@example.com", desk.ScopeRead)
 	must(t, o.directory.Reload(ctx)) // with the mailbox and the people
-	handler := api.New(api.Config{
+	o.api = api.New(api.Config{
 		Tickets: o.tickets, Identity: o.identity, Domains: o.domains, Bucket: bucket, Store: db, Keys: keys,
 		Version: "test", MaxUpload: 12 << 20, Log: slog.New(slog.NewJSONHandler(o.log, nil)),
-	}).Handler()
-	server := httptest.NewServer(handler)
+	})
+	server := httptest.NewServer(o.api.Handler())
 	t.Cleanup(server.Close)
 	o.url = server.URL
 	return o

@@ -45,7 +45,7 @@ func (s *Service) readRest(ctx context.Context, r store.Reader, v *view) (err er
 // wish says what the domain wants of the DNS.
 func (v view) wish(p *Preflight) Wish {
 	wish := Wish{
-		Domain: v.domain.Name, Hostname: p.Hostname, Smarthost: p.Smarthost, State: v.domain.State, STS: v.domain.STS, Challenge: v.domain.Challenge, Proven: !v.domain.ProvenAt.IsZero(),
+		Domain: v.domain.Name, Hostname: p.Hostname, MXHosts: p.MXHosts, WebHost: p.WebHost, Smarthost: p.Smarthost, State: v.domain.State, STS: v.domain.STS, Challenge: v.domain.Challenge, Proven: !v.domain.ProvenAt.IsZero(),
 		Keys: make([]WishedKey, len(v.keys)),
 	}
 	order := slices.Clone(v.keys) // those that sign first, then those to come, then those that go

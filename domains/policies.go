@@ -46,21 +46,13 @@ func (s *Service) Policies(ctx context.Context) (map[string]Policy, error) {
 		if domain.State == desk.DomainAdded || domain.State == desk.DomainRemoved {
 			continue
 		}
-		text, _ := STSPolicy(domain.STS, s.mxHosts(), STSMaxAge(domain.STS))
+		text, _ := STSPolicy(domain.STS, Wish{Hostname: s.cfg.Preflight.Hostname, MXHosts: s.cfg.Preflight.MXHosts}.mxHosts(), STSMaxAge(domain.STS))
 		fresh.byDomain[domain.Name] = Policy{Domain: domain.Name, Mode: domain.STS, Text: text}
 	}
 	s.mu.Lock()
 	s.policies = fresh
 	s.mu.Unlock()
 	return fresh.byDomain, nil
-}
-
-// mxHosts are the hosts that take mail for our domains.
-func (s *Service) mxHosts() []string {
-	if len(s.cfg.MXHosts) == 0 {
-		return []string{s.cfg.Hostname}
-	}
-	return s.cfg.MXHosts
 }
 
 // LeadsTo says what is wrong if a host's addresses are none of those that our own hosts have, so that nobody who asks for it would come to us.

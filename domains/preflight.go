@@ -27,6 +27,8 @@ const (
 type Preflight struct {
 	Authority *Authority
 	Hostname  string                                                             // ours
+	MXHosts   []string                                                           // that take mail for our domains; none: Hostname
+	WebHost   string                                                             // where our HTTPS is, which serves the MTA-STS policies; empty: Hostname
 	Smarthost string                                                             // the host that mail leaves through; empty: ours
 	Reported  func(ctx context.Context, domain string) ([]desk.ReportDay, error) // what DMARC reports say of a domain lately; nil: nothing
 }
@@ -245,7 +247,7 @@ func (l *inspection) judgeMX(ctx context.Context, view View) (judgement, error) 
 		result.found = append(result.found, strconv.Itoa(int(mx.Pref))+" "+mx.Host)
 	}
 	switch {
-	case ourMX(hosts, l.Hostname):
+	case ourMX(hosts, l.wish.mxHosts()):
 		result.problem = ""
 	case len(hosts) == 1 && hosts[0].Host == ".":
 		result.problem = "the domain says that it takes no mail (RFC 7505): answers to yours cannot come back"
@@ -265,8 +267,13 @@ func (l *inspection) judgeMX(ctx context.Context, view View) (judgement, error) 
 	return result, nil
 }
 
-func ourMX(hosts []net.MX, ours string) bool {
-	return slices.ContainsFunc(hosts, func(mx net.MX) bool { return strings.EqualFold(mx.Host, ours) })
+func ourMX(hosts []net.MX, ours []string) bool {
+	return slices.ContainsFunc(hosts, func(mx net.MX) bool { return slices.Contains(ours, strings.ToLower(mx.Host)) })
+}
+
+// strangeMX says whether some of the hosts are not ours.
+func strangeMX(hosts []net.MX, ours []string) bool {
+	return slices.ContainsFunc(hosts, func(mx net.MX) bool { return !slices.Contains(ours, strings.ToLower(mx.Host)) })
 }
 
 // mailHost says what is wrong with the name of a mail host.
@@ -303,13 +310,13 @@ func (l *inspection) onlyWithMX(result judgement) judgement {
 	for _, view := range seen.Views {
 		hosts := view.Hosts()
 		switch {
-		case !ourMX(hosts, l.Hostname) && len(result.found) == 0:
+		case !ourMX(hosts, l.wish.mxHosts()) && len(result.found) == 0:
 			return judgement{problem: "not before the domain's mail comes here: publish the MX record first"}
-		case !ourMX(hosts, l.Hostname):
+		case !ourMX(hosts, l.wish.mxHosts()):
 			result.problem = "the domain's mail goes elsewhere, and a policy that names our host keeps it from there: delete this record, or publish our MX record"
 			return result
-		case l.wish.STS == desk.STSEnforce && len(hosts) > 1 && result.problem == "":
-			result.problem = "the policy names our host alone, and the domain has others: senders that keep to it will not use them"
+		case l.wish.STS == desk.STSEnforce && strangeMX(hosts, l.wish.mxHosts()) && result.problem == "":
+			result.problem = "the policy names our hosts alone (POSTERN_MX_HOSTS), and the domain has others: senders that keep to it will not use them"
 		}
 	}
 	return result
@@ -317,9 +324,13 @@ func (l *inspection) onlyWithMX(result judgement) judgement {
 
 // policyHost says whether the host from which senders fetch the MTA-STS policy is ours: by an alias, or by our addresses.
 func (l *inspection) policyHost(ctx context.Context, record desk.Record) (Sighting, judgement, error) {
-	ours, err := l.Authority.cfg.Resolver.LookupAddrs(ctx, l.Hostname)
-	if err != nil && !IsNotFound(err) {
-		return Sighting{}, judgement{}, err
+	var ours []netip.Addr
+	for _, host := range []string{l.wish.Hostname, l.wish.webHost()} {
+		found, err := l.Authority.cfg.Resolver.LookupAddrs(ctx, host)
+		if err != nil && !IsNotFound(err) {
+			return Sighting{}, judgement{}, err
+		}
+		ours = append(ours, found...)
 	}
 	seen, err := l.visit.Look(ctx, record.Name, dns.TypeA)
 	if err != nil {

@@ -144,7 +144,7 @@ func TestT_PREFLIGHT(t *testing.T) {
 		{"mta-sts twice", full + txt("_mta-sts.example.com", "v=STSv1; id=1"), PurposeSTS, "several", ""},
 		{"mta-sts while mail goes elsewhere", without(PurposeMX) + "example.com. MX 10 mx.other.example.\n", PurposeSTS, "goes elsewhere", ""},
 		{"mta-sts not yet", without(PurposeMX, PurposeSTS), PurposeSTS, "publish the MX record first", ""},
-		{"mta-sts that leaves a host out", full + "example.com. MX 20 mx.other.example.\n", PurposeSTS, "names our host alone", ""},
+		{"mta-sts that leaves a host out", full + "example.com. MX 20 mx.other.example.\n", PurposeSTS, "names our hosts alone", ""},
 		{"policy host as printed", full, PurposeSTSHost, "", ""},
 		{"policy host by address", without(PurposeSTSHost) + "mta-sts.example.com. A 192.0.2.7\n", PurposeSTSHost, "", ""},
 		{"policy host elsewhere", without(PurposeSTSHost) + "mta-sts.example.com. A 192.0.2.8\n", PurposeSTSHost, "192.0.2.8, which is not our host", ""},

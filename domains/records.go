@@ -32,13 +32,13 @@ func advice(w Wish) []desk.Record {
 	records := []desk.Record{
 		{Purpose: PurposeSPF, Type: "TXT", Name: w.Domain, Wanted: freshSPF(from)},
 		{Purpose: PurposeDMARC, Type: "TXT", Name: "_dmarc." + w.Domain, Wanted: freshDMARC(w.Domain)},
-		{Purpose: PurposeMX, Type: "MX", Name: w.Domain, Wanted: "10 " + w.Hostname},
+		{Purpose: PurposeMX, Type: "MX", Name: w.Domain, Wanted: "10 " + w.mxHosts()[0]},
 	}
 	if w.STS == desk.STSTesting || w.STS == desk.STSEnforce {
-		_, id := STSPolicy(w.STS, []string{w.Hostname}, STSMaxAge(w.STS))
+		_, id := STSPolicy(w.STS, w.mxHosts(), STSMaxAge(w.STS))
 		records = append(records,
 			desk.Record{Purpose: PurposeSTS, Type: "TXT", Name: STSRecordName(w.Domain), Wanted: STSRecord(id)},
-			desk.Record{Purpose: PurposeSTSHost, Type: "CNAME", Name: STSHost(w.Domain), Wanted: w.Hostname},
+			desk.Record{Purpose: PurposeSTSHost, Type: "CNAME", Name: STSHost(w.Domain), Wanted: w.webHost()},
 		)
 	}
 	return append(records, desk.Record{Purpose: PurposeTLSReport, Type: "TXT", Name: "_smtp._tls." + w.Domain, Wanted: freshTLSReport(w.Domain)})

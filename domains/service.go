@@ -19,7 +19,6 @@ type ServiceConfig struct {
 	Keys      *secret.Keyset // seals the private keys
 	Resolver  *DNS
 	Hostname  string       // our own name: what SPF must permit and the MX should name
-	MXHosts   []string     // the hosts that take mail for our domains; none: Hostname
 	Preflight *Preflight   // looks the records up; nil: by Resolver, for Hostname
 	Zone      OperatorZone // where the keys of delegated domains are published; zero: domains publish TXT records
 	// SelfTest signs a mail with these keys and verifies it as a stranger would, by what the DNS says now; the error says to a person what is wrong. nil: the records are proof enough.

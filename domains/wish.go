@@ -1,6 +1,7 @@
 package domains
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -18,14 +19,27 @@ const challengeName = "_postern-challenge."
 // Wish is all that decides which records a domain wants.
 type Wish struct {
 	Domain    string
-	Hostname  string // our own: what SPF must permit and the MX should name
-	Smarthost string // the host that mail leaves through, which SPF must permit instead of ours; empty: it leaves from ours
+	Hostname  string   // our own: what SPF must permit
+	MXHosts   []string // that take our mail, at least one: the MX should name the first, and an MTA-STS policy names all
+	WebHost   string   // where the MTA-STS policy is served
+	Smarthost string   // the host that mail leaves through, which SPF must permit instead of ours; empty: it leaves from ours
 	State     desk.DomainState
 	STS       desk.STSMode
 	Challenge string // 128 bits; a removed domain wants none
 	Proven    bool   // the challenge was found once: from then on the keys' own records prove enough, and it is only advised
 	Keys      []WishedKey
 }
+
+// mxHosts are the hosts that take our mail, at least one.
+func (w Wish) mxHosts() []string {
+	if len(w.MXHosts) == 0 {
+		return []string{w.Hostname}
+	}
+	return w.MXHosts
+}
+
+// webHost is where the MTA-STS policy is served.
+func (w Wish) webHost() string { return cmp.Or(w.WebHost, w.Hostname) }
 
 // WishedKey is a key with the record that it wants. Its private part is not here.
 type WishedKey struct {

@@ -19,7 +19,7 @@ const lookUpTime = 5 * time.Second
 func newDomains(p *platform, observe func([]desk.Domain)) *domains.Service {
 	s, preflight := p.settings, newPreflight(p.settings)
 	return domains.NewService(domains.ServiceConfig{
-		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: s.Hostname, Preflight: preflight, MXHosts: s.MXHosts, Observe: observe,
+		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: s.Hostname, Preflight: preflight, Observe: observe,
 		Zone: domains.OperatorZone{Name: s.DKIMZone, Server: s.DKIMServer, Key: domains.TSIG(s.DKIMTSIG)},
 	})
 }
