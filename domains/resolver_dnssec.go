@@ -47,6 +47,18 @@ func (d DNSSEC) choose(servers []string) (asked []string, believed bool) {
 // Validates says whether answers of this resolver can be secure at all.
 func (d *DNS) Validates() bool { return d.trusted }
 
+// provedName is a name that has been signed since 2009, and that nobody can do without.
+const provedName = "org"
+
+// Proves says whether answers are secure where everybody's are, which tells a resolver that validates from one that only passes on.
+func (d *DNS) Proves(ctx context.Context) (bool, error) {
+	found, err := d.lookup(ctx, provedName, dns.TypeSOA)
+	if IsNotFound(err) {
+		err = nil
+	}
+	return found.secure, err
+}
+
 // Exchangers are the mail exchangers of a domain.
 type Exchangers struct {
 	Hosts  []*net.MX // most preferred first; empty: there are none, which Err says

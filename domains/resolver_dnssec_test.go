@@ -97,6 +97,16 @@ func TestSecureAnswers(t *testing.T) {
 	})
 }
 
+// Unbound, which here trusts nothing but example., proves nothing of org: nor does whoever only passes on.
+func TestProves(t *testing.T) {
+	t.Parallel()
+	for _, server := range []string{secureZones(t).Resolver, testkit.DNS(t, "org. 60 IN SOA a. b. 1 2 3 4 5").Addr} {
+		if proves, err := NewResolver([]string{server}, 5*time.Second).Proves(t.Context()); proves || err != nil {
+			t.Errorf("%t, %v", proves, err)
+		}
+	}
+}
+
 // A resolver that says why tells a broken proof from a broken server (RFC 8914).
 func TestBogusIsToldApart(t *testing.T) {
 	t.Parallel()

@@ -76,7 +76,9 @@ func (s *Sender) servers(ctx context.Context, way *route) *answer {
 		way.hosts, way.proved = []exchange{{name: way.domain, port: port}}, true // RFC 5321 §5.1: the implicit MX
 		return nil
 	case err != nil:
-		s.reportLookUp(way.domain, err)
+		if way.wish != WishAnyhow {
+			s.reportLookUp(way.domain, err)
+		}
 		return &answer{code: 451, text: "4.4.3 " + err.Error()}
 	case len(found.Hosts) == 1 && found.Hosts[0].Host == ".":
 		return &answer{code: 556, text: "5.1.10 " + way.domain + " takes no mail (null MX)"} // RFC 7505 §4.1

@@ -122,6 +122,10 @@ func (s *Sender) settle(c *session, showed shown) error {
 
 // broke settles a connection whose TLS did not come about. A mail that may go in clear text does, over another one.
 func (s *Sender) broke(c *session, err error) error {
+	var network *net.OpError
+	if errors.As(err, &network) {
+		err = network.Err // without addresses: ours changes with each connection, and the words shall be the same for the same trouble
+	}
 	err = fmt.Errorf("tls with %s: %w", c.to.name, err)
 	if unmet := s.settle(c, shown{security: broken, words: err.Error()}); unmet != nil {
 		return unmet

@@ -91,11 +91,15 @@ func (s *Sender) approach(ctx context.Context, way route, to exchange) (exchange
 	}
 	need, refused := known.require(to.name)
 	if need.keys.ByName() { // otherwise sessions serve all domains that the host serves
-		need.names = dane.Names(need.keys.Base, way.domain, way.exchangers)
+		domain := way.domain
+		if way.relayed {
+			domain = to.name
+		}
+		need.names = dane.Names(need.keys.Base, domain, way.exchangers)
 	}
 	need.reported = reportedOf(way, known)
 	to.need = need
-	if refused != nil {
+	if refused != nil && !way.relayed {
 		s.reportRefused(to, way, known)
 	}
 	return to, addrs, refused

@@ -67,6 +67,7 @@ func (d doctorCommand) Run(ctx context.Context, settings config.Settings, term t
 	c.certificates(ctx, p)
 	c.listener()
 	c.outbound(ctx)
+	c.proofs(ctx)
 	return d.report(term, c.results)
 }
 
@@ -185,6 +186,30 @@ func (c *checkup) outbound(ctx context.Context) {
 		return
 	}
 	c.ok("port 25 outbound", "%s answers", addr)
+}
+
+// proofs says whether DANE of other domains can be used: whether a resolver validates whose word counts.
+func (c *checkup) proofs(ctx context.Context) {
+	if c.settings.DNSSEC == "off" || c.settings.Smarthost != "" {
+		return
+	}
+	const unused = "mail is delivered without what other domains prove of their servers by DANE"
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	resolver := domains.NewTrustingResolver(c.settings.DNS, lookUpTime, domains.DNSSEC(c.settings.DNSSEC))
+	if !resolver.Validates() {
+		c.warn("DNSSEC", "run a validating resolver, such as Unbound, on this machine and name it in POSTERN_DNS", "no resolver on this machine: %s", unused)
+		return
+	}
+	proves, err := resolver.Proves(ctx)
+	switch {
+	case err != nil:
+		c.warn("DNSSEC", "see that the resolver reaches the internet", "not checked: %v", err)
+	case !proves:
+		c.warn("DNSSEC", "turn validation on in your resolver, or set POSTERN_DNSSEC=off", "the resolver proves nothing: %s", unused)
+	default:
+		c.ok("DNSSEC", "the resolver proves what is signed")
+	}
 }
 
 // greetingOrTLS only connects: behind smtps:// the greeting comes after the handshake.
