@@ -171,3 +171,58 @@ func (a *API) listStories(ctx context.Context, actor desk.Actor, in *Identified)
 	found, err := a.cfg.Tickets.DeliveryStories(ctx, actor, in.ID)
 	return whole(found, viewStory), err
 }
+
+// recipientAsked names a recipient of a message.
+type recipientAsked struct {
+	Identified
+	Body struct {
+		Recipient string `json:"recipient" minLength:"3" maxLength:"320"`
+	}
+}
+
+func (a *API) retryDelivery(ctx context.Context, actor desk.Actor, in *recipientAsked) (message, error) {
+	if err := a.cfg.Tickets.RetryDelivery(ctx, actor, in.ID, in.Body.Recipient); err != nil {
+		return message{}, err
+	}
+	return a.showMessage(ctx, actor, &in.Identified)
+}
+
+func (a *API) cancelDelivery(ctx context.Context, actor desk.Actor, in *recipientAsked) (Outbound, error) {
+	stopped, err := a.cfg.Tickets.CancelDelivery(ctx, actor, in.ID, in.Body.Recipient)
+	return viewOutbound(stopped), err
+}
+
+// redirectAsked sends a recipient's mail elsewhere.
+type redirectAsked struct {
+	Identified
+	Body struct {
+		Recipient string `json:"recipient" minLength:"3" maxLength:"320"`
+		To        string `json:"to" minLength:"3" maxLength:"320" doc:"The address that gets it instead."`
+	}
+}
+
+func (a *API) redirectDelivery(ctx context.Context, actor desk.Actor, in *redirectAsked) (list[deliveryStory], error) {
+	if err := a.cfg.Tickets.RedirectDelivery(ctx, actor, in.ID, in.Body.Recipient, in.Body.To); err != nil {
+		return list[deliveryStory]{}, err
+	}
+	return a.listStories(ctx, actor, &in.Identified)
+}
+
+// retriesAsked says which of those that wait shall be tried now.
+type retriesAsked struct {
+	Body struct {
+		Destination string `json:"destination,omitempty" maxLength:"255" doc:"Domain of the recipients, or *.example.com. Absent: any."`
+		Sender      string `json:"sender,omitempty" maxLength:"253" doc:"Domain of ours. Absent: any."`
+		Text        string `json:"q,omitempty" maxLength:"500" doc:"In the last reply."`
+	}
+}
+
+// retried is how many are tried now.
+type retried struct {
+	Count int `json:"count" doc:"At most 1,000: ask again for more."`
+}
+
+func (a *API) retryDeliveries(ctx context.Context, actor desk.Actor, in *retriesAsked) (retried, error) {
+	count, err := a.cfg.Tickets.RetryDeliveries(ctx, actor, desk.DeliveryQuery{Destination: in.Body.Destination, Sender: in.Body.Sender, Text: in.Body.Text})
+	return retried{count}, err
+}

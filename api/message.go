@@ -164,21 +164,6 @@ func (a *API) undoReply(ctx context.Context, actor desk.Actor, in *Identified) (
 	return draft{Ticket: back.TicketID, Text: back.Text, To: some(back.To), Cc: some(back.Cc), Bcc: some(back.Bcc), Attachments: some(back.Uploads), Answers: back.Answers}, nil
 }
 
-// retryAsked names a recipient whose delivery failed.
-type retryAsked struct {
-	Identified
-	Body struct {
-		Recipient string `json:"recipient" minLength:"3"`
-	}
-}
-
-func (a *API) retryDelivery(ctx context.Context, actor desk.Actor, in *retryAsked) (message, error) {
-	if err := a.cfg.Tickets.RetryDelivery(ctx, actor, in.ID, in.Body.Recipient); err != nil {
-		return message{}, err
-	}
-	return a.showMessage(ctx, actor, &in.Identified)
-}
-
 // moveAsked puts a message on another ticket.
 type moveAsked struct {
 	Identified

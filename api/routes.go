@@ -37,7 +37,9 @@ func (a *API) routes() []route {
 		{get, "/messages/{id}/original", desk.MayRead, "showOriginal", "The mail as it was received or sent", streams("message/rfc822", a.showOriginal)},
 		{get, "/messages/{id}/deliveries", desk.MayRead, "listStories", "What became of a message, recipient by recipient", returns(ok, a.listStories)},
 		{post, "/messages/{id}/undo", desk.MayWrite, "undoReply", "Take a reply back before it leaves", returns(ok, a.undoReply)},
-		{post, "/messages/{id}/retry", desk.MayWrite, "retryDelivery", "Try a failed recipient again", returns(ok, a.retryDelivery)},
+		{post, "/messages/{id}/retry", desk.MayWrite, "retryDelivery", "Try a recipient now who bounced or waits", returns(ok, a.retryDelivery)},
+		{post, "/messages/{id}/cancel", desk.MayWrite, "cancelDelivery", "Stop a message to a recipient who waits", returns(ok, a.cancelDelivery)},
+		{post, "/messages/{id}/redirect", desk.MayWrite, "redirectDelivery", "Send the same mail to another address instead", returns(ok, a.redirectDelivery)},
 		{post, "/messages/{id}/move", desk.MayWrite, "moveMessage", "Move a message to another ticket", returns(ok, a.moveMessage)},
 		{post, "/messages/{id}/split", desk.MayWrite, "splitMessage", "Split a message off to a new ticket", returns(created, a.splitMessage)},
 
@@ -91,6 +93,7 @@ func (a *API) routes() []route {
 		{get, "/suppressions/{address}", desk.MayRead, "showSuppression", "One such address, with the evidence", returns(ok, a.showSuppression)},
 		{remove, "/suppressions/{address}", desk.MayWrite, "liftSuppression", "Let mail go to an address again", does(a.liftSuppression)},
 		{get, "/deliveries", desk.MayAdminister, "listDeliveries", "Outgoing mail, per recipient, the last changed first", returns(ok, a.listDeliveries)},
+		{post, "/deliveries/retry", desk.MayAdminister, "retryDeliveries", "Try all recipients now who wait to be tried again", returns(ok, a.retryDeliveries)},
 		{get, "/deliveries/counts", desk.MayAdminister, "countDeliveries", "How much mail waits, and what has become of today's", returns(ok, a.countDeliveries)},
 		{get, "/deliveries/figures", desk.MayAdminister, "sumDeliveries", "What was sent, deferred and bounced, by day and by domain of ours", returns(ok, a.sumDeliveries)},
 	}

@@ -40,3 +40,9 @@ type RenewPolicies struct{}
 
 // Kind is the job's name in the queue.
 func (RenewPolicies) Kind() string { return "renew_policies" }
+
+// TellDelays shows on tickets that a reply still waits after hours.
+type TellDelays struct{}
+
+// Kind is the job's name in the queue.
+func (TellDelays) Kind() string { return "tell_delays" }

@@ -90,11 +90,13 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
 	periodic := []*river.PeriodicJob{
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know
 		every(time.Hour, desk.Sweep{}),
 		every(time.Hour, desk.TellManagers{}),
 		every(time.Hour, desk.RenewPolicies{}),
+		every(5*time.Minute, desk.TellDelays{}),
 	}
 	if cfg.TLS != nil {
 		river.AddWorker(workers, &reportTLS{store: cfg.Store, tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})

@@ -92,3 +92,13 @@ func (w *sweep) Work(ctx context.Context, _ *river.Job[desk.Sweep]) error {
 	before := w.now().Add(-keepAcknowledgements)
 	return errors.Join(w.tickets.Sweep(ctx), w.identity.Sweep(ctx), w.store.Write(ctx, func(tx *store.Tx) error { return tx.SweepAcknowledgements(ctx, before) }))
 }
+
+// tellDelays shows on tickets that a reply still waits after hours.
+type tellDelays struct {
+	river.WorkerDefaults[desk.TellDelays]
+	tickets *tickets.Service
+}
+
+func (w *tellDelays) Work(ctx context.Context, _ *river.Job[desk.TellDelays]) error {
+	return w.tickets.TellDelays(ctx)
+}

@@ -44,6 +44,7 @@ func (p *Portal) auditList(c *call) error {
 // actions are words for what can be done. One that is missing is shown by its name alone.
 var actions = map[string]string{
 	"attachment.link": "Link made", "keys.add": "Master key added", "keys.use": "Master key put to use", "attachment.revoke": "Links revoked", "contact.address": "Address added", "delivery.bounced": "Not delivered", "delivery.retry": "Delivery tried again",
+	"delivery.cancel": "Delivery stopped", "delivery.redirect": "Delivery sent elsewhere", "delivery.delayed": "Delivery delayed", "suppression.add": "Address suppressed", "suppression.lift": "Suppression lifted",
 	"certificate.retry": "Certificates tried again", "domain.add": "Domain added", "domain.remove": "Domain removed", "domain.rotate": "New keys", "domain.state": "Domain checked",
 	"mailbox.add": "Mailbox added", "mailbox.change": "Mailbox changed", "mailbox.remove": "Mailbox closed", "policy.agents-by-mail": "Agents by mail", "policy.change": "Policy changed",
 	"sender.rule": "Sender rule set", "sender.unrule": "Sender rule removed",

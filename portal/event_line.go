@@ -68,6 +68,12 @@ func eventWords(e desk.Event) string {
 		return "moved a message from " + ticketWord(e.From) + " to " + ticketWord(e.To)
 	case "bounced":
 		return "could not deliver to " + e.To
+	case "delayed":
+		return "could not deliver to " + e.To + " for four hours, and goes on trying"
+	case "cancelled":
+		return "stopped the mail to " + e.To
+	case "redirected":
+		return "sent the mail to " + e.To + " instead of " + e.From
 	}
 	words := []string{strings.ReplaceAll(e.Verb, "-", " ")}
 	if e.From != "" {

@@ -52,7 +52,9 @@ func (c *change) undoable(m desk.Message) error {
 		return desk.Faultf(desk.Conflict, "only a reply can be undone")
 	case m.AuthorID == nil || *m.AuthorID != c.actor.User.ID:
 		return desk.Faultf(desk.Forbidden, "only who wrote a message can take it back")
-	case m.HasOriginal || slices.ContainsFunc(m.Deliveries, func(d desk.Delivery) bool { return d.Attempts > 0 || d.State != desk.DeliveryQueued }):
+	case m.HasOriginal || slices.ContainsFunc(m.Deliveries, func(d desk.Delivery) bool {
+		return d.Attempts > 0 || d.State != desk.DeliveryQueued && d.State != desk.DeliveryCancelled
+	}):
 		return desk.Faultf(desk.Conflict, "too late: the message is on its way")
 	default:
 		return nil
@@ -88,33 +90,4 @@ func (c *change) restore(m desk.Message, before *desk.Before) {
 	t := &c.ticket
 	t.Status, t.WaitingSince, t.SolvedAt, t.ClosedAt = before.Status, before.WaitingSince, before.SolvedAt, before.ClosedAt
 	t.DeliveryProblem, t.Preview = before.Problem, before.Preview
-}
-
-// RetryDelivery tries a recipient again who bounced or waits.
-func (s *Service) RetryDelivery(ctx context.Context, actor desk.Actor, message int64, recipient string) error {
-	if err := need(actor, desk.MayWrite); err != nil {
-		return err
-	}
-	sent, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
-	if err != nil {
-		return err
-	}
-	return s.store.Write(ctx, func(tx *store.Tx) error {
-		c := &change{Tx: tx, actor: actor, at: s.now(), ticket: desk.Ticket{ID: sent.TicketID}}
-		if err := c.QueueAgain(ctx, message, recipient, c.at); err != nil {
-			return err
-		}
-		if err := c.RecountProblems(ctx, sent.TicketID); err != nil {
-			return err
-		}
-		c.audit("delivery.retry", messageName(message), map[string]string{"recipient": recipient})
-		again := desk.SendReply{Message: message, Destination: desk.DomainOf(recipient)}
-		if err := c.DropJob(ctx, again); err != nil { // it waits for a later time
-			return err
-		}
-		if err := c.Enqueue(ctx, c.at, again); err != nil {
-			return err
-		}
-		return c.tell(ctx)
-	})
 }
