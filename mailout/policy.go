@@ -170,12 +170,7 @@ func (r requirement) judge(host string, s shown) finding {
 	case declined:
 		return r.without(host, answer{code: 451, text: "4.7.4 " + host + " refused STARTTLS: " + s.words})
 	case broken:
-		v := r.without(host, answer{code: 451, text: "4.7.5 " + s.words}) // cryptographic failure
-		if v.refused != nil {
-			v.refused.code = 451 // what broke may be mended in a minute, by whatever policy
-			v.refused.text = strings.Replace(v.refused.text, "5.7.10 ", "4.7.5 ", 1)
-		}
-		return v
+		return r.without(host, answer{code: 451, text: "4.7.5 " + s.words}) // cryptographic failure
 	}
 	var v finding
 	failed := s.pkix

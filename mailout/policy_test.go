@@ -100,8 +100,7 @@ var decisions = []struct{ when, want, rfc string }{
 	{"REQUIRETLS unproved none@sts", "requiretls: 550 5.7.30", "RFC 8689 §4.2.1 step 2"},
 
 	// REQUIRETLS: TLS, a proved server, and the wish passed on, or back to the writer.
-	{"REQUIRETLS clear|declined", "requiretls: 550 5.7.10", "RFC 8689 §4.2.1 step 4"},
-	{"REQUIRETLS broken", "requiretls: 451 4.7.5", "may be mended in a minute"},
+	{"REQUIRETLS clear|declined|broken", "requiretls: 550 5.7.10", "RFC 8689 §4.2.1 step 4: 'Unable to establish TLS-protected SMTP session' is a non-delivery, and no try again"},
 	{"REQUIRETLS secure differ", "requiretls: 550 5.7.10", "RFC 8689 §4.2.1 step 4, RFC 7672"},
 	{"REQUIRETLS secure match passes", "requiretls: sent, dane", "RFC 8689 §4.2.1"},
 	{"REQUIRETLS secure match keeps", "requiretls: 550 5.7.30", "RFC 8689 §4.2.1 step 5"},
