@@ -39,9 +39,29 @@ type (
 		State     string     `json:"state"`
 		Host      string     `json:"host"`
 		TLS       string     `json:"tls"`
+		Proof     string     `json:"proof"`
 		Reply     string     `json:"last_reply"`
 		Attempts  int        `json:"attempts"`
 		NextAt    *time.Time `json:"next_attempt_at"`
+	}
+	story struct {
+		Recipient string `json:"recipient"`
+		Words     string `json:"words"`
+		Timeline  []struct {
+			Kind  string `json:"kind"`
+			State string `json:"state"`
+			Host  string `json:"host"`
+			Addr  string `json:"addr"`
+			Reply string `json:"reply"`
+			TLS   *struct {
+				Version  string   `json:"version"`
+				Names    []string `json:"names"`
+				Policy   string   `json:"policy"`
+				Proof    string   `json:"proof"`
+				Problem  string   `json:"problem"`
+				NotAfter string   `json:"not_after"`
+			} `json:"tls"`
+		} `json:"timeline"`
 	}
 	message struct {
 		ID          int64        `json:"id"`
