@@ -99,6 +99,7 @@ type program struct {
 	t     testing.TB
 	dir   string
 	env   []string
+	args  []string // of serve
 	log   *os.File
 	token string
 
@@ -114,12 +115,18 @@ type running struct{ smtp, web, admin string }
 // launch starts a Postern of the test's own, with a token of an owner. settings are further variables of the environment, NAME=value.
 func launch(t testing.TB, settings ...string) *program {
 	t.Helper()
+	return launchAs(t, nil, settings...)
+}
+
+// launchAs is launch with flags for serve.
+func launchAs(t testing.TB, args []string, settings ...string) *program {
+	t.Helper()
 	dir := folder(t)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, dir: dir, log: log}
+	p := &program{t: t, dir: dir, log: log, args: args}
 	p.env = append(os.Environ(), "POSTERN_DATA="+filepath.Join(dir, "data"), "POSTERN_HOSTNAME="+hostname, "POSTERN_PG_FETCH=off", "POSTERN_DNS=127.0.0.1:9", // nobody there: no test asks the world
 		"POSTERN_SMTP_ADDR=127.0.0.1:0", "POSTERN_HTTP_ADDR=127.0.0.1:0", "POSTERN_ADMIN_ADDR=127.0.0.1:0", "TMPDIR="+dir,
 		"POSTERN_OUTBOUND_ALLOW=127.0.0.0/8,::1/128")
@@ -145,7 +152,7 @@ func (p *program) start() error {
 	if err != nil {
 		return err
 	}
-	child := exec.Command(binary, "serve")
+	child := exec.Command(binary, append([]string{"serve"}, p.args...)...)
 	child.Env, child.Stderr = p.env, p.log
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // should this test program be killed
 	out, err := child.StdoutPipe()

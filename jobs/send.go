@@ -262,18 +262,20 @@ func (w *sendReply) deliver(ctx context.Context, m *parcel, recipients []store.I
 	if lost != nil {
 		return nil, lost
 	}
-	var rest []desk.Delivery
+	var rest, waiting []desk.Delivery
 	for i, one := range outcome {
 		if one.State == desk.DeliverySent {
 			continue
 		}
+		postponed := mailout.Waiting(one)
 		outcome[i] = join(one)
-		rest = append(rest, outcome[i])
+		if postponed && !outcome[i].State.Final() {
+			waiting = append(waiting, outcome[i])
+		} else {
+			rest = append(rest, outcome[i])
+		}
 	}
-	if len(rest) == 0 {
-		return outcome, nil
-	}
-	return outcome, w.write(ctx, id, rest)
+	return outcome, errors.Join(w.write(ctx, id, rest), w.tickets.Postpone(context.WithoutCancel(ctx), w.heart.id, id, waiting))
 }
 
 // fresh is how long what was taken in hand counts as just taken: longer ago somebody may have stopped it meanwhile.

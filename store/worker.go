@@ -83,6 +83,18 @@ func (tx *Tx) LetGo(ctx context.Context, worker string, errand desk.SendReply) e
 	return wrap(err, "let deliveries go")
 }
 
+// PostponeDeliveries gives up recipients whom a process has in hand until their NextAt.
+func (tx *Tx) PostponeDeliveries(ctx context.Context, worker string, message int64, waiting []desk.Delivery) error {
+	const sql = `
+		update delivery d
+		set worker = null, state = case when stop then 'cancelled' else state end, next_at = case when stop then null else new.next_at end
+		from unnest($3::text[], $4::timestamptz[]) as new (recipient, next_at)
+		where d.message_id = $1 and d.recipient = new.recipient and d.worker = $2 and d.state in ('queued', 'deferred')`
+	_, err := tx.tx.Exec(ctx, sql, message, worker,
+		column(waiting, func(d *desk.Delivery) string { return d.Recipient }), column(waiting, func(d *desk.Delivery) time.Time { return d.NextAt }))
+	return wrap(err, "postpone deliveries")
+}
+
 // ResumeSending takes up what processes were sending when they died. It is right only where no other process works on this database: otherwise what is under way elsewhere would begin a second time.
 func (tx *Tx) ResumeSending(ctx context.Context) error {
 	if _, err := tx.tx.Exec(ctx, `delete from worker`); err != nil {

@@ -198,6 +198,14 @@ func (s *Service) LetGo(ctx context.Context, worker string, errand desk.SendRepl
 	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.LetGo(ctx, worker, errand) })
 }
 
+// Postpone gives up recipients in hand whom nobody was asked about, until their NextAt: it was not their turn.
+func (s *Service) Postpone(ctx context.Context, worker string, message int64, waiting []desk.Delivery) error {
+	if len(waiting) == 0 {
+		return nil
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.PostponeDeliveries(ctx, worker, message, waiting) })
+}
+
 // Stopped lists those recipients in hand whom somebody wants stopped meanwhile.
 func (s *Service) Stopped(ctx context.Context, errand desk.SendReply) ([]string, error) {
 	return s.store.Stopped(ctx, errand)
