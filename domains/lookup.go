@@ -53,7 +53,7 @@ func (v view) wish(p *Preflight) Wish {
 	for i, key := range order {
 		wish.Keys[i] = WishedKey{
 			Key:  Key{ID: key.ID, Domain: v.domain.Name, Selector: key.Selector, Algorithm: Algorithm(key.Algorithm), Public: key.PublicKey},
-			Role: key.Role, Target: v.target(key), Required: required(v.domain, key),
+			Role: key.Role, Target: v.target(key), Alias: key.Slot > 0, Required: required(v.domain, key),
 		}
 	}
 	return wish

@@ -46,7 +46,7 @@ func (s *Service) rotate(ctx context.Context, tx *store.Tx, actor desk.Actor, v 
 		return s.rotateDelegated(ctx, tx, actor, v)
 	}
 	waits := func(key store.DomainKey) bool {
-		return key.Slot == 0 && (key.Role == desk.KeyNext || key.Role == desk.KeySigning && key.SeenAt == nil && key.Algorithm == string(RSA))
+		return key.Slot == 0 && key.Algorithm == string(RSA) && (key.Role == desk.KeyNext || key.Role == desk.KeySigning && key.SeenAt == nil)
 	}
 	if slices.ContainsFunc(v.keys, waits) {
 		return desk.Faultf(desk.Conflict, "keys of %s wait for their records already: publish those and verify first", v.domain.Name)
@@ -132,8 +132,8 @@ func (s *Service) hurry(ctx context.Context, tx *store.Tx, v *view, grace int) (
 			drop = append(drop, key.ID)
 		}
 	}
-	v.keys = append(keys, waiting...)
-	if len(waiting) > 0 {
+	if slices.ContainsFunc(waiting, func(key store.DomainKey) bool { return key.Algorithm == string(RSA) }) {
+		v.keys = append(keys, waiting...)
 		return selectors(waiting), tx.SetDomainKeys(ctx, waiting)
 	}
 	if err := tx.DropDomainKeys(ctx, drop); err != nil {

@@ -203,7 +203,9 @@ func (t *Turn) make(d desk.Domain, now time.Time, spans Spans) {
 		return
 	}
 	since, _ := t.signsSince()
-	waiting := slices.ContainsFunc(t.Keys, func(key store.DomainKey) bool { return key.Role == desk.KeyNext && key.Slot == 0 })
+	waiting := slices.ContainsFunc(t.Keys, func(key store.DomainKey) bool {
+		return key.Role == desk.KeyNext && key.Slot == 0 && key.Algorithm == string(RSA)
+	})
 	if d.State == desk.DomainActive && d.RotateDays > 0 && !waiting && now.Sub(since) >= time.Duration(d.RotateDays)*spans.Day {
 		t.Make = append(t.Make, 0)
 	}

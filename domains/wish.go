@@ -46,6 +46,7 @@ type WishedKey struct {
 	Key
 	Role     desk.KeyRole
 	Target   string // where the owner's CNAME leads: a name in the operator's zone, which holds Text; empty: the owner publishes Text
+	Alias    bool   // it stands behind a CNAME, also when its target was given up
 	Required bool   // without its record the domain is not used as From, or not any more
 }
 
@@ -97,7 +98,11 @@ func obsolete(w Wish) []desk.Record {
 	var records []desk.Record
 	for _, key := range w.Keys {
 		if w.State == desk.DomainRemoved || key.Target == "" && key.Role == desk.KeyRevoked {
-			records = append(records, desk.Record{Purpose: PurposeObsolete, Type: key.record().Type, Name: key.Name()})
+			kind := "TXT"
+			if key.Alias {
+				kind = "CNAME"
+			}
+			records = append(records, desk.Record{Purpose: PurposeObsolete, Type: kind, Name: key.Name()})
 		}
 	}
 	if w.State == desk.DomainRemoved {

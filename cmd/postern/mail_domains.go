@@ -25,25 +25,40 @@ func newDomains(p *platform, observe func([]desk.Domain)) *domains.Service {
 }
 
 type domainCommand struct {
-	Add     domainAdd     `cmd:"" help:"Make DKIM keys for a domain and print the DNS records to publish."`
-	List    domainList    `cmd:"" help:"List mail domains."`
-	Show    domainShow    `cmd:"" help:"Show a domain's records: what is wanted, and what was found."`
-	Verify  domainVerify  `cmd:"" help:"Look the records up now; exit 1 if a required one is missing."`
-	Rotate  domainRotate  `cmd:"" help:"Make new DKIM keys; the old ones sign until the new ones are found in the DNS."`
-	Reports domainReports `cmd:"" help:"Show what others report about mail in a domain's name: who sends it, and how much of it passes."`
-	Remove  domainRemove  `cmd:"" help:"Remove a domain and destroy its keys."`
+	Add       domainAdd       `cmd:"" help:"Make DKIM keys for a domain and print the DNS records to publish."`
+	List      domainList      `cmd:"" help:"List mail domains."`
+	Show      domainShow      `cmd:"" help:"Show a domain's records: what is wanted, and what was found."`
+	Verify    domainVerify    `cmd:"" help:"Look the records up now; exit 1 if a required one is missing."`
+	Set       domainSet       `cmd:"" help:"Change how a domain is used: what becomes of mail while it is broken, how often keys change, how they are published."`
+	Rotate    domainRotate    `cmd:"" help:"Change DKIM keys in good order, or with --emergency because they may be in the wrong hands."`
+	ImportKey domainImportKey `cmd:"" name:"import-key" help:"Sign with a private key that was made elsewhere, once its record is found."`
+	Pause     domainPause     `cmd:"" help:"Do not use a domain until it is resumed."`
+	Resume    domainResume    `cmd:"" help:"Use a paused domain again."`
+	Alerts    domainAlerts    `cmd:"" help:"List what managers should know of domains now."`
+	Zone      domainZone      `cmd:"" help:"Print the records of the zone that POSTERN_DKIM_ZONE names, for whoever publishes them by hand."`
+	Reports   domainReports   `cmd:"" help:"Show what others report about mail in a domain's name: who sends it, and how much of it passes."`
+	Remove    domainRemove    `cmd:"" help:"Remove a domain and destroy its keys."`
 }
 
 type domainArg struct {
 	Name string `arg:"" name:"domain" help:"The domain, for instance example.com."`
 }
 
-type domainAdd struct{ domainArg }
+type domainAdd struct {
+	domainArg
+	Publication string `name:"publication" enum:"txt,delegated," default:"" help:"How its keys get into the DNS: txt (the owner publishes each) or delegated (CNAMEs into the zone of POSTERN_DKIM_ZONE, once); delegated where there is such a zone."`
+}
 
 // Run adds the domain and prints what to publish.
 func (d domainAdd) Run(ctx context.Context, settings config.Settings, term terminal) error {
 	return administer(ctx, settings, func(a *administration) error {
-		domain, records, err := a.domains.Add(ctx, operator(), d.Name)
+		add := a.domains.Add
+		if d.Publication != "" {
+			add = func(ctx context.Context, actor desk.Actor, name string) (desk.Domain, []desk.Record, error) {
+				return a.domains.AddPublished(ctx, actor, name, desk.Publication(d.Publication))
+			}
+		}
+		domain, records, err := add(ctx, operator(), d.Name)
 		if err != nil {
 			return err
 		}
@@ -52,14 +67,22 @@ func (d domainAdd) Run(ctx context.Context, settings config.Settings, term termi
 	})
 }
 
-// printZone prints lines that can be pasted into a zone file.
+// printZone prints lines that can be pasted into a zone file, without those that stand there already, and names the records that shall go.
 func printZone(out io.Writer, records []desk.Record) error {
 	for _, record := range records {
 		need := "advised"
 		if record.Required {
 			need = "required"
 		}
-		if _, err := fmt.Fprintf(out, "; %s (%s)\n%s\n\n", record.Purpose, need, domains.ZoneLine(record)); err != nil {
+		var err error
+		switch {
+		case record.OK:
+		case record.Purpose == domains.PurposeObsolete:
+			_, err = fmt.Fprintf(out, "; no longer used: delete %s %s.\n\n", record.Type, record.Name)
+		default:
+			_, err = fmt.Fprintf(out, "; %s (%s)\n%s\n\n", record.Purpose, need, domains.ZoneLine(record))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -120,33 +143,6 @@ func (d domainVerify) Run(ctx context.Context, settings config.Settings, term te
 			}
 		}
 		return nil
-	})
-}
-
-type domainRotate struct{ domainArg }
-
-// Run makes new keys and prints what to publish.
-func (d domainRotate) Run(ctx context.Context, settings config.Settings, term terminal) error {
-	return administer(ctx, settings, func(a *administration) error {
-		records, err := a.domains.Rotate(ctx, operator(), d.Name)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(term.out, "made new keys for %s. Publish these records beside the old ones, then run: postern domain verify %s\n\n", d.Name, d.Name)
-		return printZone(term.out, records)
-	})
-}
-
-type domainRemove struct{ domainArg }
-
-// Run removes the domain.
-func (d domainRemove) Run(ctx context.Context, settings config.Settings, term terminal) error {
-	return administer(ctx, settings, func(a *administration) error {
-		if err := a.domains.Remove(ctx, operator(), d.Name); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(term.out, "removed %s and destroyed its keys; its DKIM records can be taken out of the DNS in a week\n", d.Name)
-		return err
 	})
 }
 
