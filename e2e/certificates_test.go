@@ -14,7 +14,11 @@ import (
 	"testing"
 	"time"
 
+	words "postern/desk"
+	"postern/domains"
 	"postern/internal/testkit"
+	"postern/mailout/mtasts"
+	"postern/store"
 )
 
 const portalHost = "help.desk.example"
@@ -23,6 +27,7 @@ const portalHost = "help.desk.example"
 type secured struct {
 	*program
 	ca          *testkit.Pebble
+	names       *testkit.DNSServer
 	http, https string // where it listens
 	url         string // the portal as people reach it
 }
@@ -30,14 +35,36 @@ type secured struct {
 // launchSecured starts a CA whose certificates live for a minute, and a program that asks it.
 func launchSecured(t *testing.T) *secured {
 	t.Helper()
-	names := testkit.DNS(t, hostname+". A 127.0.0.1\n"+portalHost+". A 127.0.0.1\n")
-	s := &secured{http: freePort(t), https: freePort(t)}
+	names := testkit.DNS(t, hostname+". A 127.0.0.1\n"+portalHost+". A 127.0.0.1\nmta-sts.customer.example. CNAME "+portalHost+".\nmta-sts.elsewhere.example. A 192.0.2.1\n")
+	s := &secured{http: freePort(t), https: freePort(t), names: names}
 	s.ca = testkit.StartPebble(t, testkit.PebbleOptions{DNS: names.Addr, HTTPPort: portOf(t, s.http), TLSPort: portOf(t, s.https), Validity: time.Minute})
 	_, port, _ := net.SplitHostPort(s.https)
 	s.url = "https://" + portalHost + ":" + port
-	s.program = launch(t, "POSTERN_ACME=on", "POSTERN_ACME_DIRECTORY="+s.ca.Directory, "POSTERN_ACME_CA="+s.ca.CAFile, "POSTERN_DNS="+names.Addr,
+	database := testkit.Postgres(t)
+	addDomain(t, database, "customer.example", words.STSEnforce)
+	addDomain(t, database, "elsewhere.example", words.STSTesting)
+	s.program = launch(t, "POSTERN_DATABASE_URL="+database, "POSTERN_ACME=on", "POSTERN_ACME_DIRECTORY="+s.ca.Directory, "POSTERN_ACME_CA="+s.ca.CAFile, "POSTERN_DNS="+names.Addr,
 		"POSTERN_HTTP_ADDR="+s.http, "POSTERN_HTTPS_ADDR="+s.https, "POSTERN_PUBLIC_URL="+s.url)
 	return s
+}
+
+// addDomain makes a mail domain whose owner is proved.
+func addDomain(t *testing.T, database, name string, mode words.STSMode) {
+	t.Helper()
+	db, err := store.Open(t.Context(), database, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.Write(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.AddDomain(t.Context(), words.Domain{
+			Name: name, State: words.DomainActive, STS: mode, Publication: words.PublishTXT, OnBroken: words.BrokenHold, RotateDays: 90, Challenge: "c0ffee", CreatedAt: time.Now(),
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func portOf(t *testing.T, addr string) int {
@@ -137,9 +164,30 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("the figures say that the certificate ends at %d", expires)
 	}
 	eventually(t, "doctor is content", func() bool { return s.state("TLS "+hostname) == "ok" && s.state("TLS "+portalHost) == "ok" })
+	s.policy(t, roots)
 	s.plain(t)
 	s.old(t)
 	s.down(t, roots)
+}
+
+// policy: a sender that keeps to RFC 8461 finds the policy of a domain that points here, and for one that does not, the CA was not asked.
+func (s *secured) policy(t *testing.T, roots *x509.CertPool) {
+	fetcher := mtasts.Fetcher{Resolver: domains.NewResolver([]string{s.names.Addr}, patience), Port: portOf(t, s.https), Roots: roots}
+	var policy mtasts.Policy
+	eventually(t, "a policy that can be fetched", func() bool {
+		var err error
+		policy, err = fetcher.Fetch(t.Context(), "customer.example")
+		return err == nil
+	})
+	if policy.Mode != mtasts.ModeEnforce || len(policy.MX) != 1 || policy.MX[0] != hostname {
+		t.Errorf("the policy says %+v", policy)
+	}
+	if state := s.state("TLS mta-sts.elsewhere.example"); state != "warning" {
+		t.Errorf("doctor says %s of a policy host that leads elsewhere", state)
+	}
+	if list := s.cli("certificate", "list"); !strings.Contains(list, "the CA was not asked: mta-sts.elsewhere.example leads to 192.0.2.1") {
+		t.Errorf("the list says:\n%s", list)
+	}
 }
 
 // plain: what comes without TLS.
