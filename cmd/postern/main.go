@@ -44,6 +44,7 @@ type commands struct {
 	Mailbox     mailboxCommand     `cmd:"" help:"The addresses that take mail."`
 	Suspended   suspendedCommand   `cmd:"" help:"Mail that is held back: list, show, release, delete, spam, causes."`
 	Sender      senderCommand      `cmd:"" help:"The block and allow lists, and what would happen to a mail."`
+	Delivery    deliveryCommand    `cmd:"" help:"Outgoing mail: list, show, retry, cancel, redirect, counts, figures."`
 	Suppression suppressionCommand `cmd:"" help:"Addresses that get no mail, since they bounce: list, show, lift, add."`
 	Destination destinationCommand `cmd:"" help:"Rules for mail to a destination (TLS, connections, mails a minute): list, set, remove."`
 	Policy      policyCommand      `cmd:"" help:"How mail is judged: show, set."`

@@ -149,17 +149,45 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: get PATH")
 	}
+	askAPI(ts, http.MethodGet, args[0], nil)
+}
+
+// post is get with a body: post PATH FILE
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: post PATH FILE")
+	}
+	askAPI(ts, http.MethodPost, args[0], strings.NewReader(ts.ReadFile(args[1])))
+}
+
+// awaits gets a path until the answer holds the words: awaits WORDS PATH
+func awaits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: awaits WORDS PATH")
+	}
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(50 * time.Millisecond) {
+		if answer := askAPI(ts, http.MethodGet, args[1], nil); strings.Contains(answer, args[0]) {
+			return
+		}
+	}
+	ts.Fatalf("%s does not hold %q within %v", args[1], args[0], patience)
+}
+
+func askAPI(ts *testscript.TestScript, method, path string, body io.Reader) string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ts.Getenv("WEB")+args[0], nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+ts.Getenv("WEB")+path, body)
 	ts.Check(err)
 	request.Header.Set("Authorization", "Bearer "+ts.Getenv("TOKEN"))
+	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	ts.Check(err)
 	defer response.Body.Close()
-	fmt.Fprintln(ts.Stderr(), response.StatusCode)
-	_, err = io.Copy(ts.Stdout(), response.Body)
+	answer, err := io.ReadAll(response.Body)
 	ts.Check(err)
+	fmt.Fprintln(ts.Stderr(), response.StatusCode)
+	fmt.Fprint(ts.Stdout(), string(answer))
+	return string(answer)
 }
 
 // writeMbox writes an mbox of that many different mails: mbox FILE COUNT
