@@ -270,6 +270,34 @@ func TestTransportPolicies(t *testing.T) {
 			}
 		})
 	}
+	for name, one := range map[string]struct {
+		host string
+		wish Wish
+		rule desk.TLSRule
+		want string
+	}{
+		"relay": {host: "good.plain", want: "sent pkix opportunistic 250"}, "relay-dane": {host: "untrusted.signed", want: "sent dane dane 250"},
+		"relay-differs": {host: "other-key.signed", want: "deferred - dane " + fmt.Sprintf(failsToProve, "other-key.signed")}, "relay-below": {host: "below.signed", want: "sent dane dane 250"},
+		"relay-rule":    {host: "wrong.plain", rule: desk.TLSVerify, want: "deferred - verify " + fmt.Sprintf(failsToProve, "wrong.plain")},
+		"require-relay": {host: "passing.plain", wish: WishRequireTLS, want: "sent pkix requiretls 250"}, "relay-keeps": {host: "good.plain", wish: WishRequireTLS, want: "bounced pkix requiretls 550 5.7.30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			to := journey{name: name, zone: "plain", rule: one.rule}
+			s, results := w.sender(db, to)
+			t.Cleanup(s.Close)
+			s.Smarthost = &Smarthost{Host: one.host + ".example", Port: s.MXPort}
+			m := mailTo(simpleMail, "ann@"+to.domain())
+			m.Wish = one.wish
+			got := s.Deliver(t.Context(), m)[0]
+			if words := fmt.Sprintf("%s %s %s %s", got.State, cmp.Or(string(got.Proof), "-"), got.Story[0].TLS.Policy, got.Reply); !strings.HasPrefix(words, one.want) {
+				t.Errorf("%s\nwant %s", words, one.want)
+			}
+			if told := results(); len(told) > 0 {
+				t.Errorf("reports are about servers of domains, not about who relays for us: %+v", told)
+			}
+		})
+	}
 	t.Cleanup(func() {
 		for name, sink := range w.sinks {
 			for _, mail := range sink.Mails() {
