@@ -81,6 +81,7 @@ type Record struct {
 	Required  bool      `json:"required"` // without it the domain is not used as From
 	Problem   string    `json:"problem,omitempty"`
 	Warning   string    `json:"warning,omitempty"` // right, and yet something about it wants attention
+	Danger    bool      `json:"danger,omitempty"`  // strangers can make use of what is wrong with it (T-31, T-32)
 	Servers   []string  `json:"servers,omitempty"` // the authoritative name servers that were asked; empty: only the resolver was
 	Since     time.Time `json:"since,omitzero"`    // since when it has been found as it is now
 	CheckedAt time.Time `json:"checked_at,omitzero"`

@@ -141,3 +141,13 @@ func FuzzAdvice(f *testing.F) {
 		}
 	})
 }
+
+// T-31, T-32: managers are told of what strangers can make use of.
+func TestDangerIsTold(t *testing.T) {
+	t.Parallel()
+	records := []desk.Record{{Purpose: PurposeSPF, Name: "example.com", Problem: "include:gone.test depends on gone.test, which nobody holds", Danger: true}, {Purpose: PurposeMX, Problem: "elsewhere"}}
+	alerts := alertsOf(desk.Domain{Name: "example.com", State: desk.DomainActive}, records, nil)
+	if text := alerts[alertDanger]; len(alerts) != 1 || !strings.Contains(text, "spf of example.com: include:gone.test depends on gone.test") {
+		t.Errorf("%q", alerts)
+	}
+}

@@ -18,11 +18,12 @@ const (
 	alertPublish = "publish" // new keys wait for their records
 	alertDelete  = "delete"  // records stand in the DNS that shall go
 	alertTest    = "test"    // the test mail is not believed
+	alertDanger  = "danger"  // strangers can make use of a record
 	alertZone    = "zone"    // the operator's zone cannot be changed
 )
 
 // ofLook are the kinds of alerts that follow from what a look finds.
-var ofLook = []string{alertBroken, alertStandby, alertPublish, alertDelete, alertTest}
+var ofLook = []string{alertBroken, alertStandby, alertPublish, alertDelete, alertTest, alertDanger}
 
 // alertsOf says what managers should know of a domain as it is now: at most one text of each kind.
 func alertsOf(d desk.Domain, records []desk.Record, keys []store.DomainKey) map[string]string {
@@ -62,6 +63,9 @@ func alertsOf(d desk.Domain, records []desk.Record, keys []store.DomainKey) map[
 	if len(remove) > 0 {
 		alerts[alertDelete] = fmt.Sprintf("Records of %s are used no more and shall go: delete %s.", d.Name, strings.Join(remove, ", "))
 	}
+	if open := inDanger(records); len(open) > 0 && d.State != desk.DomainRemoved {
+		alerts[alertDanger] = fmt.Sprintf("Strangers can make use of the DNS records of %s. %s.", d.Name, strings.Join(open, ". "))
+	}
 	if d.TestProblem != "" && d.State != desk.DomainRemoved {
 		alerts[alertTest] = fmt.Sprintf("A test mail in the name of %s is not believed: %s", d.Name, d.TestProblem)
 	}
@@ -97,10 +101,20 @@ func (s *Service) alert(ctx context.Context, tx *store.Tx, actor desk.Actor, v v
 	return nil
 }
 
+// inDanger are records that strangers can make use of, with the reasons (T-31, T-32).
+func inDanger(records []desk.Record) (words []string) {
+	for _, record := range records {
+		if record.Danger {
+			words = append(words, fmt.Sprintf("%s of %s: %s", record.Purpose, record.Name, join(record.Problem, record.Warning)))
+		}
+	}
+	return words
+}
+
 // Alert is something about a domain that managers should know.
 type Alert struct {
 	Domain string    `json:"domain"`
-	Kind   string    `json:"kind"` // broken, mended, standby, publish, delete, test, zone
+	Kind   string    `json:"kind"` // broken, mended, standby, publish, delete, test, danger, zone
 	Text   string    `json:"text"`
 	At     time.Time `json:"at"` // since when
 }

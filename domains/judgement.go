@@ -17,6 +17,7 @@ type judgement struct {
 	wanted  string   // the advice that follows from it; empty: as planned
 	problem string   // why it is not right
 	warning string   // what wants attention all the same
+	danger  bool     // strangers can make use of it
 }
 
 const missing = "the record is not in the DNS"

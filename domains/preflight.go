@@ -71,7 +71,7 @@ func (l *inspection) record(ctx context.Context, before desk.Record) desk.Record
 		return record
 	}
 	record.Found = bounded(result.found)
-	record.Problem, record.OK, record.CheckedAt = result.problem, result.problem == "", l.at
+	record.Problem, record.OK, record.Danger, record.CheckedAt = result.problem, result.problem == "", result.danger, l.at
 	if result.wanted != "" {
 		record.Wanted = result.wanted
 	}
@@ -172,7 +172,7 @@ func (l *inspection) each(seen Sighting, err error, judge func(View) (judgement,
 		if whole.problem == "" {
 			whole.problem = result.problem
 		}
-		whole.warning = join(whole.warning, result.warning)
+		whole.warning, whole.danger = join(whole.warning, result.warning), whole.danger || result.danger
 	}
 	if len(seen.Views) > 1 && whole.problem == "" {
 		whole.warning = join(whole.warning, "the name servers do not say quite the same")
@@ -258,11 +258,15 @@ func (l *inspection) judgeMX(ctx context.Context, view View) (judgement, error) 
 		if mx.Host == "." {
 			continue
 		}
-		doubt, err := l.mailHost(ctx, mx.Host)
-		if err != nil {
+		doubt, orphan, err := l.mailHost(ctx, mx.Host)
+		switch {
+		case err != nil:
 			return judgement{}, err
+		case orphan:
+			result.problem, result.danger = join(doubt, result.problem), true
+		default:
+			result.warning = join(result.warning, doubt)
 		}
-		result.warning = join(result.warning, doubt)
 	}
 	return result, nil
 }
@@ -276,29 +280,29 @@ func strangeMX(hosts []net.MX, ours []string) bool {
 	return slices.ContainsFunc(hosts, func(mx net.MX) bool { return !slices.Contains(ours, strings.ToLower(mx.Host)) })
 }
 
-// mailHost says what is wrong with the name of a mail host.
-func (l *inspection) mailHost(ctx context.Context, host string) (string, error) {
+// mailHost says what is wrong with the name of a mail host, and whether anybody could register it.
+func (l *inspection) mailHost(ctx context.Context, host string) (doubt string, orphan bool, err error) {
 	seen, err := l.visit.Look(ctx, host, dns.TypeA)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	view := seen.Views[0]
 	if len(view.Chain) > 0 && !view.Empty() {
-		return host + " is an alias, which a mail host must not be (RFC 5321 §5.1)", nil
+		return host + " is an alias, which a mail host must not be (RFC 5321 §5.1)", false, nil
 	}
 	if !view.Empty() {
-		return "", nil
+		return "", false, nil
 	}
 	_, err = l.Authority.cfg.Resolver.LookupAddrs(ctx, host)
 	switch {
 	case err == nil:
-		return "", nil // by IPv6 alone
+		return "", false, nil // by IPv6 alone
 	case !IsNotFound(err):
-		return "", err
+		return "", false, err
 	case !l.visit.registered(ctx, registrableOf(host)):
-		return fmt.Sprintf("%s is in %s, which nobody holds: whoever registers that gets the domain's mail. Take it out", host, registrableOf(host)), nil
+		return fmt.Sprintf("%s is in %s, which nobody holds: whoever registers that gets the domain's mail. Take it out", host, registrableOf(host)), true, nil
 	}
-	return host + " is not in the DNS", nil
+	return host + " is not in the DNS", false, nil
 }
 
 // onlyWithMX judges what makes sense only where the domain's mail comes to us. A policy in our name on mail that goes elsewhere would stop it.
@@ -369,7 +373,7 @@ func (l *inspection) judgePolicyHost(ctx context.Context, chain []string, addrs,
 		end := chain[len(chain)-1]
 		result.problem = fmt.Sprintf("it leads to %s, which is not in the DNS", end)
 		if held := registrableOf(end); !l.visit.registered(ctx, held) {
-			result.problem = fmt.Sprintf("it leads to %s, which nobody holds: whoever registers that can keep mail from you", held)
+			result.problem, result.danger = fmt.Sprintf("it leads to %s, which nobody holds: whoever registers that can keep mail from you", held), true
 		}
 	}
 	return l.onlyWithMX(result)

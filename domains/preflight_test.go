@@ -135,7 +135,7 @@ func TestT_PREFLIGHT(t *testing.T) {
 		{"mx missing", without(PurposeMX), PurposeMX, "not in the DNS", ""},
 		{"mx that takes no mail", without(PurposeMX) + "example.com. MX 0 .\n", PurposeMX, "takes no mail", ""},
 		{"mx beside one that is not there", full + "example.com. MX 20 old.example.com.\n", PurposeMX, "", "old.example.com is not in the DNS"},
-		{"mx beside one that nobody holds", full + "example.com. MX 20 mx.expired-vendor.test.\n", PurposeMX, "", "gets the domain's mail"},
+		{"mx beside one that nobody holds", full + "example.com. MX 20 mx.expired-vendor.test.\n", PurposeMX, "gets the domain's mail", ""},
 		{"mx that is an alias", full + "example.com. MX 20 alias.example.com.\nalias.example.com. CNAME mail.example.com.\n", PurposeMX, "", "an alias"},
 
 		{"mta-sts as printed", full, PurposeSTS, "", ""},
@@ -168,6 +168,9 @@ func TestT_PREFLIGHT(t *testing.T) {
 				}
 				if !strings.Contains(record.Warning, c.warning) || (c.warning == "" && c.problem == "" && record.Warning != "") {
 					t.Errorf("warning %q, want %q", record.Warning, c.warning)
+				}
+				if open := strings.Contains(record.Problem, "nobody holds") || strings.Contains(record.Problem, "every server in the world"); record.Danger != open {
+					t.Errorf("danger %t", record.Danger)
 				}
 				if !record.CheckedAt.Equal(may2026) || !record.Since.Equal(may2026) {
 					t.Errorf("checked at %v, so since %v", record.CheckedAt, record.Since)

@@ -103,8 +103,11 @@ func (s spfSight) judge() judgement {
 	case s.verdict.Result != desk.ResultPass:
 		result.problem = "it does not permit our host: add " + s.sender.term()
 	}
+	result.danger = s.survey.open
 	if result.problem == "" {
 		result.problem = strings.Join(s.survey.problems, "; ")
+	} else if result.danger {
+		result.problem = join(result.problem, s.survey.problems...)
 	}
 	result.warning = join(result.warning, s.survey.warnings...)
 	return result
@@ -122,6 +125,7 @@ type survey struct {
 	lookups  int      // terms that ask the DNS
 	problems []string // what others can abuse, or what breaks the record
 	warnings []string
+	open     bool // strangers may send, or can see to it that they may
 }
 
 const maxSurveyed = 40 // records that one record leads to
@@ -211,6 +215,7 @@ func (s *surveyor) term(ctx context.Context, domain string, term spf.Term) error
 	case "all":
 		if term.Result == desk.ResultPass {
 			s.problem("+all of %s permits every server in the world", domain)
+			s.open = true
 		}
 	case "ip4", "ip6":
 		if wide := map[string]int{"ip4": wideIP4, "ip6": wideIP6}[term.Kind]; term.Prefix.Bits() <= wide && term.Result == desk.ResultPass {
@@ -283,6 +288,7 @@ func (s *surveyor) orphan(ctx context.Context, domain string, term spf.Term) boo
 	if s.visit.registered(ctx, held) {
 		return false
 	}
+	s.open = true
 	s.problem("%s of %s depends on %s, which nobody holds: whoever registers it may send in your name. Take it out", term.Text, domain, held)
 	return true
 }
