@@ -27,7 +27,7 @@ func patient(want outcome, how peers.TLSMode) bool {
 func (w *overseas) consult(t *testing.T) {
 	t.Helper()
 	rules, wants, hosts := map[string]string{}, map[string]outcome{}, map[string]string{}
-	rule := map[string]string{"encrypt": "encrypt", "verify": "verify match=hostname"}
+	rule := map[string]string{"encrypt": "encrypt", "verify": "verify match=hostname servername=hostname"}
 	var to []string
 	add := func(domain, ours string, want outcome) {
 		recipient := "judge@" + domain

@@ -60,6 +60,7 @@ var matrix = []column{
 		peers.WrongName: tlsOnly("RFC 7435 §3: encryption without authentication is better than neither"),
 		peers.Expired:   tlsOnly("RFC 7435 §3"),
 		peers.Untrusted: tlsOnly("RFC 7435 §3"),
+		peers.ByName:    pkix("RFC 6066 §3: a server with several certificates shows the one that it is asked for"),
 		peers.BrokenTLS: clear("RFC 7435 §3: a handshake that fails must not make delivery less likely than no offer at all"),
 	}},
 	{policy: "sts-testing", by: map[peers.TLSMode]outcome{
@@ -76,6 +77,7 @@ var matrix = []column{
 		peers.WrongName: waits(noProof, "RFC 8461 §4.2: the certificate must hold the name of the MX host"),
 		peers.Expired:   waits(noProof, "RFC 8461 §4.2: it must not have expired"),
 		peers.Untrusted: waits(noProof, "RFC 8461 §4.2: it must chain to an authority that is trusted"),
+		peers.ByName:    pkix("RFC 8461 §4.2: … by the name of the MX host, which SNI tells"),
 		peers.BrokenTLS: waits(noProof, "RFC 8461 §5: no clear text after a handshake that failed"),
 	}},
 	{policy: "sts-none", by: map[peers.TLSMode]outcome{
@@ -92,6 +94,7 @@ var matrix = []column{
 		peers.WrongName: dane("RFC 7672 §3.1.1: for DANE-EE names are not checked"),
 		peers.Expired:   dane("RFC 7672 §3.1.1: nor is the time of validity"),
 		peers.Untrusted: dane("RFC 7672 §3.1.1: nor who signed it"),
+		peers.ByName:    dane("RFC 7672 §8.1: SNI tells the TLSA base domain, and so brings the key that the record names"),
 		peers.BrokenTLS: waits(noProof, "RFC 7672 §2.2: no clear text after a handshake that failed"),
 	}},
 	{policy: "dane-ta", signed: true, by: map[peers.TLSMode]outcome{
@@ -100,6 +103,7 @@ var matrix = []column{
 		peers.WrongName: waits(noProof, "RFC 7672 §3.2.2: for DANE-TA a reference identifier must match"),
 		peers.Expired:   waits(noProof, "RFC 7672 §3.1.2: for DANE-TA the rules of PKIX hold, the time of validity among them"),
 		peers.Untrusted: waits(noProof, "RFC 7672 §3.1.2: another authority signed it"),
+		peers.ByName:    dane("RFC 7672 §8.1"),
 		peers.BrokenTLS: waits(noProof, "RFC 7672 §2.2"),
 	}},
 	{policy: "dane-ta-private", signed: true, by: map[peers.TLSMode]outcome{
@@ -148,6 +152,7 @@ var matrix = []column{
 		peers.WrongName: waits(noProof, "RFC 9525 §6.3"),
 		peers.Expired:   waits(noProof, "RFC 5280 §6.1.3"),
 		peers.Untrusted: waits(noProof, "RFC 5280 §6.1.1"),
+		peers.ByName:    pkix("RFC 9525 §6"),
 		peers.BrokenTLS: waits(noProof, "a rule of ours"),
 	}},
 	{policy: "requiretls", by: map[peers.TLSMode]outcome{

@@ -63,10 +63,10 @@ func (w *overseas) begin(t *testing.T) {
 	w.ticket = w.mail(letter{from: "asks@desk.example", to: support, subject: "everywhere", id: "everywhere@desk.example", text: "Please tell them all."})
 }
 
-// send sends a mail to a recipient.
-func (w *overseas) send(to string) {
+// send sends a mail with a text to a recipient.
+func (w *overseas) send(to, text string) {
 	w.t.Helper()
-	said := call[message](w.t, w.program, http.MethodPost, fmt.Sprintf("/tickets/%d/replies", w.ticket), map[string]any{"text": "for " + to, "to": []map[string]string{{"address": to}}})
+	said := call[message](w.t, w.program, http.MethodPost, fmt.Sprintf("/tickets/%d/replies", w.ticket), map[string]any{"text": text, "to": []map[string]string{{"address": to}}})
 	w.sent[said.ID], w.ids[to] = to, said.ID
 }
 
@@ -199,17 +199,18 @@ func TestDeliveryKeepsToThePolicyOfItsDestination(t *testing.T) {
 		w.cli("destination", "set", domain, "--tls", level)
 	}
 	for _, at := range squares() {
-		w.send(at.to())
+		w.send(at.to(), "for "+at.to())
 	}
 	for _, at := range situations {
 		if at.asked() {
-			w.send(at.to())
+			w.send(at.to(), "for "+at.to())
 		}
 	}
 	w.compare(t, first)
 	w.change(t)
 	w.compare(t, afterwards)
 	t.Run("nobody has what nobody was to have", w.absence)
+	t.Run("many mails to one server", w.busy)
 }
 
 // when is a point in time of the test.

@@ -106,6 +106,9 @@ var situations = []situation{
 		later: &change{want: waits(noProof, "RFC 8461 §3.3: a policy that was fetched counts until it expires, though it cannot be fetched any more: else whoever stops the fetch could end it")}},
 	{name: "withdrawn", zone: plainZone, records: "@ MX 10 a\na A <exim untrusted>\n<policy>\n", policy: "enforce a", want: waits(noProof, "RFC 8461 §4.2"),
 		later: &change{policy: "none", want: tlsOnly("RFC 8461 §5.1, §8.3: a new id makes senders fetch the policy again, and it says none now")}},
+
+	{name: "busy-postfix", zone: plainZone, records: "@ MX 10 a\na A <postfix good>\n"}, // see busy
+	{name: "busy-exim", zone: plainZone, records: "@ MX 10 a\na A <exim good>\n"},
 }
 
 func (s situation) domain() string { return s.name + "." + s.zone }

@@ -25,13 +25,21 @@ host_lookup =
 rfc1413_hosts =
 smtp_accept_max = 0
 smtp_accept_queue_per_connection = 0
-acl_smtp_rcpt = accept
+acl_smtp_rcpt = recipient
 acl_smtp_data = accept
-log_selector = +tls_cipher +tls_peerdn +received_recipients
+log_selector = +tls_cipher +received_recipients +smtp_connection
 tls_advertise_hosts = ${if forany{<; ::0;NOTLS}{eq{$item}{$received_ip_address}}{}{*}}
-tls_certificate = ${extract{$received_ip_address}{CHAINS}{$value}{}}
-tls_privatekey = ${extract{$received_ip_address}{KEYS}{$value}{}}
+tls_certificate = ${if forany{<; ::0;NAMES}{eq{$item}{$received_ip_address/$tls_in_sni}}{NAMEDCHAIN}{${extract{$received_ip_address}{CHAINS}{$value}{}}}}
+tls_privatekey = ${if forany{<; ::0;NAMES}{eq{$item}{$received_ip_address/$tls_in_sni}}{NAMEDKEY}{${extract{$received_ip_address}{KEYS}{$value}{}}}}
 tls_require_ciphers = ${if forany{<; ::0;BROKEN}{eq{$item}{$received_ip_address}}{NORMAL:-VERS-ALL:+VERS-TLS1.0}{NORMAL}}
+
+begin acl
+recipient:
+  deny local_parts = gone
+    message = 5.1.1 gone moved out
+  defer local_parts = later
+    message = 4.7.1 come back later
+  accept
 
 begin routers
 every:
@@ -51,7 +59,7 @@ inbox:
   return_path_add
 `
 
-// Exim starts an Exim with the listeners. It is Debian's, unpacked rather than installed beside Postfix: its own user stands in a list that only it reads.
+// Exim starts an Exim with the listeners, one of which at most may be ByName. Of all addresses only gone@ is refused for good, and later@ for now. It is Debian's, unpacked rather than installed beside Postfix: its own user stands in a list that only it reads.
 func Exim(t testing.TB, site *Site, listeners ...Listener) *Server {
 	t.Helper()
 	binary := eximBinary(t)
@@ -96,12 +104,18 @@ func eximBinary(t testing.TB) string {
 }
 
 func eximConfFor(dir, binary, port string, doors []door) string {
-	var addrs, plain, broken, chains, keys []string
+	var addrs, plain, broken, chains, keys, names []string
+	var named Identity
 	for _, one := range doors {
 		addrs = append(addrs, one.Addr)
 		chains = append(chains, one.Addr+"="+one.id.ChainFile)
 		keys = append(keys, one.Addr+"="+one.id.KeyFile)
 		switch one.TLS {
+		case ByName:
+			named = *one.named
+			for _, name := range one.Names {
+				names = append(names, one.Addr+"/"+name)
+			}
 		case NoTLS:
 			plain = append(plain, one.Addr)
 		case BrokenTLS:
@@ -109,5 +123,6 @@ func eximConfFor(dir, binary, port string, doors []door) string {
 		}
 	}
 	return strings.NewReplacer("DIR", dir, "BINARY", binary, "PORT", port, "INTERFACES", strings.Join(addrs, ";"), "NOTLS", strings.Join(plain, ";"), "BROKEN", strings.Join(broken, ";"),
+		"NAMEDCHAIN", named.ChainFile, "NAMEDKEY", named.KeyFile, "NAMES", strings.Join(names, ";"),
 		"CHAINS", strings.Join(chains, " "), "KEYS", strings.Join(keys, " ")).Replace(eximConf)
 }

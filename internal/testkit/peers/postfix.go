@@ -33,7 +33,7 @@ virtual_minimum_uid = 1
 virtual_uid_maps = static:UID
 virtual_gid_maps = static:GID
 virtual_mailbox_limit = 0
-smtpd_recipient_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = check_recipient_access inline:{ {gone@ = 550 5.1.1 gone moved out}, {later@ = 451 4.7.1 come back later} }, reject_unauth_destination
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_tls_received_header = yes
@@ -64,7 +64,7 @@ anvil     unix - - n - 1 anvil
 scache    unix - - n - 1 scache
 `
 
-// Postfix starts a Postfix with the listeners.
+// Postfix starts a Postfix with the listeners. Of all addresses only gone@ is refused for good, and later@ for now.
 func Postfix(t testing.TB, site *Site, listeners ...Listener) *Server {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -91,7 +91,7 @@ func Postfix(t testing.TB, site *Site, listeners ...Listener) *Server {
 	write(t, filepath.Join(dir, "etc", "main.cf"), main)
 	master := postfixMaster
 	for _, one := range doors {
-		master = postfixDoor(one, site.Net.Port) + master
+		master = postfixDoor(t, dir, one, site.Net.Port) + master
 	}
 	write(t, filepath.Join(dir, "etc", "master.cf"), master)
 	start(t, testkit.Program{Dir: dir, Name: "postfix", Arguments: []string{"-c", filepath.Join(dir, "etc"), "start-fg"}})
@@ -101,14 +101,24 @@ func Postfix(t testing.TB, site *Site, listeners ...Listener) *Server {
 }
 
 // postfixDoor is the line of master.cf for one listener.
-func postfixDoor(d door, port string) string {
+func postfixDoor(t testing.TB, dir string, d door, port string) string {
+	t.Helper()
 	level := "may"
 	if d.TLS == NoTLS {
 		level = "none"
 	}
 	options := []string{"smtpd_tls_security_level=" + level, "smtpd_tls_chain_files=" + d.id.WholeFile}
-	if d.TLS == BrokenTLS {
+	switch d.TLS {
+	case BrokenTLS:
 		options = append(options, "smtpd_tls_protocols=TLSv1")
+	case ByName:
+		table, lines := filepath.Join(dir, "etc", "names"), ""
+		for _, name := range d.Names {
+			lines += name + " " + d.named.WholeFile + "\n"
+		}
+		write(t, table, lines)
+		command(t, "postmap", "-c", filepath.Join(dir, "etc"), "-F", "hash:"+table)
+		options = append(options, "tls_server_sni_maps=hash:"+table)
 	}
 	return fmt.Sprintf("%s inet n - n - - smtpd -o %s\n", net.JoinHostPort(d.Addr, port), strings.Join(options, " -o "))
 }

@@ -8,6 +8,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,11 +24,12 @@ const (
 	WrongName TLSMode = "wrong-name" // with one in the name of somebody else
 	Expired   TLSMode = "expired"    // with one that was valid until yesterday
 	Untrusted TLSMode = "untrusted"  // with one by an authority that nobody knows
+	ByName    TLSMode = "by-name"    // with one in its name for those who ask by it (SNI), else with one of somebody else, as shared servers do
 	BrokenTLS TLSMode = "broken"     // offers it, and no handshake ever comes to its end: its one version of TLS is too old for everybody
 )
 
 // Modes are all of them.
-var Modes = []TLSMode{NoTLS, GoodTLS, WrongName, Expired, Untrusted, BrokenTLS}
+var Modes = []TLSMode{NoTLS, GoodTLS, WrongName, Expired, Untrusted, ByName, BrokenTLS}
 
 // Listener is one address of a mail server.
 type Listener struct {
@@ -52,7 +54,8 @@ func NewSite(t testing.TB) *Site {
 // door is a listener with its certificate.
 type door struct {
 	Listener
-	id Identity
+	id    Identity
+	named *Identity // shown in its place to those who ask by one of the names
 }
 
 // doors give every listener its address and its certificate.
@@ -69,6 +72,9 @@ func (s *Site) doors(t testing.TB, listeners []Listener) []door {
 			all[i].id = s.Trusted.Issue(t, "somebody-else.example")
 		case Expired:
 			all[i].id = s.Trusted.IssueExpired(t, one.Names...)
+		case ByName:
+			named := s.Trusted.Issue(t, one.Names...)
+			all[i].id, all[i].named = s.Trusted.Issue(t, "somebody-else.example"), &named
 		case Untrusted:
 			all[i].id = s.Stranger.Issue(t, one.Names...)
 		default:
@@ -91,7 +97,11 @@ type Server struct {
 func newServer(program, dir string, doors []door) *Server {
 	s := &Server{Program: program, dir: dir, inbox: filepath.Join(dir, "inbox")}
 	for _, one := range doors {
-		s.Addr, s.IDs = append(s.Addr, one.Addr), append(s.IDs, one.id)
+		id := one.id
+		if one.named != nil {
+			id = *one.named
+		}
+		s.Addr, s.IDs = append(s.Addr, one.Addr), append(s.IDs, id)
 	}
 	return s
 }
@@ -154,6 +164,12 @@ func (s *Server) Await(t testing.TB, recipient string) Kept {
 			t.Fatalf("%s has no mail for %s; it says:\n%s", s.Program, recipient, s.Log())
 		}
 	}
+}
+
+// Connections returns how many there were.
+func (s *Server) Connections() int {
+	log := s.Log()
+	return strings.Count(log, "]: connect from ") + strings.Count(log, " SMTP connection from ") // Postfix, Exim, each of which logs the end of one in other words
 }
 
 // Log is what the server wrote down.

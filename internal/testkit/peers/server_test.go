@@ -39,6 +39,14 @@ func TestServersDoTLSAsTold(t *testing.T) {
 				if got := found(addr, recipient, &tls.Config{InsecureSkipVerify: true}); mode != BrokenTLS && mode != NoTLS && got != nil {
 					t.Fatalf("taking any certificate: %v", got)
 				}
+				if mode == ByName {
+					nameless := &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(state tls.ConnectionState) error {
+						return state.PeerCertificates[0].VerifyHostname("somebody-else.example")
+					}}
+					if err := found(addr, recipient, nameless); err != nil {
+						t.Errorf("asked by no name: %v", err)
+					}
+				}
 				if mode == NoTLS || mode == BrokenTLS {
 					if err := clearly(addr, recipient); err != nil {
 						t.Fatalf("in clear text: %v", err)
@@ -59,6 +67,7 @@ var errNotOffered = errors.New("STARTTLS is not offered")
 var wanted = map[TLSMode]func(error) bool{
 	NoTLS:     func(err error) bool { return errors.Is(err, errNotOffered) },
 	GoodTLS:   func(err error) bool { return err == nil },
+	ByName:    func(err error) bool { return err == nil },
 	WrongName: func(err error) bool { return errors.As(err, new(x509.HostnameError)) },
 	Expired: func(err error) bool {
 		var invalid x509.CertificateInvalidError
