@@ -77,10 +77,40 @@ func TestDomains(t *testing.T) {
 		t.Errorf("after rotation the records are the same: %s", rotated.body)
 	}
 	o.get(t, "admin", "/domains/other.example").want(http.StatusNotFound)
+	o.domainIsSet(t)
 	o.send(t, "admin", "DELETE", "/domains/example.com", nil).want(http.StatusNoContent)
 	if gone := o.get(t, "admin", "/domains/example.com").want(http.StatusOK); gone.value("state") != "removed" || gone.value("records", 0, "purpose") != "obsolete" {
 		t.Errorf("a removed domain names the records that shall go: %s", gone.body)
 	}
+}
+
+// domainIsSet changes how an active domain is used, and its keys in a hurry.
+func (o *office) domainIsSet(t *testing.T) {
+	t.Helper()
+	set := o.send(t, "admin", "PATCH", "/domains/example.com", map[string]any{"on_broken": "fallback", "rotate_days": 30}).want(http.StatusOK)
+	if set.value("on_broken") != "fallback" || set.value("rotate_days") != 30.0 || set.value("sts") != "off" || set.value("publication") != "txt" {
+		t.Errorf("set: %s", set.body)
+	}
+	o.send(t, "admin", "PATCH", "/domains/example.com", map[string]any{"rotate_days": 7}).want(http.StatusUnprocessableEntity)
+	o.send(t, "admin", "PATCH", "/domains/example.com", map[string]any{"publication": "delegated"}).want(http.StatusUnprocessableEntity)
+	o.send(t, "agent", "PATCH", "/domains/example.com", map[string]any{"rotate_days": 0}).want(http.StatusForbidden)
+	if paused := o.post(t, "admin", "/domains/example.com/pause", nil).want(http.StatusOK); paused.value("state") != "paused" || paused.value("broken_since") == nil {
+		t.Errorf("paused: %s", paused.body)
+	}
+	o.post(t, "admin", "/domains/example.com/pause", nil).want(http.StatusConflict)
+	if resumed := o.post(t, "admin", "/domains/example.com/resume", nil).want(http.StatusOK); resumed.value("state") != "active" {
+		t.Errorf("resumed: %s", resumed.body)
+	}
+	o.post(t, "admin", "/domains/example.com/keys", map[string]any{"selector": "mine", "key": "nonsense"}).want(http.StatusUnprocessableEntity)
+	o.post(t, "admin", "/domains/example.com/emergency", map[string]any{"grace_seconds": -1}).want(http.StatusUnprocessableEntity)
+	if hurried := o.post(t, "admin", "/domains/example.com/emergency", map[string]any{"grace_seconds": 0}).want(http.StatusOK); hurried.value("state") != "active" {
+		t.Errorf("replaced: %s", hurried.body)
+	}
+	o.post(t, "agent", "/domains/example.com/emergency", map[string]any{}).want(http.StatusForbidden)
+	if alerts := o.get(t, "admin", "/domain-alerts").want(http.StatusOK); alerts.value("items") == nil {
+		t.Errorf("alerts: %s", alerts.body)
+	}
+	o.get(t, "agent", "/domain-alerts").want(http.StatusForbidden)
 }
 
 func TestMailboxes(t *testing.T) {
