@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // The smallest limit that leaves room for an ordinary mail, and the largest that the message parser is meant for.
@@ -13,6 +14,9 @@ const (
 	leastMessage Size = 64 << 10
 	mostMessage  Size = 1 << 30
 )
+
+// leastLife of a signature leaves a day for our queue besides the two that a mail must have before it when it leaves.
+const leastLife = 72 * time.Hour
 
 // Check says what is wrong, all of it in one line, each part with what to do. Values that may hold a password are not repeated.
 func (s Settings) Check() error {
@@ -93,6 +97,9 @@ func (s Settings) checkStorage() error {
 
 func (s Settings) checkMail() error {
 	var wrong []error
+	if s.DKIMLife != 0 && s.DKIMLife < leastLife {
+		wrong = append(wrong, fmt.Errorf("POSTERN_DKIM_LIFE %v is too short: mail waits in queues, here and on its way; set it to 72h at least, or to 0 for signatures without end", s.DKIMLife))
+	}
 	if s.Smarthost != "" && !absolute(s.Smarthost, "smtp", "smtps") {
 		wrong = append(wrong, errors.New("POSTERN_SMARTHOST is not a URL like smtp://user:pass@host:587 or smtps://…"))
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -63,9 +64,10 @@ type Settings struct {
 	TLSReports    Switch   `name:"tls-reports" env:"POSTERN_TLS_REPORTS" default:"on" placeholder:"on|off" help:"Tell other domains that want it, once a day, how well connections to their servers could be encrypted (RFC 8460)." group:"Mail"`
 	STSPort       uint16   `name:"mta-sts-port" env:"POSTERN_MTA_STS_PORT" default:"443" placeholder:"PORT" help:"Port on which the MTA-STS policies of other domains are fetched." group:"Mail"`
 
-	DKIMZone   string `name:"dkim-zone" env:"POSTERN_DKIM_ZONE" placeholder:"NAME" help:"A zone of your own in which the DKIM keys of mail domains are published, so that their owners publish CNAMEs once; none unless given." group:"Mail"`
-	DKIMServer string `name:"dkim-server" env:"POSTERN_DKIM_SERVER" placeholder:"HOST:PORT" help:"Name server that takes changes of that zone (RFC 2136); without it, publish what postern domain zone prints." group:"Mail"`
-	DKIMTSIG   TSIG   `name:"dkim-tsig" env:"POSTERN_DKIM_TSIG" placeholder:"NAME:ALGORITHM:SECRET" help:"Key that signs those changes (RFC 8945), like postern:hmac-sha256:base64; better set by environment or file than by flag." group:"Mail"`
+	DKIMLife   time.Duration `name:"dkim-life" env:"POSTERN_DKIM_LIFE" default:"168h" placeholder:"DURATION" help:"How long receivers shall believe the DKIM signatures of replies (x=), 72h at least; what waits in the queue for longer is signed anew. 0: without end." group:"Mail"`
+	DKIMZone   string        `name:"dkim-zone" env:"POSTERN_DKIM_ZONE" placeholder:"NAME" help:"A zone of your own in which the DKIM keys of mail domains are published, so that their owners publish CNAMEs once; none unless given." group:"Mail"`
+	DKIMServer string        `name:"dkim-server" env:"POSTERN_DKIM_SERVER" placeholder:"HOST:PORT" help:"Name server that takes changes of that zone (RFC 2136); without it, publish what postern domain zone prints." group:"Mail"`
+	DKIMTSIG   TSIG          `name:"dkim-tsig" env:"POSTERN_DKIM_TSIG" placeholder:"NAME:ALGORITHM:SECRET" help:"Key that signs those changes (RFC 8945), like postern:hmac-sha256:base64; better set by environment or file than by flag." group:"Mail"`
 
 	DNSBL       Blocklists   `name:"dnsbl" env:"POSTERN_DNSBL" placeholder:"ZONE[=WEIGHT],…" help:"DNS block lists to ask about clients (RFC 5782); none unless given." group:"Mail"`
 	DNSBLAction ListedAction `name:"dnsbl-action" env:"POSTERN_DNSBL_ACTION" default:"suspend" placeholder:"suspend|reject" help:"What happens to mail from a client that is listed." group:"Mail"`

@@ -80,6 +80,7 @@ type parcel struct {
 	returnPath tickets.ReturnPath
 	size       int64
 	open       func() (io.ReadCloser, error)
+	signature  signature
 	story      []desk.Attempt // what happened to it before it leaves, for each recipient
 	sheet      *sheet         // nil: its bytes lie elsewhere
 }
@@ -159,7 +160,17 @@ func (w *sendReply) compose(ctx context.Context, out *tickets.Outgoing, from aut
 		m.letter.Problems = []string{from.problem}
 	}
 	m.letter.Sender, m.returnPath = desk.DomainOf(from.from.Addr), from.returnPath(out)
+	m.signature = w.signed(from.keys)
 	return m, nil
+}
+
+// signed is a signature that these keys make now.
+func (w *sendReply) signed(keys []domains.Key) signature {
+	s := signature{signed: w.now(), expires: w.expiry()}
+	for _, key := range keys {
+		s.domain, s.selectors = key.Domain, append(s.selectors, key.Selector)
+	}
+	return s
 }
 
 // sealed is a mail that was written, with its bytes as they will be kept.

@@ -288,6 +288,9 @@ func (w *sendReply) guarded(ctx context.Context, m *parcel, recipients []string)
 		if !w.heart.sure() {
 			return nil, errLost
 		}
+		if why, err := w.stale(ctx, m.signature); err != nil || why != "" { // it waited for its turn, and meanwhile its key was revoked
+			return nil, errors.Join(err, errStale)
+		}
 		if time.Since(asked) > fresh {
 			stopped, err := w.tickets.Stopped(ctx, m.letter.Errand)
 			if err != nil {
@@ -302,7 +305,11 @@ func (w *sendReply) guarded(ctx context.Context, m *parcel, recipients []string)
 	}
 }
 
-var errStopped = errors.New("somebody stopped it")
+// Why a mail does not leave that was about to.
+var (
+	errStopped = errors.New("somebody stopped it")
+	errStale   = errors.New("it has to be signed anew")
+)
 
 // write writes an outcome down, even when the job was told to stop, and again and again while the database is away: what was sent must not be sent again.
 func (w *sendReply) write(ctx context.Context, message int64, outcome []desk.Delivery) error {

@@ -113,13 +113,28 @@ func (h *house) start(t testing.TB) {
 // activate adds a domain, publishes what it asks for, and has it verified.
 func (h *house) activate(t testing.TB, name string) {
 	t.Helper()
-	_, records, err := h.domains.Add(t.Context(), h.ann, name)
+	if _, _, err := h.domains.Add(t.Context(), h.ann, name); err != nil {
+		t.Fatal(err)
+	}
+	h.publishAll(t, name)
+}
+
+// publishAll puts what the domains want into the DNS, and has one of them verified.
+func (h *house) publishAll(t testing.TB, name string) {
+	t.Helper()
+	all, err := h.domains.List(t.Context(), h.ann)
 	if err != nil {
 		t.Fatal(err)
 	}
 	published := zone
-	for _, record := range records {
-		published += domains.ZoneLine(record) + "\n"
+	for _, one := range all {
+		_, records, err := h.domains.Show(t.Context(), h.ann, one.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, record := range records {
+			published += domains.ZoneLine(record) + "\n"
+		}
 	}
 	h.dns.Set(t, published)
 	if domain, _, err := h.domains.Verify(t.Context(), h.ann, name); err != nil || domain.State != desk.DomainActive {

@@ -81,6 +81,7 @@ func (w *sendReply) again(ctx context.Context, out *tickets.Outgoing) (*parcel, 
 	if err != nil {
 		return nil, err
 	}
+	p.signature = kept
 	sending, err := w.domains.SendingAs(ctx, desk.DomainOf(kept.from))
 	if err != nil {
 		return nil, err
@@ -89,6 +90,9 @@ func (w *sendReply) again(ctx context.Context, out *tickets.Outgoing) (*parcel, 
 	case sending.Do == domains.SendUse:
 		p.letter.Sender, p.returnPath = desk.DomainOf(kept.from), w.tickets.ReturnPath(kept.from, out.Message.ID)
 		why, err := w.stale(ctx, kept)
+		if kept.domain == "" {
+			why = "its domain was not verified when it was written"
+		}
 		if err != nil || why == "" {
 			return p, err
 		}
@@ -122,9 +126,6 @@ var errGone = errors.New("the message was taken back")
 
 // stale says why a signature will not be believed by whoever gets the mail now; empty: it will.
 func (w *sendReply) stale(ctx context.Context, kept signature) (string, error) {
-	if kept.domain == "" {
-		return "its domain was not verified when it was written", nil
-	}
 	if !kept.expires.IsZero() && kept.expires.Sub(w.now()) < lastDays {
 		return "the signature from before is about to end", nil
 	}
@@ -166,7 +167,7 @@ func (w *sendReply) resign(ctx context.Context, old *parcel, keys []domains.Key,
 		final.close()
 		return nil, err
 	}
-	p.letter.Sender, p.letter.Problems, p.returnPath = old.letter.Sender, old.letter.Facts.Problems, old.returnPath
+	p.letter.Sender, p.letter.Problems, p.returnPath, p.signature = old.letter.Sender, old.letter.Facts.Problems, old.returnPath, w.signed(keys)
 	p.story = []desk.Attempt{{At: w.now(), Kind: desk.AttemptSigned, Reply: "signed anew, since " + why}}
 	return p, nil
 }

@@ -121,7 +121,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 		sys.buildChallenges()
 	}
 	if s.has("worker") {
-		work := jobs.Config{Store: p.store, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, Log: log}
+		work := jobs.Config{Store: p.store, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, SignatureLife: settings.DKIMLife, Log: log}
 		if settings.TLSReports {
 			work.TLS = jobs.NewTLSCounter(p.store, log)
 			sys.sender.Results = work.TLS.Note
