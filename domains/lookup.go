@@ -288,51 +288,6 @@ func compare(before, after []desk.Record) (better, worse []string) {
 	return better, worse
 }
 
-// prove sends a domain that is ready to itself, so to say: a mail signed by its keys is verified as a stranger would. Then it is active.
-func (s *Service) prove(ctx context.Context, actor desk.Actor, name string) error {
-	v, err := s.read(ctx, name)
-	if err != nil || v.domain.State != desk.DomainReady && v.domain.State != desk.DomainActive {
-		return err
-	}
-	keys, err := s.unseal(name, v.keys)
-	if err != nil {
-		return err
-	}
-	var problem string
-	if s.cfg.SelfTest != nil {
-		if err := s.cfg.SelfTest(ctx, name, keys); err != nil {
-			problem = err.Error()
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	at := s.cfg.Now()
-	return s.change(ctx, func(tx *store.Tx) error {
-		d, err := tx.LockDomain(ctx, name)
-		if err != nil || d.ID != v.domain.ID {
-			return err
-		}
-		was := d
-		d.TestProblem = problem
-		if problem == "" {
-			d.TestedAt = at
-			d = settle(d, v.records, at)
-		}
-		if err := tx.SetDomain(ctx, d); err != nil {
-			return err
-		}
-		v.domain = d
-		if err := s.alert(ctx, tx, actor, v, at); err != nil {
-			return err
-		}
-		if d.State == was.State && d.TestProblem == was.TestProblem {
-			return nil
-		}
-		return tx.Audit(ctx, actor, "domain.state", subjectOf(name), map[string]any{"before": was.State, "after": d.State, "test": problem})
-	})
-}
-
 // VerifyAll looks at every domain. One that cannot be checked does not keep the others from it.
 func (s *Service) VerifyAll(ctx context.Context) error {
 	list, err := s.cfg.Store.Domains(ctx)

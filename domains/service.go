@@ -21,8 +21,8 @@ type ServiceConfig struct {
 	Hostname  string       // our own name: what SPF must permit and the MX should name
 	Preflight *Preflight   // looks the records up; nil: by Resolver, for Hostname
 	Zone      OperatorZone // where the keys of delegated domains are published; zero: domains publish TXT records
-	// SelfTest signs a mail with these keys and verifies it as a stranger would, by what the DNS says now; the error says to a person what is wrong. nil: the records are proof enough.
-	SelfTest func(ctx context.Context, domain string, keys []Key) error
+	// SelfTest signs a mail with these keys and judges it as a stranger would, by what the DNS says now; with an address, a copy is sent there. nil: the records are proof enough, and nothing can be tested.
+	SelfTest func(ctx context.Context, domain string, keys []Key, to string) (desk.Trial, error)
 	Observe  func([]desk.Domain) // is told how far every domain is whenever they were tended; nil: nobody
 	Spans    Spans               // zero: DefaultSpans
 	Now      func() time.Time    // nil: time.Now

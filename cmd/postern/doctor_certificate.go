@@ -49,7 +49,7 @@ func (c *checkup) certificateFiles(ctx context.Context, p *platform) (good bool)
 	leaf, left := pair.Leaf, time.Until(pair.Leaf.NotAfter)
 	var missing []string
 	if p != nil {
-		names, err := certificateNames(ctx, c.settings, newDomains(p, nil), certificateRoles{mail: true, web: true})
+		names, err := certificateNames(ctx, c.settings, newDomains(p, nil, nil), certificateRoles{mail: true, web: true})
 		if err != nil {
 			c.failed("TLS certificate", "see the error", err)
 			return false
@@ -77,7 +77,7 @@ func (c *checkup) certificateFiles(ctx context.Context, p *platform) (good bool)
 
 // certificatesByACME says how each name fares, in the CA's own words where it refuses.
 func (c *checkup) certificatesByACME(ctx context.Context, p *platform) (good bool) {
-	names, err := certificateNames(ctx, c.settings, newDomains(p, nil), certificateRoles{mail: true, web: true})
+	names, err := certificateNames(ctx, c.settings, newDomains(p, nil, nil), certificateRoles{mail: true, web: true})
 	var rows []store.Certificate
 	if err == nil {
 		rows, err = p.store.Certificates(ctx)
@@ -129,7 +129,7 @@ func (c *checkup) authority() string {
 
 // enforced finds the domains whose policy asks senders to prove a certificate that we do not have: those senders deliver nothing.
 func (c *checkup) enforced(ctx context.Context, p *platform) {
-	policies, err := newDomains(p, nil).Policies(ctx)
+	policies, err := newDomains(p, nil, nil).Policies(ctx)
 	if err != nil {
 		c.failed("MTA-STS policies", "see the error", err)
 		return

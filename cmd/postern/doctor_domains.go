@@ -15,7 +15,7 @@ import (
 
 // domains looks up the records of every mail domain.
 func (c *checkup) domains(ctx context.Context, p *platform) {
-	service := newDomains(p, nil)
+	service := newDomains(p, nil, nil)
 	list, err := service.List(ctx, operator())
 	if err != nil {
 		c.failed("mail domains", "see the error", err)

@@ -11,15 +11,18 @@ import (
 	"postern/config"
 	"postern/desk"
 	"postern/domains"
+	"postern/mailout"
 )
 
 // lookUpTime bounds one DNS question.
 const lookUpTime = 5 * time.Second
 
-func newDomains(p *platform, observe func([]desk.Domain)) *domains.Service {
+// newDomains looks after the mail domains. sender brings copies of test mails to whoever wants to see one; nil: they are judged only.
+func newDomains(p *platform, observe func([]desk.Domain), sender *mailout.Sender) *domains.Service {
 	s, preflight := p.settings, newPreflight(p.settings)
+	trial := &mailout.SelfTest{Authority: preflight.Authority, Hostname: s.Hostname, Smarthost: preflight.Smarthost, Sender: sender}
 	return domains.NewService(domains.ServiceConfig{
-		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: s.Hostname, Preflight: preflight, Observe: observe,
+		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: s.Hostname, Preflight: preflight, Observe: observe, SelfTest: trial.Run,
 		Zone: domains.OperatorZone{Name: s.DKIMZone, Server: s.DKIMServer, Key: domains.TSIG(s.DKIMTSIG)},
 	})
 }
@@ -29,6 +32,7 @@ type domainCommand struct {
 	List      domainList      `cmd:"" help:"List mail domains."`
 	Show      domainShow      `cmd:"" help:"Show a domain's records: what is wanted, and what was found."`
 	Verify    domainVerify    `cmd:"" help:"Look the records up now; exit 1 if a required one is missing."`
+	Test      domainTest      `cmd:"" help:"Make, sign and judge a mail as a stranger's server does; --to sends a copy. Exit 1 if others would not believe it."`
 	Set       domainSet       `cmd:"" help:"Change how a domain is used: what becomes of mail while it is broken, how often keys change, how they are published."`
 	Rotate    domainRotate    `cmd:"" help:"Change DKIM keys in good order, or with --emergency because they may be in the wrong hands."`
 	ImportKey domainImportKey `cmd:"" name:"import-key" help:"Sign with a private key that was made elsewhere, once its record is found."`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"strings"
 
@@ -31,10 +32,14 @@ func administer(ctx context.Context, settings config.Settings, do func(*administ
 		return err
 	}
 	defer p.close()
+	sender, err := newSender(p, slog.New(slog.DiscardHandler)) // what becomes of a mail is printed by who sent it
+	if err != nil {
+		return err
+	}
 	return do(&administration{
 		platform: p,
 		identity: identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL}),
-		domains:  newDomains(p, nil),
+		domains:  newDomains(p, nil, sender),
 		tickets:  newTickets(p, nil),
 	})
 }

@@ -83,7 +83,10 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 		return nil, err
 	}
 	sys.identity = identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL})
-	sys.domains = newDomains(p, sys.metrics.Domains)
+	if sys.sender, err = newSender(p, log); err != nil {
+		return nil, err
+	}
+	sys.domains = newDomains(p, sys.metrics.Domains, sys.sender)
 	if sys.filters, err = newFilters(settings, log, sys.metrics); err != nil {
 		return nil, err
 	}
@@ -94,9 +97,6 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 	sys.tickets = tickets.New(tickets.Config{
 		Store: p.store, Keys: p.keys, Bucket: p.bucket, Releaser: sys.intake, Hostname: settings.Hostname, PublicURL: settings.PublicURL, Undo: undoTime,
 	})
-	if sys.sender, err = newSender(p, log); err != nil {
-		return nil, err
-	}
 	sys.sender.Destinations = mailout.NewDestinations(p.store.Destinations)
 	if p.postgres != nil { // the database is this process's alone
 		if err := p.store.Write(ctx, func(tx *store.Tx) error { return tx.ResumeSending(ctx) }); err != nil {
