@@ -22,6 +22,7 @@ type composer struct {
 	Direct   bool   // recipients are the sender only
 	CanAll   bool   // there are others to reply to
 	Diverted diverted
+	Silent   []desk.Suppression // of the recipients, those who get no mail
 }
 
 // diverted warns of a reply that goes where the sender's mail wants it, and not to the sender (T-08). Empty: it does not.
@@ -81,11 +82,26 @@ func (p *Portal) composerOf(c *call, open *ticketPage, with composing) (composer
 		box.Tab = "note"
 	}
 	box.Diverted = divertedOf(cardNamed(open.Cards, box.Answers), box.Reply)
+	if box.Silent, err = p.silent(c, box.Reply); err != nil {
+		return composer{}, err
+	}
 	if box.Reply.Uploads, err = p.named(c, box.Reply.Uploads); err != nil {
 		return composer{}, err
 	}
 	box.Note.Uploads, err = p.named(c, box.Note.Uploads)
 	return box, err
+}
+
+// silent are those recipients of a letter whose addresses bounce, so that nothing would be sent to them. What cannot be read as addresses yet has none.
+func (p *Portal) silent(c *call, reply letter) ([]desk.Suppression, error) {
+	var people []desk.Address
+	for _, typed := range []string{reply.To, reply.Cc, reply.Bcc} {
+		list, err := parseAddresses("to", typed)
+		if err == nil {
+			people = append(people, list...)
+		}
+	}
+	return p.tickets.SuppressedAmong(c.r.Context(), c.actor, people)
 }
 
 // cardNamed is the card of a message, or nil where the page does not hold it.

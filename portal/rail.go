@@ -178,9 +178,11 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	}
 	add(&r.Desk, "Suspended", "/suspended", counts.Suspended)
 	add(&r.Desk, "Senders", "/senders", 0)
+	add(&r.Desk, "Suppressed addresses", "/suppressions", 0)
 	if c.actor.Can(desk.MayAdminister) {
 		add(&r.Desk, "Deliveries", "/deliveries", 0)
 		add(&r.Admin, "Domains", "/domains", 0)
+		add(&r.Admin, "Destinations", "/destinations", 0)
 		add(&r.Admin, "Mailboxes", "/mailboxes", 0)
 		add(&r.Admin, "Mail policy", "/settings/mail", 0)
 		add(&r.Admin, "People", "/people", 0)
@@ -204,7 +206,8 @@ func (p *Portal) framed(c *call, title, place string) (page, error) {
 // notices are the sentences about what was just done, by the word that a redirect carries: an address cannot put words of its own on the page.
 var notices = map[string]string{
 	"ruled": "The rule holds from the next mail on.", "unruled": "The rule is gone.", "dropped": "Draft thrown away.",
-	"verified": "The records were looked up just now.", "rotated": "New keys are made. Publish the new records; the old keys sign until then.", "removed": "Removed.",
+	"verified": "The records were looked up just now.", "rotated": "New keys are made. Publish the new records; the old keys sign until then.", "removed": "Removed.", "emergency": "The keys change as fast as the DNS allows.", "paused": "Paused.", "resumed": "In use again.",
+	"redirected": "It goes to the other address now.", "suppressed": "That address gets no mail any more.", "lifted": "Lifted: the address gets mail again.",
 	"added": "Added.", "saved": "Saved.", "revoked": "Revoked: the token no longer works.",
 	"disabled": "Disabled. Every session and token of theirs has ended.", "enabled": "They can sign in again.",
 }

@@ -97,6 +97,9 @@ func functions(now func() time.Time) template.FuncMap {
 		"label":    label,
 		"sentence": sentence,
 		"percent":  percent,
+		"story":    storyPath,
+		"anchor":   storyAnchor,
+		"policy":   policyWords,
 	}
 }
 

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -144,25 +143,9 @@ func (p *Portal) undoPost(c *call) error {
 	return c.seeOther(ticketPath(c, draft.TicketID))
 }
 
-// retryPost tries a delivery again that failed.
+// retryPost tries a delivery again that failed or waits.
 func (p *Portal) retryPost(c *call) error {
-	id, err := c.id64("id")
-	if err != nil {
-		return err
-	}
-	form, err := c.form()
-	if err != nil {
-		return err
-	}
-	if err := p.tickets.RetryDelivery(c.r.Context(), c.actor, id, form.Get("recipient")); err != nil {
-		return err
-	}
-	if next := form.Get("next"); next != "" {
-		return c.seeOther(localPath(next, "/deliveries"))
-	}
-	m, err := p.tickets.Message(c.r.Context(), c.actor, id)
-	if err != nil {
-		return err
-	}
-	return c.seeOther(fmt.Sprintf("%s#m-%d", ticketPath(c, m.TicketID), id))
+	return p.steer(c, func(id int64, form url.Values) error {
+		return p.tickets.RetryDelivery(c.r.Context(), c.actor, id, form.Get("recipient"))
+	})
 }

@@ -73,7 +73,7 @@ func initials(name string) string {
 
 // labels are the words for stored words that are not words for people.
 var labels = map[string]string{
-	"hold": "on hold", "dkim-rsa": "DKIM (RSA)", "dkim-ed25519": "DKIM (Ed25519)", "spf": "SPF", "dmarc": "DMARC", "mx": "MX",
+	"hold": "on hold", "dkim-rsa": "DKIM (RSA)", "dkim-ed25519": "DKIM (Ed25519)", "spf": "SPF", "dmarc": "DMARC", "mx": "MX", "challenge": "proof of ownership", "mta-sts": "MTA-STS", "mta-sts-host": "MTA-STS policy host", "tls-rpt": "TLS reports", "dkim": "DKIM", "reverse-name": "name of our server", "obsolete": "used no more",
 	"authentication": "authentication failed", "agent-impersonation": "agent impersonation", "blocked-sender": "blocked sender", "rate-limit": "rate limit", "too-many-recipients": "too many recipients",
 	"verification-code": "verification code", "tls": "TLS",
 }
@@ -207,4 +207,24 @@ func linkLength(text string) int {
 		end--
 	}
 	return max(end, len("http://"))
+}
+
+// policyWords says what a connection had to keep to.
+func policyWords(name desk.TLSPolicyName) string {
+	switch name {
+	case desk.PolicyEncrypt:
+		return "your rule: encrypted, or not at all"
+	case desk.PolicyVerify:
+		return "your rule: encrypted, and the server proved"
+	case desk.PolicySTSTesting:
+		return "MTA-STS of their domain, still being tested: reported, not enforced"
+	case desk.PolicySTSEnforce:
+		return "MTA-STS of their domain, enforced"
+	case desk.PolicyDANE:
+		return "DANE: the keys in their DNS, under DNSSEC"
+	case desk.PolicyRequireTLS:
+		return "REQUIRETLS: every hop proves itself"
+	default:
+		return "none: encrypted where it is offered"
+	}
 }
