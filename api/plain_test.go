@@ -110,3 +110,23 @@ func TestPlain(t *testing.T) {
 		t.Errorf("%d tokens were noted", noted)
 	}
 }
+
+// Admins see how each name fares and can have the CA asked again; others cannot.
+func TestCertificateRoutes(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	later := time.Now().Add(time.Hour).Truncate(time.Second)
+	must(t, o.store.Write(t.Context(), func(tx *store.Tx) error {
+		return tx.MissCertificate(t.Context(), store.Certificate{Name: "mail.desk.test", Failures: 2, Problem: "CAA forbids it", FailedAt: &later, NextTry: &later})
+	}))
+	o.get(t, "agent", "/certificates").want(http.StatusForbidden)
+	before := o.get(t, "admin", "/certificates").want(http.StatusOK)
+	if before.value("items", 0, "name") != "mail.desk.test" || before.value("items", 0, "problem") != "no certificate was obtained: CAA forbids it" || before.value("items", 0, "next_try_at") == nil {
+		t.Errorf("%s", before.body)
+	}
+	o.post(t, "agent", "/certificates/retry", nil).want(http.StatusForbidden)
+	o.post(t, "admin", "/certificates/retry", nil).want(http.StatusNoContent)
+	if after := o.get(t, "admin", "/certificates").want(http.StatusOK); after.value("items", 0, "next_try_at") != nil {
+		t.Errorf("%s", after.body)
+	}
+}

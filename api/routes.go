@@ -65,6 +65,8 @@ func (a *API) routes() []route {
 		{get, "/policy", desk.MayRead, "showPolicy", "How mail is judged", returns(ok, a.showPolicy)},
 		{patch, "/policy", desk.MayAdminister, "patchPolicy", "Change how mail is judged, from the next mail on", returns(ok, a.patchPolicy)},
 
+		{get, "/certificates", desk.MayAdminister, "listCertificates", "Names for which certificates are obtained by ACME, and how each fares", returns(ok, a.listCertificates)},
+		{post, "/certificates/retry", desk.MayAdminister, "retryCertificates", "Ask the CA again now", does(a.retryCertificates)},
 		{get, "/domains", desk.MayAdminister, "listDomains", "Mail domains", returns(ok, a.listDomains)},
 		{post, "/domains", desk.MayAdminister, "addDomain", "Add a mail domain and make its keys", returns(created, a.addDomain)},
 		{get, "/domains/{name}", desk.MayAdminister, "showDomain", "A domain and the records it wants", returns(ok, a.showDomain)},

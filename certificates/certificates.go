@@ -195,8 +195,12 @@ func (k *Keeper) SMTP() *tls.Config {
 
 // HTTPS is the TLS of the web: what is authenticated and forward secret only (RFC 9325 §4.2).
 func (k *Keeper) HTTPS() *tls.Config {
+	protocols := []string{"h2", "http/1.1"}
+	if k.issuer != nil {
+		protocols = append(protocols, acmez.ACMETLS1Protocol)
+	}
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12, GetCertificate: k.chooser(k.cfg.WebHost), NextProtos: []string{"h2", "http/1.1", acmez.ACMETLS1Protocol},
+		MinVersion: tls.VersionTLS12, GetCertificate: k.chooser(k.cfg.WebHost), NextProtos: protocols,
 		CipherSuites: []uint16{ // of TLS 1.2; those of 1.3 are not for choosing
 			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,

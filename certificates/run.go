@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/caddyserver/certmagic"
 
-	"postern/desk"
 	"postern/store"
 )
 
@@ -316,35 +314,4 @@ func (k *Keeper) observeFiles() {
 		cert = k.files
 	}
 	k.cfg.Observe([]Standing{{Name: k.cfg.Hostname, Expires: cert.certificate().Leaf.NotAfter}})
-}
-
-// Retry ends the pauses after failures, on every machine: somebody has mended what the CA complained of.
-func Retry(ctx context.Context, db *store.Store, actor desk.Actor) error {
-	if !actor.Can(desk.MayAdminister) {
-		return desk.Faultf(desk.Forbidden, "only an owner or admin may do this")
-	}
-	return db.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.RetryCertificates(ctx); err != nil {
-			return err
-		}
-		if err := tx.Audit(ctx, actor, "certificate.retry", "certificates", map[string]any{}); err != nil {
-			return err
-		}
-		return tx.Announce(ctx, store.News{Settings: true})
-	})
-}
-
-// Problem is what a row says to people who wonder about a name; empty when all is well.
-func Problem(row store.Certificate, now time.Time) string {
-	switch {
-	case row.NotAfter == nil && row.Problem == "":
-		return "no certificate was obtained yet"
-	case row.NotAfter == nil:
-		return fmt.Sprintf("no certificate was obtained: %s", row.Problem)
-	case row.NotAfter.Before(now):
-		return fmt.Sprintf("the certificate ended on %s and was not renewed: %s", row.NotAfter.Format(time.DateTime), row.Problem)
-	case row.Problem != "":
-		return fmt.Sprintf("the certificate that ends on %s is not being renewed: %s", row.NotAfter.Format(time.DateOnly), row.Problem)
-	}
-	return ""
 }

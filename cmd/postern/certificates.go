@@ -16,29 +16,22 @@ type certificateCommand struct {
 
 type certificateList struct{ listing }
 
-// certificateLine is how a name fares, for programs.
-type certificateLine struct {
-	Name     string     `json:"name"`
-	Issuer   string     `json:"issuer,omitempty"`
-	Expires  *time.Time `json:"expires_at"`
-	Failures int        `json:"failures"`
-	Problem  string     `json:"problem,omitempty"`
-	NextTry  *time.Time `json:"next_try_at,omitempty"`
-}
-
 // Run lists certificates.
 func (c certificateList) Run(ctx context.Context, settings config.Settings, term terminal) error {
 	return administer(ctx, settings, func(a *administration) error {
-		found, err := a.store.Certificates(ctx)
+		found, err := certificates.List(ctx, a.store, operator(), time.Now())
 		if err != nil {
 			return err
 		}
-		lines, rows := make([]certificateLine, len(found)), make([][]string, len(found))
-		for i, row := range found {
-			lines[i] = certificateLine{Name: row.Name, Issuer: row.Issuer, Expires: row.NotAfter, Failures: row.Failures, Problem: row.Problem, NextTry: row.NextTry}
-			rows[i] = []string{row.Name, day(row.NotAfter), plain(row.Issuer), short(certificates.Problem(row, time.Now()), 120)}
+		rows := make([][]string, len(found))
+		for i, one := range found {
+			until := "-"
+			if !one.Expires.IsZero() {
+				until = day(&one.Expires)
+			}
+			rows[i] = []string{one.Name, until, plain(one.Issuer), short(one.Problem, 160)}
 		}
-		return c.print(term.out, lines, []string{"name", "until", "issuer", "problem"}, rows)
+		return c.print(term.out, found, []string{"name", "until", "issuer", "problem"}, rows)
 	})
 }
 
