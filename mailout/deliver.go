@@ -107,6 +107,8 @@ func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
 		book.settleAll(*failed)
 		return
 	}
+	// Two servers that are as slow as they may be have had enough of a worker's time; RFC 5321 §5.1 asks for two to be tried. The next attempt begins anew.
+	began, enough := time.Now(), 2*s.Timeouts.withDefaults().Command
 	for _, host := range way.hosts {
 		host, addrs, failed := s.approach(ctx, way, host)
 		if failed != nil {
@@ -117,7 +119,7 @@ func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
 			for s.try(ctx, host, addr, m, book) == again {
 				continue // ends: each time at least one recipient was settled
 			}
-			if len(book.open()) == 0 {
+			if len(book.open()) == 0 || time.Since(began) > enough {
 				return
 			}
 		}

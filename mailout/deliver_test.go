@@ -46,7 +46,7 @@ func newWorld(t *testing.T, zone string, behaviours ...*testkit.Behaviour) *worl
 }
 
 // freePort finds a port that is free on the first n loopback addresses.
-func freePort(t *testing.T, n int) string {
+func freePort(t testing.TB, n int) string {
 	t.Helper()
 	for range 50 {
 		first, err := net.Listen("tcp", "127.0.0.1:0")

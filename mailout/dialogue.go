@@ -37,6 +37,7 @@ type dialogue struct {
 	in         *bufio.Reader
 	out        *bufio.Writer
 	patience   time.Duration     // for each reply
+	lines      *bufio.Reader     // of the mail that leaves; one for all mails of a session
 	extensions map[string]string // keyword in upper case → parameters (RFC 5321 §4.1.1.1)
 }
 

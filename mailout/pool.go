@@ -42,10 +42,9 @@ func keyOf(to exchange, addr netip.AddrPort) string {
 	return fmt.Sprintf("%s %s %t %s %s", to.name, addr, to.implicit, user, to.need.same())
 }
 
-// reserve gives a session that waits for such a mail, or else the right to open one, which release gives back. With neither to be had it waits as long as patience; then wait is the channel's answer: busy.
+// reserve gives a session that waits for such a mail, or else the right to open one, which release gives back. With neither to be had it waits as long as patience, and then says errBusy.
 func (p *pool) reserve(ctx context.Context, key string, addr netip.AddrPort, patience time.Duration) (*session, error) {
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
+	var deadline <-chan time.Time
 	for {
 		found, freed, ok := p.try(key, addr)
 		if found != nil && !found.rouse(ctx) {
@@ -55,9 +54,14 @@ func (p *pool) reserve(ctx context.Context, key string, addr netip.AddrPort, pat
 		if ok {
 			return found, nil
 		}
+		if deadline == nil {
+			timer := time.NewTimer(patience)
+			defer timer.Stop()
+			deadline = timer.C
+		}
 		select {
 		case <-freed:
-		case <-deadline.C:
+		case <-deadline:
 			return nil, errBusy
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -35,6 +35,7 @@ type held struct {
 // receiver is an SMTP server that fails as it is told to. What it hears it checks: nothing but lines that end in CR LF, of 7-bit text, 998 octets at most.
 type receiver struct {
 	conn  net.Conn
+	tcp   *net.TCPConn // below it
 	in    *bufio.Reader
 	mails int
 	mute  bool // it can say nothing more
@@ -46,7 +47,7 @@ type receiver struct {
 }
 
 // listen starts a receiver for every connection to an address.
-func listen(t *testing.T, addr string, s script) (holds func() []held) {
+func listen(t testing.TB, addr string, s script) (holds func() []held) {
 	t.Helper()
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -66,7 +67,7 @@ func listen(t *testing.T, addr string, s script) (holds func() []held) {
 			go func() {
 				defer conn.Close()
 				defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-				r := receiver{conn: conn, mu: &mu, holds: &kept, wrong: t.Errorf}
+				r := receiver{conn: conn, tcp: conn.(*net.TCPConn), mu: &mu, holds: &kept, wrong: t.Errorf}
 				r.serve(ctx, s)
 			}()
 		}
@@ -122,14 +123,11 @@ func (r *receiver) misbehave(way, proper string) {
 	case "closes":
 		r.over = true
 	case "resets":
-		if tcp, ok := r.conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
-		}
+		_ = r.tcp.SetLinger(0)
+		_ = r.tcp.Close()
 		r.over = true
 	case "closes half":
-		if tcp, ok := r.conn.(*net.TCPConn); ok {
-			_ = tcp.CloseWrite()
-		}
+		_ = r.tcp.CloseWrite()
 		_, _ = io.Copy(io.Discard, r.conn)
 		r.over = true
 	case "is silent":
@@ -277,9 +275,7 @@ func (r *receiver) interrupt(way string) {
 	case "says another 2":
 		r.write("299 2.0.0 so far\r\n")
 	case "closes half":
-		if tcp, ok := r.conn.(*net.TCPConn); ok {
-			_ = tcp.CloseWrite() // and listens on
-		}
+		_ = r.tcp.CloseWrite() // and listens on
 		r.mute = true
 	default:
 		r.misbehave(way, "")

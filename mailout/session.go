@@ -59,6 +59,9 @@ const (
 	clearText
 )
 
+// introductions is how many times the patience for one reply all of them together may take until a mail may be sent: who uses it up each time means to hold us.
+const introductions = 2
+
 func (s *Sender) greet(ctx context.Context, to exchange, at place, up upgrade) (*session, error) {
 	limits := s.Timeouts.withDefaults()
 	dialer := net.Dialer{Timeout: limits.Connect}
@@ -67,6 +70,8 @@ func (s *Sender) greet(ctx context.Context, to exchange, at place, up upgrade) (
 		return nil, answerError{answer{code: 451, text: fmt.Sprintf("4.4.1 connecting to %s: %v", to.name, err)}}
 	}
 	conn := newBoundConn(ctx, raw, limits.Block)
+	slow := time.AfterFunc(introductions*limits.Command, func() { _ = raw.Close() })
+	defer slow.Stop()
 	result := &session{dialogue: newDialogue(conn, limits.Command), conn: conn, to: to, at: at, finalPatience: limits.Final}
 	if err := s.introduce(ctx, result, up); err != nil {
 		_ = conn.Close()

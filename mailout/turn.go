@@ -43,6 +43,7 @@ func (s *Sender) inTurn(ctx context.Context, m envelope, book *ledger) {
 	}
 	turn, come := s.traffic.gates.enter(ctx, name, rule.AtOnce(), m.patience())
 	if turn == nil {
+		s.logger().InfoContext(ctx, "mail waits for its turn", "mail", m.ID, "domain", name, "until", come)
 		book.postpone(open, time.Until(come))
 		return
 	}

@@ -23,7 +23,11 @@ func (e sourceError) Unwrap() error { return e.error }
 // body sends a mail as the content of DATA, dots stuffed (RFC 5321 §4.5.2), but not the final one. It is the last gate before the network: what is not made of lines of 7-bit text that end in CR LF
 // is refused with an unfitError, for servers disagree about what ends a mail where CR and LF go their own ways (T-12). With SMTPUTF8 the header may hold UTF-8 (RFC 6532).
 func (d *dialogue) body(r io.Reader, foreignHeader bool) error {
-	lines := bufio.NewReaderSize(r, 16<<10)
+	if d.lines == nil {
+		d.lines = bufio.NewReaderSize(nil, 16<<10)
+	}
+	lines := d.lines
+	lines.Reset(r)
 	inHeader := true
 	for number := 1; ; number++ {
 		line, err := lines.ReadSlice('\n')
@@ -54,17 +58,22 @@ func (d *dialogue) body(r io.Reader, foreignHeader bool) error {
 
 // unfitLine says what keeps a line from leaving; empty: nothing.
 func unfitLine(line []byte, foreign bool) string {
-	switch text, ended := bytes.CutSuffix(line, []byte("\r\n")); {
+	text, ended := bytes.CutSuffix(line, []byte("\r\n"))
+	switch {
 	case len(line) > maxWireLine:
 		return "more than 998 octets"
 	case !ended:
 		return "a bare LF"
-	case bytes.IndexByte(text, '\r') >= 0:
-		return "a bare CR"
-	case bytes.IndexByte(text, 0) >= 0:
-		return "a NUL"
-	case !foreign && bytes.IndexFunc(text, func(r rune) bool { return r >= 0x80 }) >= 0: // a byte that is no UTF-8 is U+FFFD
-		return "an octet that is not ASCII"
+	}
+	for _, octet := range text {
+		switch {
+		case octet == '\r':
+			return "a bare CR"
+		case octet == 0:
+			return "a NUL"
+		case octet >= 0x80 && !foreign:
+			return "an octet that is not ASCII"
+		}
 	}
 	return ""
 }
