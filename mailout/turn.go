@@ -82,10 +82,10 @@ func (s *Sender) converse(ctx context.Context, host exchange, where place, m env
 		case session == nil:
 			return s.open(ctx, host, where, key, m, book)
 		}
-		then := session.transact(m, book)
-		s.traffic.pool.put(session, key)
+		then, at := session.transact(m, book), session.place()
+		s.traffic.pool.put(session, key) // from here on it may be another mail's
 		if then != stale {
-			return session.place(), then
+			return at, then
 		}
 	}
 }
@@ -107,9 +107,9 @@ func (s *Sender) open(ctx context.Context, host exchange, where place, key strin
 		return where, onward
 	}
 	s.traffic.shunned.answered(where.addr)
-	then := session.transact(m, book)
-	s.traffic.pool.put(session, key)
-	return session.place(), then
+	then, at := session.transact(m, book), session.place()
+	s.traffic.pool.put(session, key) // from here on it may be another mail's
+	return at, then
 }
 
 // mind learns from a connection that did not come about.
