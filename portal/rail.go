@@ -178,7 +178,7 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	}
 	add(&r.Desk, "Suspended", "/suspended", counts.Suspended)
 	add(&r.Desk, "Senders", "/senders", 0)
-	add(&r.Desk, "Suppressed addresses", "/suppressions", 0)
+	add(&r.Desk, "Suppressed", "/suppressions", 0)
 	if c.actor.Can(desk.MayAdminister) {
 		add(&r.Desk, "Deliveries", "/deliveries", 0)
 		add(&r.Admin, "Domains", "/domains", 0)
