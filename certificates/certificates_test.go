@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,14 +24,15 @@ import (
 	"postern/store"
 )
 
-const (
-	host     = "mail.desk.example"
-	patience = 30 * time.Second
-)
+const patience = 30 * time.Second
+
+// estates are counted, for hosts of their own: the library remembers challenges under way by host, for the whole process.
+var estates atomic.Int64
 
 // machine is a Postern as this room sees it: two listeners, and a Keeper that shares a database with others.
 type machine struct {
 	t           testing.TB
+	host        string
 	keeper      *Keeper
 	http, https net.Listener
 	log         *safeBuffer
@@ -45,6 +47,8 @@ type estate struct {
 	store *store.Store
 	keys  *secret.Keyset
 	dns   *testkit.DNSServer
+
+	host, help, policy string
 }
 
 func newEstate(t testing.TB) *estate {
@@ -59,8 +63,10 @@ func newEstateOn(t testing.TB, url string) *estate {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	zone := "mail.desk.example. A 127.0.0.1\nhelp.desk.example. A 127.0.0.1\nmta-sts.desk.example. A 127.0.0.1\n"
-	return &estate{store: db, keys: secret.NewKeyset(zeroes{}), dns: testkit.DNS(t, zone)}
+	domain := fmt.Sprintf("desk%d.example", estates.Add(1))
+	e := &estate{store: db, keys: secret.NewKeyset(zeroes{}), host: "mail." + domain, help: "help." + domain, policy: "mta-sts." + domain}
+	e.dns = testkit.DNS(t, fmt.Sprintf("%s. A 127.0.0.1\n%s. A 127.0.0.1\n%s. A 127.0.0.1\n", e.host, e.help, e.policy))
+	return e
 }
 
 // zeroes make every machine of an estate the same keys.
@@ -71,7 +77,7 @@ func (zeroes) Read(b []byte) (int, error) { return len(b), nil }
 // listen opens the listeners of a machine, whose ports the CA has to know.
 func (e *estate) listen(t testing.TB) *machine {
 	t.Helper()
-	m := &machine{t: t, log: &safeBuffer{}}
+	m := &machine{t: t, host: e.host, log: &safeBuffer{}}
 	for _, to := range []*net.Listener{&m.http, &m.https} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -88,14 +94,14 @@ func (m *machine) open(e *estate, ca *testkit.Pebble, change func(*ACME)) {
 	m.t.Helper()
 	acme := &ACME{
 		Store: e.store, Keys: e.keys, Directory: ca.Directory, Roots: ca.CAFile, HTTPAddr: m.http.Addr().String(), HTTPSAddr: m.https.Addr().String(), Look: 100 * time.Millisecond,
-		Names: names(host),
+		Names: names(m.host),
 	}
 	if change != nil {
 		change(acme)
 	}
 	var err error
 	m.keeper, err = Open(Config{
-		Hostname: host, Folder: m.t.TempDir(), ACME: acme, Log: slog.New(slog.NewTextHandler(m.log, nil)), Observe: func(list []Standing) {
+		Hostname: m.host, Folder: m.t.TempDir(), ACME: acme, Log: slog.New(slog.NewTextHandler(m.log, nil)), Observe: func(list []Standing) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.standing = map[string]Standing{}
@@ -208,7 +214,7 @@ func TestObtain(t *testing.T) {
 			}
 			ca := testkit.StartPebble(t, options)
 			m.open(e, ca, func(a *ACME) {
-				a.Names = names(host, "help.desk.example")
+				a.Names = names(e.host, e.help)
 				if !c.http {
 					a.HTTPAddr = ""
 				}
@@ -216,26 +222,26 @@ func TestObtain(t *testing.T) {
 					a.HTTPSAddr = ""
 				}
 			})
-			if own := m.shown(host); own.Issuer.CommonName != host {
+			if own := m.shown(e.host); own.Issuer.CommonName != e.host {
 				t.Errorf("at first the certificate is of %v", own.Issuer)
 			}
 			m.run()
-			eventually(t, "certificates for both names", func() bool { return m.proves(ca, host) && m.proves(ca, "help.desk.example") })
-			if got := m.shown("stranger.example").DNSNames; len(got) != 1 || got[0] != host {
+			eventually(t, "certificates for both names", func() bool { return m.proves(ca, e.host) && m.proves(ca, e.help) })
+			if got := m.shown("stranger.example").DNSNames; len(got) != 1 || got[0] != e.host {
 				t.Errorf("an unknown name sees %v", got)
 			}
 			if strings.Contains(m.log.String(), "level=ERROR") {
 				t.Errorf("the log complains:\n%s", m.log)
 			}
-			eventually(t, "a figure", func() bool { return !m.standings(host).Expires.IsZero() })
+			eventually(t, "a figure", func() bool { return !m.standings(e.host).Expires.IsZero() })
 
-			before := m.shown(host)
+			before := m.shown(e.host)
 			m.stop()
 			ca.Stop() // nobody needs it
 			again := e.listen(t)
 			again.open(e, ca, nil)
 			again.run()
-			eventually(t, "the kept certificate after a restart", func() bool { return again.shown(host).Equal(before) })
+			eventually(t, "the kept certificate after a restart", func() bool { return again.shown(e.host).Equal(before) })
 		})
 	}
 }
@@ -245,16 +251,16 @@ func TestRenew(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t)
 	m := e.listen(t)
-	ca := testkit.StartPebble(t, testkit.PebbleOptions{DNS: e.dns.Addr, HTTPPort: portOf(m.http), TLSPort: portOf(m.https), Validity: 6 * time.Second})
+	ca := testkit.StartPebble(t, testkit.PebbleOptions{DNS: e.dns.Addr, HTTPPort: portOf(m.http), TLSPort: portOf(m.https), Validity: 12 * time.Second})
 	m.open(e, ca, nil)
 	m.run()
-	eventually(t, "a certificate", func() bool { return m.proves(ca, host) })
-	first := m.shown(host)
-	eventually(t, "another certificate", func() bool { return !m.shown(host).Equal(first) })
+	eventually(t, "a certificate", func() bool { return m.proves(ca, e.host) })
+	first := m.shown(e.host)
+	eventually(t, "another certificate", func() bool { return !m.shown(e.host).Equal(first) })
 	if left := time.Until(first.NotAfter); left < 0 {
 		t.Errorf("the first had ended %v before", -left)
 	}
-	if !m.proves(ca, host) {
+	if !m.proves(ca, e.host) {
 		t.Error("the second is not good")
 	}
 }
@@ -269,23 +275,23 @@ func TestCADown(t *testing.T) {
 	clock := &clock{}
 	m.open(e, ca, func(a *ACME) { a.Now = clock.now })
 	m.run()
-	eventually(t, "a failure that is counted", func() bool { return m.standings(host).Failures == 1 })
-	row, err := e.store.Certificate(t.Context(), host)
+	eventually(t, "a failure that is counted", func() bool { return m.standings(e.host).Failures == 1 })
+	row, err := e.store.Certificate(t.Context(), e.host)
 	if err != nil || row.Problem == "" || row.NextTry == nil || Problem(row, clock.now()) == "" {
 		t.Errorf("the database says %+v, %v", row, err)
 	}
-	if got := m.shown(host); got.Issuer.CommonName != host || !strings.Contains(m.log.String(), "no certificate was obtained; what is in use stays") {
+	if got := m.shown(e.host); got.Issuer.CommonName != e.host || !strings.Contains(m.log.String(), "no certificate was obtained; what is in use stays") {
 		t.Errorf("shown: %v, log:\n%s", got.Issuer, m.log)
 	}
 	ca.Start()
 	time.Sleep(5 * m.keeper.cfg.ACME.Look)
-	if m.proves(ca, host) {
+	if m.proves(ca, e.host) {
 		t.Error("the pause after a failure was not kept")
 	}
 	clock.forward(2 * time.Minute)
-	eventually(t, "a certificate", func() bool { return m.proves(ca, host) })
+	eventually(t, "a certificate", func() bool { return m.proves(ca, e.host) })
 	eventually(t, "a row without a problem", func() bool {
-		row, err := e.store.Certificate(t.Context(), host)
+		row, err := e.store.Certificate(t.Context(), e.host)
 		return err == nil && row.Problem == "" && row.Failures == 0 && row.NotAfter != nil
 	})
 	ca.Stop()
@@ -294,9 +300,9 @@ func TestCADown(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock.forward(2 * time.Hour)
-	eventually(t, "another failure", func() bool { return m.standings(host).Failures == 1 || m.proves(ca, host) }) // certmagic v0.25.6 makes the new account, and uses it only the next time
+	eventually(t, "another failure", func() bool { return m.standings(e.host).Failures == 1 || m.proves(ca, e.host) }) // certmagic v0.25.6 makes the new account, and uses it only the next time
 	clock.forward(2 * time.Minute)
-	eventually(t, "a certificate of the CA that forgot us", func() bool { return m.proves(ca, host) })
+	eventually(t, "a certificate of the CA that forgot us", func() bool { return m.proves(ca, e.host) })
 }
 
 // A CA that cannot find us is asked with growing pauses, which a restart does not cut short; a name that is not ready is not asked for at all.
@@ -309,33 +315,33 @@ func TestRefused(t *testing.T) {
 	change := func(a *ACME) {
 		a.Now = clock.now
 		a.Names = func(context.Context) ([]Name, error) {
-			return []Name{{Host: host}, {Host: "mta-sts.desk.example", Ready: func(context.Context) error { return errors.New("it points elsewhere") }}}, nil
+			return []Name{{Host: e.host}, {Host: e.policy, Ready: func(context.Context) error { return errors.New("it points elsewhere") }}}, nil
 		}
 	}
 	m.open(e, ca, change)
 	m.run()
-	eventually(t, "a failure", func() bool { return m.standings(host).Failures == 1 })
-	row, err := e.store.Certificate(t.Context(), host)
+	eventually(t, "a failure", func() bool { return m.standings(e.host).Failures == 1 })
+	row, err := e.store.Certificate(t.Context(), e.host)
 	if err != nil || row.NextTry == nil || row.NextTry.Sub(clock.now()) < 4*time.Minute {
 		t.Errorf("refused: %+v, %v", row, err)
 	}
 	eventually(t, "the name that is not ready", func() bool {
-		row, err := e.store.Certificate(t.Context(), "mta-sts.desk.example")
+		row, err := e.store.Certificate(t.Context(), e.policy)
 		return err == nil && strings.Contains(row.Problem, "it points elsewhere") && row.Failures == 0
 	})
 	m.stop()
 	again := e.listen(t)
 	again.open(e, ca, change)
 	again.run()
-	eventually(t, "a look", func() bool { return again.standings(host).Failures > 0 })
+	eventually(t, "a look", func() bool { return again.standings(e.host).Failures > 0 })
 	time.Sleep(5 * again.keeper.cfg.ACME.Look)
-	if got := again.standings(host).Failures; got != 1 {
+	if got := again.standings(e.host).Failures; got != 1 {
 		t.Errorf("after the restart the CA was asked again: %d failures", got)
 	}
 	if err := Retry(t.Context(), e.store, desk.System("cli")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "another try that an admin asked for", func() bool { return again.standings(host).Failures == 2 })
+	eventually(t, "another try that an admin asked for", func() bool { return again.standings(e.host).Failures == 2 })
 }
 
 // The CA may look at another machine than the one that asked it: there the answer comes out of the database. Both then show the same certificate.
@@ -346,17 +352,17 @@ func TestAnotherMachineAnswers(t *testing.T) {
 	m := e.listen(t)
 	ca := testkit.StartPebble(t, testkit.PebbleOptions{DNS: e.dns.Addr, HTTPPort: portOf(m.http), TLSPort: portOf(m.https)})
 	m.open(e, ca, func(a *ACME) {
-		a.Names = func(context.Context) ([]Name, error) { return []Name{{Host: host, Keep: true}}, nil } // it only waits for what the other obtains
+		a.Names = func(context.Context) ([]Name, error) { return []Name{{Host: e.host, Keep: true}}, nil } // it only waits for what the other obtains
 	})
 	m.run()
-	eventually(t, "a look", func() bool { return m.standings(host).Name == host })
+	eventually(t, "a look", func() bool { return m.standings(e.host).Name == e.host })
 	other := exec.CommandContext(t.Context(), os.Args[0])
-	other.Env = append(os.Environ(), otherMachine+"="+url, "CA="+ca.Directory, "CA_ROOT="+ca.CAFile, "FOLDER="+t.TempDir())
+	other.Env = append(os.Environ(), otherMachine+"="+url, "CA="+ca.Directory, "CA_ROOT="+ca.CAFile, "FOLDER="+t.TempDir(), "HOST="+e.host)
 	out, err := other.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the other machine: %v\n%s", err, out)
 	}
-	eventually(t, "the other's certificate here", func() bool { return m.proves(ca, host) })
+	eventually(t, "the other's certificate here", func() bool { return m.proves(ca, e.host) })
 }
 
 // otherMachine is set in a process that is another machine of the estate: it obtains a certificate without a listener that the CA can find.
@@ -386,8 +392,8 @@ func beOtherMachine(url string) error {
 		return err
 	}
 	addr := listener.Addr().String()
-	keeper, err := Open(Config{Hostname: host, Folder: os.Getenv("FOLDER"), Log: slog.New(slog.NewTextHandler(os.Stdout, nil)), ACME: &ACME{
-		Store: db, Keys: secret.NewKeyset(zeroes{}), Directory: os.Getenv("CA"), Roots: os.Getenv("CA_ROOT"), HTTPAddr: addr, HTTPSAddr: addr, Names: names(host),
+	keeper, err := Open(Config{Hostname: os.Getenv("HOST"), Folder: os.Getenv("FOLDER"), Log: slog.New(slog.NewTextHandler(os.Stdout, nil)), ACME: &ACME{
+		Store: db, Keys: secret.NewKeyset(zeroes{}), Directory: os.Getenv("CA"), Roots: os.Getenv("CA_ROOT"), HTTPAddr: addr, HTTPSAddr: addr, Names: names(os.Getenv("HOST")),
 	}})
 	if err != nil {
 		return err
@@ -396,7 +402,7 @@ func beOtherMachine(url string) error {
 	if err := keeper.look(ctx); err != nil {
 		return err
 	}
-	if row, err := db.Certificate(ctx, host); err != nil || row.NotAfter == nil {
+	if row, err := db.Certificate(ctx, os.Getenv("HOST")); err != nil || row.NotAfter == nil {
 		return fmt.Errorf("it obtained nothing: %+v, %w", row, err)
 	}
 	return nil
@@ -412,8 +418,8 @@ func TestTogether(t *testing.T) {
 		m.open(e, ca, nil)
 		m.run()
 	}
-	eventually(t, "certificates on both", func() bool { return machines[0].proves(ca, host) && machines[1].proves(ca, host) })
-	if !machines[0].shown(host).Equal(machines[1].shown(host)) || ca.Issued() != 1 {
+	eventually(t, "certificates on both", func() bool { return machines[0].proves(ca, e.host) && machines[1].proves(ca, e.host) })
+	if !machines[0].shown(e.host).Equal(machines[1].shown(e.host)) || ca.Issued() != 1 {
 		t.Errorf("the CA issued %d certificates", ca.Issued())
 	}
 }
