@@ -50,7 +50,7 @@ func (o outcome) String() string {
 func (w *overseas) settings() []string {
 	_, https, _ := net.SplitHostPort(w.policies.Addr)
 	return []string{
-		"POSTERN_DNS=" + w.dns.Resolver, "POSTERN_DNSSEC=on", "POSTERN_MX_PORT=" + w.site.Net.Port, "POSTERN_MTA_STS_PORT=" + https,
+		"POSTERN_DNS=" + w.dns.Resolver, "POSTERN_MX_PORT=" + w.site.Net.Port, "POSTERN_MTA_STS_PORT=" + https,
 		"POSTERN_TLS_ROOTS=" + w.site.Trusted.RootsFile, "POSTERN_OUTBOUND_ALLOW=127.0.0.0/8,::1/128",
 	}
 }
@@ -245,6 +245,9 @@ func (w *overseas) compare(t *testing.T, at when) {
 			w.judge(t, s.to(), became[s.to()], want)
 			if host := w.host(s); host != "" && became[s.to()].Host != host {
 				t.Errorf("%s: %s has it, want %s: %s", s.to(), became[s.to()].Host, host, want.why)
+			}
+			if received := w.kept[s.to()].Header.Get("Received"); s.by != "" && !strings.Contains(received, "by "+s.by+".peers.example ") {
+				t.Errorf("%s: want it at %s, and received it is %q: %s", s.to(), s.by, received, want.why)
 			}
 		})
 	}

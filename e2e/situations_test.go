@@ -15,6 +15,7 @@ type situation struct {
 	rule    string // of ours
 	want    outcome
 	host    string // the one that must have it; empty: any
+	by      string // the program behind it, where only that tells
 	later   *change
 }
 
@@ -84,7 +85,9 @@ var situations = []situation{
 
 	{name: "null", zone: plainZone, records: "@ MX 0 .\n@ A <postfix good>\n", want: outcome{state: "bounced", says: "556 5.1.10", why: "RFC 7505 §4.1"}},
 	{name: "null-and-dane", zone: signedZone, records: "@ MX 0 .\n_<port>._tcp TLSA 3 1 1 <key of stranger>\n", want: outcome{state: "bounced", says: "556 5.1.10", why: "RFC 7505 §4.1"}},
-	{name: "ipv6", zone: plainZone, records: "@ MX 10 a\na AAAA ::1\n", want: pkix("RFC 5321 §5.2"), host: "a"},
+	{name: "ipv6", zone: plainZone, records: "@ MX 10 a\na AAAA ::1\n", want: pkix("RFC 5321 §5.2"), host: "a", by: "postfix"},
+	{name: "two-families", zone: plainZone, records: "@ MX 10 a\na A <exim good>\na AAAA ::1\n", want: pkix("behaviour T-DELIVERY: IPv6, then IPv4"), host: "a", by: "postfix"},
+	{name: "two-addresses", zone: plainZone, records: "@ MX 10 a\na A <nobody>\na A <exim good>\n", want: pkix("RFC 5321 §5.1: every address of a host is tried"), host: "a"},
 	{name: "ipv6-dane", zone: signedZone, records: "@ MX 10 a\na AAAA ::1\n_<port>._tcp.a TLSA 2 1 1 <key of authority>\n", want: dane("RFC 7672 §2.2.2: AAAA records count as addresses"), host: "a"},
 
 	{name: "stripped", zone: plainZone, records: "@ MX 10 a\na A <strip>\n", want: clear("RFC 3207 §6: without a policy nobody can tell that something was taken away")},

@@ -62,9 +62,16 @@ inbox:
 // Exim starts an Exim with the listeners, one of which at most may be ByName. Of all addresses only gone@ is refused for good, and later@ for now. It is Debian's, unpacked rather than installed beside Postfix: its own user stands in a list that only it reads.
 func Exim(t testing.TB, site *Site, listeners ...Listener) *Server {
 	t.Helper()
-	binary := eximBinary(t)
-	dir := folder(t, "exim")
 	doors := site.doors(t, listeners)
+	s := newServer("Exim", folder(t, "exim"), doors)
+	startExim(t, s.dir, eximConfFor(s.dir, eximBinary(t), site.Net.Port, doors))
+	s.await(t, site.Net.Port)
+	return s
+}
+
+// startExim starts it with a configuration, in a folder.
+func startExim(t testing.TB, dir, conf string) {
+	t.Helper()
 	uid, gid := os.Geteuid(), os.Getegid()
 	if uid == 0 {
 		uid, gid = 65534, 65534 // nobody: Exim does not deliver as root
@@ -79,14 +86,11 @@ func Exim(t testing.TB, site *Site, listeners ...Listener) *Server {
 	}
 	write(t, filepath.Join(dir, "passwd"), fmt.Sprintf("root:x:0:0::/:/bin/sh\nDebian-exim:x:%d:%d::%s:/bin/false\n", uid, gid, dir))
 	write(t, filepath.Join(dir, "group"), fmt.Sprintf("root:x:0:\nDebian-exim:x:%d:\n", gid))
-	write(t, filepath.Join(dir, "exim.conf"), eximConfFor(dir, binary, site.Net.Port, doors))
+	write(t, filepath.Join(dir, "exim.conf"), conf)
 	start(t, testkit.Program{
-		Dir: dir, Name: binary, Arguments: []string{"-C", filepath.Join(dir, "exim.conf"), "-bdf"},
+		Dir: dir, Name: eximBinary(t), Arguments: []string{"-C", filepath.Join(dir, "exim.conf"), "-bdf"},
 		Env: []string{"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_PASSWD=" + filepath.Join(dir, "passwd"), "NSS_WRAPPER_GROUP=" + filepath.Join(dir, "group")},
 	})
-	s := newServer("Exim", dir, doors)
-	s.await(t, site.Net.Port)
-	return s
 }
 
 // eximBinary is where scripts/need unpacked Exim.
