@@ -51,6 +51,9 @@ func (s *Service) rotate(ctx context.Context, tx *store.Tx, actor desk.Actor, v 
 	if slices.ContainsFunc(v.keys, waits) {
 		return desk.Faultf(desk.Conflict, "keys of %s wait for their records already: publish those and verify first", v.domain.Name)
 	}
+	if err := room(v.domain.Name, v.keys); err != nil {
+		return err
+	}
 	rows, err := s.newKeys(v.domain.Name, 0, now)
 	if err != nil {
 		return err
@@ -118,28 +121,18 @@ func (s *Service) Emergency(ctx context.Context, actor desk.Actor, name string, 
 
 // hurry marks the keys that take over in an emergency, and makes them where there are none. It names them.
 func (s *Service) hurry(ctx context.Context, tx *store.Tx, v *view, grace int) ([]string, error) {
-	slot := nextSlot(v.domain, v.keys)
-	var drop []int64
-	keys, waiting := []store.DomainKey{}, []store.DomainKey{}
-	for _, key := range v.keys {
-		switch {
-		case key.Slot != slot || key.Role == desk.KeySigning || slot == 0 && key.Role != desk.KeyNext:
-			keys = append(keys, key)
-		case key.Role == desk.KeyNext:
-			key.Grace = &grace
-			waiting = append(waiting, key)
-		default: // it is on its way out, and in an emergency its place is wanted
-			drop = append(drop, key.ID)
-		}
+	h := hurried(v.domain, v.keys, grace)
+	if !h.fresh {
+		v.keys = slices.Concat(h.rest, h.waiting)
+		return selectors(h.waiting), tx.SetDomainKeys(ctx, h.waiting)
 	}
-	if slices.ContainsFunc(waiting, func(key store.DomainKey) bool { return key.Algorithm == string(RSA) }) {
-		v.keys = append(keys, waiting...)
-		return selectors(waiting), tx.SetDomainKeys(ctx, waiting)
-	}
-	if err := tx.DropDomainKeys(ctx, drop); err != nil {
+	if err := room(v.domain.Name, v.keys); err != nil {
 		return nil, err
 	}
-	fresh, err := s.newKeys(v.domain.Name, slot, s.cfg.Now())
+	if err := tx.DropDomainKeys(ctx, h.drop); err != nil {
+		return nil, err
+	}
+	fresh, err := s.newKeys(v.domain.Name, h.slot, s.cfg.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -153,15 +146,13 @@ func (s *Service) hurry(ctx context.Context, tx *store.Tx, v *view, grace int) (
 	return selectors(fresh), err
 }
 
-// nextSlot is the slot whose keys sign next.
-func nextSlot(d desk.Domain, keys []store.DomainKey) int16 {
-	if d.Publication != desk.PublishDelegated {
-		return 0
+// mostKeys of one domain are kept, those that were revoked lately among them: more than anybody has, and less than what is read at once.
+const mostKeys = 100
+
+// room says whether a domain may have more keys.
+func room(name string, keys []store.DomainKey) error {
+	if len(keys) >= mostKeys {
+		return desk.Faultf(desk.TooLarge, "%s has %d keys, which is the most: delete the records of those that are used no more, and verify", name, len(keys))
 	}
-	for _, key := range keys {
-		if key.Role == desk.KeySigning && key.Slot == 1 {
-			return 2
-		}
-	}
-	return 1
+	return nil
 }

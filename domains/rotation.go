@@ -220,6 +220,9 @@ func seen(keys []store.DomainKey, domain string, records []desk.Record, at time.
 			return r.Name == key.Selector+"._domainkey."+domain && r.Purpose != PurposeObsolete && r.CheckedAt.Equal(at)
 		})
 		if found < 0 || key.Role == desk.KeyRevoked {
+			if gone := slices.IndexFunc(records, func(r desk.Record) bool { return obsoleteRecordOf(r, *key, domain) }); gone >= 0 && records[gone].OK && records[gone].CheckedAt.Equal(at) {
+				key.EndsAt = &at // nothing of it is left to look for
+			}
 			continue
 		}
 		switch {
@@ -233,6 +236,52 @@ func seen(keys []store.DomainKey, domain string, records []desk.Record, at time.
 		}
 	}
 	return keys
+}
+
+// obsoleteRecordOf says whether a record is the one that shall go of a key that its owner published.
+func obsoleteRecordOf(r desk.Record, key store.DomainKey, domain string) bool {
+	return r.Purpose == PurposeObsolete && key.Slot == 0 && key.Role == desk.KeyRevoked && r.Name == key.Selector+"._domainkey."+domain
+}
+
+// hurried marks the keys that shall take over in an emergency. Where none wait that could, fresh ones are wanted in the slot, and what stands there on its way out has to make room.
+func hurried(d desk.Domain, keys []store.DomainKey, grace int) (h hurry) {
+	h.slot = nextSlot(d, keys)
+	leads := false
+	for _, key := range keys {
+		switch {
+		case key.Slot != h.slot || key.Role == desk.KeySigning || h.slot == 0 && key.Role != desk.KeyNext:
+			h.rest = append(h.rest, key)
+		case key.Role == desk.KeyNext:
+			key.Grace = &grace
+			h.waiting = append(h.waiting, key)
+			leads = leads || key.Algorithm == string(RSA)
+		default:
+			h.drop = append(h.drop, key.ID)
+		}
+	}
+	h.fresh = !leads
+	return h
+}
+
+// hurry is what an emergency makes of a domain's keys.
+type hurry struct {
+	slot          int16
+	rest, waiting []store.DomainKey
+	drop          []int64
+	fresh         bool // new keys are wanted in the slot
+}
+
+// nextSlot is the slot whose keys sign next.
+func nextSlot(d desk.Domain, keys []store.DomainKey) int16 {
+	if d.Publication != desk.PublishDelegated {
+		return 0
+	}
+	for _, key := range keys {
+		if key.Role == desk.KeySigning && key.Slot == 1 {
+			return 2
+		}
+	}
+	return 1
 }
 
 // signs says whether a key signs: an Ed25519 key does while its record is there, for nobody misses it; an RSA key always, for without it there is nothing to send.

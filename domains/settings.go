@@ -187,8 +187,12 @@ func (s *Service) ImportKey(ctx context.Context, actor desk.Actor, name, selecto
 	}
 	row.Imported = true
 	err = s.change(ctx, func(tx *store.Tx) error {
-		d, err := lockLiving(ctx, tx, name)
+		v, err := s.hold(ctx, tx, name)
 		if err != nil {
+			return err
+		}
+		d := v.domain
+		if err := room(name, v.keys); err != nil {
 			return err
 		}
 		if d.Publication != desk.PublishTXT {

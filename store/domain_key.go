@@ -116,7 +116,7 @@ func (r Reader) LabelsOf(ctx context.Context, name string) ([]DomainLabel, error
 		select label, domain, zone, slot, algorithm, published, created_at, dropped_at
 		from domain_label
 		where domain = $1
-		order by created_at desc, slot, algorithm desc
+		order by dropped_at is not null, created_at desc, slot, algorithm desc
 		limit 1000`, name)
 	return labels, wrap(err, "labels of a domain")
 }
@@ -177,7 +177,7 @@ func (tx *Tx) LockLabels(ctx context.Context, name string) ([]DomainLabel, error
 		select label, domain, zone, slot, algorithm, published, created_at, dropped_at
 		from domain_label
 		where domain = $1
-		order by label
+		order by dropped_at is not null, dropped_at desc, label
 		limit 1000
 		for update`, name)
 	return labels, wrap(err, "lock labels")
