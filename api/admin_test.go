@@ -72,6 +72,11 @@ func TestDomains(t *testing.T) {
 	if active := o.post(t, "admin", "/domains/example.com/verify", nil).want(http.StatusOK); active.value("state") != "active" {
 		t.Errorf("with everything in the DNS: %s", active.body)
 	}
+	if trial := o.post(t, "admin", "/domains/example.com/test", map[string]any{}).want(http.StatusOK); trial.value("good") != true || trial.value("checks", 0, "name") != "dkim" || trial.value("checks", 0, "text") == "" {
+		t.Errorf("a test mail of a domain that is as it should be: %s", trial.body)
+	}
+	o.post(t, "admin", "/domains/example.com/test", map[string]any{"to": "nobody"}).want(http.StatusUnprocessableEntity)
+	o.post(t, "admin", "/domains/other.example/test", map[string]any{}).want(http.StatusNotFound)
 	rotated := o.post(t, "admin", "/domains/example.com/rotate", nil).want(http.StatusOK)
 	if again, _ := rotated.value("records").([]any); len(again) <= len(records) && rotated.value("records", 0, "name") == made.value("records", 0, "name") {
 		t.Errorf("after rotation the records are the same: %s", rotated.body)

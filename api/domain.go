@@ -19,6 +19,7 @@ type record struct {
 	Required  bool       `json:"required" doc:"Without it the domain is not used as From."`
 	Problem   string     `json:"problem,omitempty"`
 	Warning   string     `json:"warning,omitempty" doc:"It is right, and yet something about it wants attention."`
+	Danger    bool       `json:"danger,omitempty" doc:"Strangers can make use of what is wrong with it."`
 	Servers   []string   `json:"servers" nullable:"false" doc:"The authoritative name servers that were asked; empty: only the resolver was."`
 	Since     *time.Time `json:"since" doc:"Since when it has been found as it is now."`
 	CheckedAt *time.Time `json:"checked_at"`
@@ -27,7 +28,7 @@ type record struct {
 func viewRecord(from desk.Record) record {
 	return record{
 		Purpose: from.Purpose, Type: from.Type, Name: from.Name, Wanted: from.Wanted, Found: some(from.Found), OK: from.OK, Required: from.Required,
-		Problem: from.Problem, Warning: from.Warning, Servers: some(from.Servers), Since: unlessZero(from.Since), CheckedAt: unlessZero(from.CheckedAt),
+		Problem: from.Problem, Warning: from.Warning, Danger: from.Danger, Servers: some(from.Servers), Since: unlessZero(from.Since), CheckedAt: unlessZero(from.CheckedAt),
 	}
 }
 
@@ -185,7 +186,7 @@ func (a *API) removeDomain(ctx context.Context, actor desk.Actor, in *DomainName
 // domainAlert is domains.Alert as it is sent.
 type domainAlert struct {
 	Domain string    `json:"domain"`
-	Kind   string    `json:"kind" doc:"broken, standby, publish, delete, test or zone"`
+	Kind   string    `json:"kind" doc:"broken, standby, publish, delete, test, danger or zone"`
 	Text   string    `json:"text"`
 	At     time.Time `json:"at" doc:"Since when it is so."`
 }

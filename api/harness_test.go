@@ -22,6 +22,7 @@ import (
 	"postern/intake"
 	"postern/internal/testkit"
 	"postern/mailauth"
+	"postern/mailout"
 	"postern/secret"
 	"postern/store"
 	"postern/threading"
@@ -84,7 +85,9 @@ func open(t *testing.T) *office {
 	o.takeMail(t, keys, bucket)
 	o.names = testkit.DNS(t, "")
 	o.identity = identity.New(identity.Config{Store: db, Keys: keys, PublicURL: "http://desk.test"})
-	o.domains = domains.NewService(domains.ServiceConfig{Store: db, Keys: keys, Resolver: domains.NewResolver([]string{o.names.Addr}, time.Second), Hostname: "desk.test"})
+	resolver := domains.NewResolver([]string{o.names.Addr}, time.Second)
+	judge := &mailout.SelfTest{Authority: domains.NewAuthority(domains.AuthorityConfig{Resolver: resolver}), Hostname: "desk.test"}
+	o.domains = domains.NewService(domains.ServiceConfig{Store: db, Keys: keys, Resolver: resolver, Hostname: "desk.test", SelfTest: judge.Run})
 	o.tickets = tickets.New(tickets.Config{Store: db, Keys: keys, Bucket: bucket, Releaser: o.mails, Hostname: "desk.test", PublicURL: "http://desk.test"})
 	o.mailbox, err = o.domains.AddMailbox(ctx, cli, supportAddress, "Support")
 	must(t, err)

@@ -70,6 +70,7 @@ func (a *API) routes() []route {
 		{get, "/domains", desk.MayAdminister, "listDomains", "Mail domains", returns(ok, a.listDomains)},
 		{post, "/domains", desk.MayAdminister, "addDomain", "Add a mail domain and make its keys", returns(created, a.addDomain)},
 		{get, "/domains/{name}", desk.MayAdminister, "showDomain", "A domain and the records it wants", returns(ok, a.showDomain)},
+		{post, "/domains/{name}/test", desk.MayAdminister, "testDomain", "Make a mail, judge it, and perhaps send a copy", returns(ok, a.testDomain)},
 		{post, "/domains/{name}/verify", desk.MayAdminister, "verifyDomain", "Look a domain's records up now", returns(ok, a.verifyDomain)},
 		{patch, "/domains/{name}", desk.MayAdminister, "patchDomain", "Change how a domain is used", returns(ok, a.patchDomain)},
 		{post, "/domains/{name}/rotate", desk.MayAdminister, "rotateDomain", "Change a domain's keys in good order", returns(ok, a.rotateDomain)},

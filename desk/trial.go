@@ -24,6 +24,16 @@ type TrialCheck struct {
 	Text   string `json:"text"`   // the verdict in a sentence, with what to do where it is not good
 }
 
+// Settled says whether everything that is needed could be judged. What the DNS did not answer is no verdict on the domain.
+func (t Trial) Settled() bool {
+	for _, check := range t.Checks {
+		if check.Needed && check.Result == ResultTempError {
+			return false
+		}
+	}
+	return len(t.Checks) > 0
+}
+
 // Problem says what keeps a domain from being used; empty where nothing does.
 func (t Trial) Problem() string {
 	var words []string

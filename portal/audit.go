@@ -46,7 +46,7 @@ var actions = map[string]string{
 	"attachment.link": "Link made", "keys.add": "Master key added", "keys.use": "Master key put to use", "attachment.revoke": "Links revoked", "contact.address": "Address added", "delivery.bounced": "Not delivered", "delivery.retry": "Delivery tried again",
 	"delivery.cancel": "Delivery stopped", "delivery.redirect": "Delivery sent elsewhere", "delivery.delayed": "Delivery delayed", "suppression.add": "Address suppressed", "suppression.lift": "Suppression lifted",
 	"certificate.retry": "Certificates tried again", "domain.add": "Domain added", "domain.remove": "Domain removed", "domain.rotate": "New keys", "domain.state": "Domain checked",
-	"domain.set": "Domain changed", "domain.pause": "Domain paused", "domain.resume": "Domain resumed", "domain.keys": "Keys changed", "domain.emergency": "Keys replaced", "domain.import_key": "Key imported", "domain.forget": "Removed domain forgotten",
+	"domain.set": "Domain changed", "domain.pause": "Domain paused", "domain.resume": "Domain resumed", "domain.keys": "Keys changed", "domain.emergency": "Keys replaced", "domain.import_key": "Key imported", "domain.test": "Test mail", "domain.forget": "Removed domain forgotten",
 	"mailbox.add": "Mailbox added", "mailbox.change": "Mailbox changed", "mailbox.remove": "Mailbox closed", "policy.agents-by-mail": "Agents by mail", "policy.change": "Policy changed",
 	"sender.rule": "Sender rule set", "sender.unrule": "Sender rule removed",
 	"suspended.delete": "Held mail deleted", "suspended.purge": "Held mail purged", "suspended.release": "Held mail released", "suspended.spam": "Held mail was spam",
