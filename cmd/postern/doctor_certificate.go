@@ -91,10 +91,15 @@ func (c *checkup) certificatesByACME(ctx context.Context, p *platform) (good boo
 		if at := slices.IndexFunc(rows, func(row store.Certificate) bool { return row.Name == name.Host }); at >= 0 {
 			row = rows[at]
 		}
-		c.obtained(name, row)
+		if !name.Keep {
+			c.obtained(name, row)
+		}
 		good = good || name.Host == c.settings.Hostname && row.NotAfter != nil && row.NotAfter.After(time.Now())
 	}
-	return good
+	ended := slices.ContainsFunc(rows, func(row store.Certificate) bool { // of another machine that takes mail
+		return slices.Contains(c.settings.MXHosts, row.Name) && (row.NotAfter == nil || row.NotAfter.Before(time.Now()))
+	})
+	return good && !ended
 }
 
 // obtained says how one name fares.
@@ -105,7 +110,6 @@ func (c *checkup) obtained(name certificates.Name, row store.Certificate) {
 		advice += ", else it is tried again at " + row.NextTry.UTC().Format("2006-01-02 15:04 UTC")
 	}
 	switch {
-	case name.Keep && row.NotAfter == nil:
 	case problem == "":
 		c.ok(check, "by %s until %s, renewed by itself", plain(row.Issuer), row.NotAfter.Format(time.DateOnly))
 	case row.NotAfter == nil && row.Problem == "":
@@ -137,7 +141,7 @@ func (c *checkup) enforced(ctx context.Context, p *platform) {
 	for domain, policy := range policies {
 		if policy.Mode == desk.STSEnforce {
 			c.failed("MTA-STS "+domain, "set its policy to testing until the certificate is there",
-				fmt.Errorf("the policy makes senders check the certificate of %s, and there is none that they would take: their mail waits, and bounces in the end", c.settings.Hostname))
+				fmt.Errorf("the policy makes senders check the certificates of %s, and not each has one that they would take: their mail waits, and bounces in the end", strings.Join(c.settings.MXHosts, ", ")))
 		}
 	}
 }

@@ -173,6 +173,19 @@ func awaits(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s does not hold %q within %v", args[1], args[0], patience)
 }
 
+// logs waits until the server's log holds the words: logs WORDS
+func logs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: logs WORDS")
+	}
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(50 * time.Millisecond) {
+		if strings.Contains(ts.ReadFile("serve.log"), args[0]) {
+			return
+		}
+	}
+	ts.Fatalf("the log does not hold %q within %v\n%s", args[0], patience, ts.ReadFile("serve.log"))
+}
+
 func askAPI(ts *testscript.TestScript, method, path string, body io.Reader) string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

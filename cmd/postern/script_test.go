@@ -37,7 +37,7 @@ const (
 // verbs are what the scripts can say besides the usual.
 func verbs() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exits, "keep": keep, "publish": publish, "elsewhere": elsewhere, "serve": serve, "halt": halt, "smtp": speakSMTP, "get": get, "awaits": awaits, "post": post, "mbox": writeMbox, "report": fileReport,
+		"exits": exits, "keep": keep, "publish": publish, "elsewhere": elsewhere, "serve": serve, "halt": halt, "smtp": speakSMTP, "get": get, "awaits": awaits, "logs": logs, "post": post, "mbox": writeMbox, "report": fileReport,
 	}
 }
 
