@@ -109,6 +109,7 @@ func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
 	}
 	// Two servers that are as slow as they may be have had enough of a worker's time; RFC 5321 §5.1 asks for two to be tried. The next attempt begins anew.
 	began, enough := time.Now(), 2*s.Timeouts.withDefaults().Command
+	var avoided []visit
 	for _, host := range way.hosts {
 		host, addrs, failed := s.approach(ctx, way, host)
 		if failed != nil {
@@ -116,13 +117,32 @@ func (s *Sender) tryHosts(ctx context.Context, m envelope, book *ledger) {
 			continue
 		}
 		for _, addr := range addrs {
-			for s.try(ctx, host, addr, m, book) == again {
-				continue // ends: each time at least one recipient was settled
-			}
-			if len(book.open()) == 0 || time.Since(began) > enough {
+			if one := (visit{host, addr}); s.traffic.silent.at(one.socket(), time.Now()) {
+				avoided = append(avoided, one)
+			} else if s.visit(ctx, one, m, book); len(book.open()) == 0 || time.Since(began) > enough {
 				return
 			}
 		}
+	}
+	for _, one := range avoided { // who did not answer lately is asked last
+		if s.visit(ctx, one, m, book); len(book.open()) == 0 || time.Since(began) > enough {
+			return
+		}
+	}
+}
+
+// visit is one address of a host.
+type visit struct {
+	host exchange
+	addr netip.Addr
+}
+
+func (v visit) socket() netip.AddrPort { return netip.AddrPortFrom(v.addr, uint16(v.host.port)) }
+
+// visit brings to one address what it takes.
+func (s *Sender) visit(ctx context.Context, to visit, m envelope, book *ledger) {
+	for s.try(ctx, to, m, book) == again {
+		continue // ends: each time at least one recipient was settled
 	}
 }
 

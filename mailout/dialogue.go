@@ -145,6 +145,17 @@ func (d *dialogue) largest() int64 {
 	return size
 }
 
+// mails is how many mails a connection may carry: as many as we would send, or fewer where the server says so (RFC 9422 §4.1, MAILMAX).
+func (d *dialogue) mails(most int) int {
+	for limit := range strings.FieldsSeq(d.extensions["LIMITS"]) {
+		name, text, _ := strings.Cut(limit, "=")
+		if value, err := strconv.Atoi(text); strings.EqualFold(name, "MAILMAX") && err == nil && value > 0 {
+			return min(most, value)
+		}
+	}
+	return most
+}
+
 // auth signs in (RFC 4954 §4), by PLAIN, or by LOGIN where only that is offered.
 func (d *dialogue) auth(user, password string) error {
 	mechanisms := " " + strings.ToUpper(d.extensions["AUTH"]) + " "

@@ -53,6 +53,16 @@ func TestReadReply(t *testing.T) {
 	}
 }
 
+func TestMailsInAConnection(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]int{"": 100, "RCPTMAX=5": 100, "MAILMAX=5": 5, "rcptmax=1 mailmax=20": 20, "MAILMAX=1000": 100, "MAILMAX=0": 100, "MAILMAX=x": 100, "MAILMAX": 100, "MAILMAX=-1": 100} {
+		d := dialogue{extensions: map[string]string{"LIMITS": said}}
+		if got := d.mails(100); got != want {
+			t.Errorf("%s: %d, want %d", said, got, want)
+		}
+	}
+}
+
 func replyWords(r reply) string {
 	return fmt.Sprintf("%d %d.%d.%d %s", r.code, r.enhanced[0], r.enhanced[1], r.enhanced[2], r.text)
 }

@@ -93,6 +93,15 @@ func (l *ledger) suggestFor(i int, at place, a answer) {
 	}
 }
 
+// remark is suggest for what is not worth a line, unless nothing else comes of the attempt.
+func (l *ledger) remark(at place, a answer) {
+	for _, i := range l.open() {
+		if l.entries[i].State == desk.DeliveryQueued {
+			l.note(i, at, a)
+		}
+	}
+}
+
 // postpone ends this attempt for recipients: nobody was asked, and they come back after the wait. What a server said of them before stands.
 func (l *ledger) postpone(list []int, wait time.Duration) {
 	for _, i := range list {
@@ -136,6 +145,9 @@ func (l *ledger) close() []desk.Delivery {
 	for i := range l.entries {
 		if !l.settled[i] && l.entries[i].State == desk.DeliveryQueued {
 			l.settle(i, place{}, answer{code: 451, text: "4.4.4 there was no host to ask"})
+		}
+		if one := &l.entries[i]; len(one.Story) == 0 && one.State != desk.DeliveryQueued { // a remark was all
+			one.Story = []desk.Attempt{{At: now, Kind: desk.AttemptTried, State: one.State, Host: one.Host, Reply: one.Reply}}
 		}
 		if l.entries[i].UpdatedAt.IsZero() {
 			l.entries[i].UpdatedAt = now

@@ -23,9 +23,10 @@ const (
 	cutPause = time.Second
 	// burstPart: so much of a minute's mails may leave at once.
 	burstPart = 6
-	// shunAfter failures in a row to connect, an address is not asked again for shunTime: each time costs everybody who waits the whole time limit.
-	shunAfter = 2
-	shunTime  = 30 * time.Second
+	// avoidAfter failures in a row to connect, an address is asked last, for avoidTime and twice as long after each further one, up to avoidMost: else everybody waits for it in vain.
+	avoidAfter = 2
+	avoidTime  = 30 * time.Second
+	avoidMost  = 8 * time.Minute
 	// maxKnown bounds how many destinations and addresses are remembered.
 	maxKnown = 10_000
 )
@@ -141,7 +142,7 @@ func (g *gate) later(now time.Time, interval time.Duration) time.Time {
 type bearing int
 
 const (
-	silent  bearing = iota // nothing
+	silence bearing = iota // nothing
 	good                   // it took mails, or answered
 	crowded                // it said 421, or did not answer
 )
@@ -168,7 +169,7 @@ func (p *pass) leave(s bearing) {
 func (g *gate) learn(s bearing, limit int, took time.Duration, now time.Time) {
 	const memory = 8 // deliveries, about
 	switch {
-	case s == silent:
+	case s == silence:
 	case g.hold == 0:
 		g.hold = took
 	default:
@@ -213,38 +214,40 @@ func (gs *gates) afford(name string, perMinute, mails int, now time.Time) (int, 
 	return affordable, g.later(now, time.Duration(mails-affordable)*interval)
 }
 
-// shunned are addresses that did not answer. The zero value is ready.
-type shunned struct {
+// silent are addresses that did not answer. The zero value is ready.
+type silent struct {
 	mu sync.Mutex
 	of map[netip.AddrPort]outage
 }
 
 type outage struct {
 	failures int
-	since    time.Time // of the last failure
-	words    string
+	until    time.Time // when it is asked in its turn again
 }
 
-// why says what happened at an address that shall not be asked at the moment.
-func (s *shunned) why(addr netip.AddrPort, now time.Time) (outage, bool) {
+// at says whether an address shall be asked last.
+func (s *silent) at(addr netip.AddrPort, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, ok := s.of[addr]
-	return found, ok && found.failures >= shunAfter && now.Sub(found.since) < shunTime
+	return now.Before(s.of[addr].until)
 }
 
 // failed notes that an address did not answer.
-func (s *shunned) failed(addr netip.AddrPort, words string, now time.Time) {
+func (s *silent) failed(addr netip.AddrPort, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of == nil || len(s.of) >= maxKnown {
 		s.of = map[netip.AddrPort]outage{}
 	}
-	s.of[addr] = outage{failures: s.of[addr].failures + 1, since: now, words: words}
+	one := s.of[addr]
+	if one.failures++; one.failures >= avoidAfter {
+		one.until = now.Add(min(avoidMost, avoidTime<<min(one.failures-avoidAfter, 10)))
+	}
+	s.of[addr] = one
 }
 
 // answered notes that an address is there.
-func (s *shunned) answered(addr netip.AddrPort) {
+func (s *silent) answered(addr netip.AddrPort) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.of, addr)

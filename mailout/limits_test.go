@@ -27,7 +27,7 @@ func TestWindow(t *testing.T) {
 		times int
 		want  int
 	}{
-		{good, 5, 10}, {silent, 5, 10}, {crowded, 1, 5}, {silent, 3, 5}, {crowded, 1, 2}, {crowded, 1, 1}, {crowded, 10, 1}, {good, 1, 2}, {good, 3, 3}, {good, 60, 10}, {good, 100, 10},
+		{good, 5, 10}, {silence, 5, 10}, {crowded, 1, 5}, {silence, 3, 5}, {crowded, 1, 2}, {crowded, 1, 1}, {crowded, 10, 1}, {good, 1, 2}, {good, 3, 3}, {good, 60, 10}, {good, 100, 10},
 	} {
 		if got := learn(c.met, c.times); got != c.want {
 			t.Errorf("step %d: %d at a time, want %d", i, got, c.want)
@@ -121,7 +121,7 @@ func TestGateQueue(t *testing.T) {
 	if two == nil {
 		t.Fatal("no turn came")
 	}
-	two.leave(silent)
+	two.leave(silence)
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	if g := gs.of["to.example"]; g != nil && g.busy != 0 {
@@ -129,22 +129,26 @@ func TestGateQueue(t *testing.T) {
 	}
 }
 
-func TestShunned(t *testing.T) {
+// An address that does not answer is asked last: for longer each time, and never for ever.
+func TestSilentAddresses(t *testing.T) {
 	t.Parallel()
-	var s shunned
+	var s silent
 	addr := netip.MustParseAddrPort("192.0.2.1:25")
-	shuns := func(now time.Time) bool { _, yes := s.why(addr, now); return yes }
-	s.failed(addr, "gone", noon)
-	if shuns(noon) {
-		t.Error("once is no sign")
+	for i, want := range []time.Duration{0, avoidTime, 2 * avoidTime, 4 * avoidTime, 8 * avoidTime, avoidMost, avoidMost} {
+		s.failed(addr, noon)
+		if s.at(addr, noon.Add(want)) || want > 0 && !s.at(addr, noon.Add(want-1)) {
+			t.Errorf("after %d failures it is not %v", i+1, want)
+		}
 	}
-	s.failed(addr, "gone", noon)
-	if !shuns(noon) || shuns(noon.Add(shunTime)) {
-		t.Error("twice is, for a while")
+	for range 100 {
+		s.failed(addr, noon)
+	}
+	if s.at(addr, noon.Add(avoidMost)) {
+		t.Error("for ever")
 	}
 	s.answered(addr)
-	if shuns(noon) {
-		t.Error("it is there again")
+	if s.failed(addr, noon); s.at(addr, noon) {
+		t.Error("it is there again, and one failure is no sign")
 	}
 }
 

@@ -136,7 +136,7 @@ func (p *pool) end(c *session) {
 
 // put keeps a session for the next mail, if it can carry one.
 func (p *pool) put(c *session, key string) {
-	if c.spent || c.mails >= maxMails || !c.conn.stop() {
+	if c.spent || c.carried >= c.mails(maxMails) || !c.conn.stop() {
 		p.end(c)
 		return
 	}

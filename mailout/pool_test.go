@@ -200,18 +200,44 @@ func TestT_DELIVERY_ManyAtATime(t *testing.T) {
 	}
 }
 
-// An address that does not answer is not asked by everybody: the next host is, at once, and the story says why.
-func TestT_DELIVERY_SilentHostsAreSkipped(t *testing.T) {
+// A host that does not answer is asked last, so that not everybody waits for it; where it is the only one it is asked all the same, and when it is there again it comes first again.
+func TestT_DELIVERY_SilentHostsComeLast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, twoMX, nil, &testkit.Behaviour{})
 	s := w.sender()
 	for i := range 4 {
 		got := s.Deliver(t.Context(), mailTo(simpleMail, "ann@to.example"))[0]
-		if got.State != desk.DeliverySent || got.Host != "mx2.example" || len(got.Story) != 2 {
-			t.Fatalf("%+v", got)
+		asked := 2
+		if i >= avoidAfter {
+			asked = 1
 		}
-		if skipped := strings.HasPrefix(got.Story[0].Reply, "451 4.4.1 not asked: "); skipped != (i >= shunAfter) {
-			t.Errorf("%d: %s", i, got.Story[0].Reply)
+		if got.State != desk.DeliverySent || got.Host != "mx2.example" || len(got.Story) != asked {
+			t.Fatalf("%d: %+v", i, got)
 		}
+	}
+	alone := w.sender()
+	w.dns.Set(t, "to.example. 60 IN MX 10 mx1.example.\nmx1.example. 60 IN A 127.0.0.1")
+	for range 4 {
+		if got := alone.Deliver(t.Context(), mailTo(simpleMail, "ann@to.example"))[0]; len(got.Story) != 1 || !strings.HasPrefix(got.Reply, "451 4.4.1 connecting to mx1.example") {
+			t.Errorf("%+v", got)
+		}
+	}
+	listen(t, net.JoinHostPort("127.0.0.1", w.port), script{nth: -1})
+	for range 2 {
+		if got := alone.Deliver(t.Context(), mailTo(simpleMail, "ann@to.example"))[0]; got.State != desk.DeliverySent {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// What is not worth a line is one where nothing else is known.
+func TestRemark(t *testing.T) {
+	t.Parallel()
+	book := newLedger([]string{"a", "b"}, func() time.Time { return noon })
+	book.remark(place{host: "mx.example"}, answer{code: 451, text: "4.4.1 no IPv6 here"})
+	book.settle(0, place{host: "mx.example"}, answer{code: 250, text: "ok"})
+	got := book.close()
+	if tell(got[0].Story) != "sent mx.example  250 ok" || tell(got[1].Story) != "deferred mx.example  451 4.4.1 no IPv6 here" || got[1].State != desk.DeliveryDeferred {
+		t.Errorf("%+v", got)
 	}
 }

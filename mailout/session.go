@@ -25,10 +25,10 @@ type session struct {
 
 	showed shown // of its TLS
 
-	begun bool // a transaction was refused and not cleared yet
-	spent bool // nothing more can be said over it
-	mails int  // transactions that it has carried
-	used  bool // it was opened for another delivery
+	begun   bool // a transaction was refused and not cleared yet
+	spent   bool // nothing more can be said over it
+	carried int  // transactions
+	used    bool // it was opened for another delivery
 }
 
 // tlsError is a handshake that failed: the host may still be reached in clear text, on a new connection.
@@ -67,7 +67,7 @@ func (s *Sender) greet(ctx context.Context, to exchange, at place, up upgrade) (
 	dialer := net.Dialer{Timeout: limits.Connect}
 	raw, err := dialer.DialContext(ctx, "tcp", at.addr.String())
 	if err != nil {
-		return nil, answerError{answer{code: 451, text: fmt.Sprintf("4.4.1 connecting to %s: %v", to.name, err)}}
+		return nil, answerError{answer: answer{code: 451, text: fmt.Sprintf("4.4.1 connecting to %s: %v", to.name, err)}, cause: err}
 	}
 	conn := newBoundConn(ctx, raw, limits.Block)
 	slow := time.AfterFunc(introductions*limits.Command, func() { _ = raw.Close() })
@@ -179,7 +179,7 @@ func (c *session) login() error {
 		return nil
 	}
 	if err := c.auth(as.User, as.password); err != nil {
-		return answerError{answer{code: 451, text: "4.7.8 " + c.to.name + " refused our sign-in: " + answerOf(err, "signing in").String()}}
+		return answerError{answer: answer{code: 451, text: "4.7.8 " + c.to.name + " refused our sign-in: " + answerOf(err, "signing in").String()}}
 	}
 	return nil
 }

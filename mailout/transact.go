@@ -20,7 +20,7 @@ func (c *session) transact(m envelope, book *ledger) next {
 		if book.settled[i] { // by an error that ended the attempt
 			continue
 		}
-		if c.mails >= maxMails {
+		if c.carried >= c.mails(maxMails) {
 			return again
 		}
 		verdict, a := c.send(m, i)
@@ -89,7 +89,7 @@ func (c *session) send(m envelope, i int) (verdict, answer) {
 		steps = append([]step{{"RSET", "RSET", 2}}, steps...)
 	}
 	c.begun = true
-	c.mails++
+	c.carried++
 	stopped, err := c.dance(steps)
 	if err != nil {
 		return c.refused(err, stopped)
@@ -235,9 +235,14 @@ func unreadable(err error) answer {
 }
 
 // answerError carries an answer of ours to where the server's are read.
-type answerError struct{ answer answer }
+type answerError struct {
+	answer answer
+	cause  error // nil: none but the answer itself
+}
 
 func (e answerError) Error() string { return e.answer.String() }
+
+func (e answerError) Unwrap() error { return e.cause }
 
 // hangsUp says whether an error ends the connection rather than answering a command: everything that is no reply, and 421 (RFC 5321 §3.8).
 func hangsUp(err error) bool {

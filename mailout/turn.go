@@ -3,10 +3,9 @@ package mailout
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 
 	"postern/desk"
@@ -14,9 +13,9 @@ import (
 
 // traffic is what a Sender knows of what is under way. The zero value is ready.
 type traffic struct {
-	gates   gates
-	pool    pool
-	shunned shunned
+	gates  gates
+	pool   pool
+	silent silent
 }
 
 // Close says goodbye to the servers whose connections wait for another mail. The Sender can still be used; it keeps none open from then on.
@@ -54,15 +53,11 @@ func (s *Sender) inTurn(ctx context.Context, m envelope, book *ledger) {
 }
 
 // try brings what is open to one address of a host, and says in the log how it went.
-func (s *Sender) try(ctx context.Context, host exchange, addr netip.Addr, m envelope, book *ledger) next {
-	started := time.Now()
-	where := place{host: host.name, addr: netip.AddrPortFrom(addr, uint16(host.port)), since: started}
-	if down, ok := s.traffic.shunned.why(where.addr, started); ok {
-		book.suggest(where, answer{code: 451, text: fmt.Sprintf("4.4.1 not asked: %s ago it was %s", started.Sub(down.since).Round(time.Second), down.words)})
-		return onward
-	}
+func (s *Sender) try(ctx context.Context, to visit, m envelope, book *ledger) next {
+	started, host := time.Now(), to.host
+	where := place{host: host.name, addr: to.socket(), since: started}
 	where, then := s.converse(ctx, host, where, m, book)
-	s.logger().InfoContext(ctx, "delivery attempt", "mail", m.ID, "domain", m.domain(), "host", host.name, "addr", addr, "tls", version(where.facts),
+	s.logger().InfoContext(ctx, "delivery attempt", "mail", m.ID, "domain", m.domain(), "host", host.name, "addr", to.addr, "tls", version(where.facts),
 		"recipients", len(m.copies), "undecided", len(book.open()), "took", time.Since(started).Round(time.Millisecond))
 	return then
 }
@@ -100,13 +95,17 @@ func (s *Sender) open(ctx context.Context, host exchange, where place, key strin
 			where.facts = unmet.facts
 		}
 		a := answerOf(err, "talking to "+host.name)
+		if errors.Is(err, syscall.ENETUNREACH) && where.addr.Addr().Is6() {
+			book.remark(where, a) // this machine has no IPv6, of which no server need hear
+			return where, onward
+		}
 		book.suggest(where, a)
 		if ctx.Err() == nil && !errors.As(err, &unmet) {
 			s.mind(where, a, book)
 		}
 		return where, onward
 	}
-	s.traffic.shunned.answered(where.addr)
+	s.traffic.silent.answered(where.addr)
 	then, at := session.transact(m, book), session.place()
 	s.traffic.pool.put(session, key) // from here on it may be another mail's
 	return at, then
@@ -116,7 +115,7 @@ func (s *Sender) open(ctx context.Context, host exchange, where place, key strin
 func (s *Sender) mind(where place, a answer, book *ledger) {
 	mute := strings.HasPrefix(a.text, "4.4.") && a.step != "connect" || a.step == "connect" && strings.HasPrefix(a.text, "4.4.2 ") // no answer, or none that was one
 	if mute {
-		s.traffic.shunned.failed(where.addr, a.text, time.Now())
+		s.traffic.silent.failed(where.addr, time.Now())
 	}
 	book.crowded = book.crowded || mute || a.step == "connect" && a.code/100 == 4
 }
@@ -135,15 +134,15 @@ func (s *Sender) logger() *slog.Logger {
 	return s.Log
 }
 
-// bearing is what this attempt says about how much its destination can bear.
+// bearing is what this attempt says about how much its destination can bear. Where one server of several was silent and another answered, it is no sign.
 func (l *ledger) bearing() bearing {
-	if l.crowded {
-		return crowded
-	}
 	for i, one := range l.entries {
 		if l.settled[i] && one.State != desk.DeliveryQueued {
 			return good
 		}
 	}
-	return silent
+	if l.crowded {
+		return crowded
+	}
+	return silence
 }
