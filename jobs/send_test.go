@@ -23,6 +23,7 @@ import (
 	"postern/identity"
 	"postern/internal/testkit"
 	"postern/mailout"
+	"postern/secret"
 	"postern/store"
 	"postern/threading"
 	"postern/tickets"
@@ -34,6 +35,7 @@ type house struct {
 	tickets *tickets.Service
 	domains *domains.Service
 	codec   *threading.Codec
+	keys    *secret.Keyset
 	config  Config
 	dns     *testkit.DNSServer
 	sink    *testkit.Sink
@@ -59,7 +61,7 @@ func newHouse(t testing.TB, behaviour testkit.Behaviour) *house {
 	}
 	t.Cleanup(db.Close)
 	keys := testkit.Keys(t)
-	h := &house{store: db, codec: threading.NewCodec(keys, "mx.example.com"), dns: testkit.DNS(t, zone), sink: testkit.SMTPSink(t, behaviour), heard: make(chan store.News, 1000)}
+	h := &house{store: db, keys: keys, codec: threading.NewCodec(keys, "mx.example.com"), dns: testkit.DNS(t, zone), sink: testkit.SMTPSink(t, behaviour), heard: make(chan store.News, 1000)}
 	resolver := domains.NewResolver([]string{h.dns.Addr}, 5*time.Second)
 	port, _ := strconv.Atoi(h.sink.Port())
 	quiet := slog.New(slog.DiscardHandler)
