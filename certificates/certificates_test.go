@@ -199,14 +199,15 @@ func TestObtain(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name        string
-		http, https bool
-	}{{"HTTP-01", true, false}, {"TLS-ALPN-01", false, true}, {"both", true, true}} {
+		http, https bool // listeners of ours
+		blocked     bool // the CA does not reach the HTTP one
+	}{{"HTTP-01", true, false, false}, {"TLS-ALPN-01", false, true, false}, {"both", true, true, false}, {"both, and one does not get through", true, true, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEstate(t)
 			m := e.listen(t)
 			options := testkit.PebbleOptions{DNS: e.dns.Addr}
-			if c.http {
+			if c.http && !c.blocked {
 				options.HTTPPort = portOf(m.http)
 			}
 			if c.https {

@@ -1,6 +1,8 @@
 package domains_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +23,7 @@ func TestPolicies(t *testing.T) {
 	t.Cleanup(db.Close)
 	resolver := domains.NewResolver([]string{testkit.DNS(t, "").Addr}, time.Second)
 	service := domains.NewService(domains.ServiceConfig{Store: db, Keys: testkit.Keys(t), Resolver: resolver, Hostname: "mx1.desk.example", Preflight: &domains.Preflight{
-		Authority: domains.NewAuthority(domains.AuthorityConfig{Resolver: resolver}), Hostname: "mx1.desk.example", MXHosts: []string{"mx1.desk.example", "mx2.desk.example"},
+		Authority: domains.NewAuthority(domains.AuthorityConfig{Resolver: resolver}), Hostname: "mx1.desk.example", MXHosts: []string{"mx1.desk.example", "mx2.desk.example"}, WebHost: "help.desk.example",
 	}})
 	err = db.Write(t.Context(), func(tx *store.Tx) error {
 		for _, domain := range []desk.Domain{
@@ -53,6 +55,23 @@ func TestPolicies(t *testing.T) {
 	}
 	if text := policies["active.example"].Text; !strings.Contains(text, "mx: mx1.desk.example\r\nmx: mx2.desk.example\r\n") {
 		t.Errorf("the text names not every host: %q", text)
+	}
+	_, records, err := service.Show(t.Context(), desk.System("cli"), "active.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(policies["active.example"].Text))
+	for _, record := range records {
+		switch record.Purpose {
+		case domains.PurposeSTS:
+			if record.Wanted != domains.STSRecord(hex.EncodeToString(sum[:16])) {
+				t.Errorf("the record %q is not that of the policy that is served", record.Wanted)
+			}
+		case domains.PurposeSTSHost:
+			if record.Wanted != "help.desk.example" {
+				t.Errorf("the policy host is to lead to %s", record.Wanted)
+			}
+		}
 	}
 }
 
