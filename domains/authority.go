@@ -65,7 +65,8 @@ type View struct {
 	Servers []string // their names; empty: the resolver
 	Chain   []string // aliases on the way: the first is where the name's own CNAME leads
 	found   answer
-	missing bool // there is no such name
+	ahead   string // where the last alias leads that was not followed yet
+	missing bool   // there is no such name
 }
 
 // Texts are the TXT records of a view.
@@ -97,14 +98,15 @@ type Visit struct {
 	authority *Authority
 	slots     chan struct{}
 
-	mu    sync.Mutex
-	zones map[string]*zone
-	asked int
+	mu     sync.Mutex
+	zones  map[string]*zone
+	silent map[string]error // servers that did not answer, which are not waited for again
+	asked  int
 }
 
 // Visit begins a visit.
 func (a *Authority) Visit() *Visit {
-	return &Visit{authority: a, slots: make(chan struct{}, askedAtOnce), zones: map[string]*zone{}}
+	return &Visit{authority: a, slots: make(chan struct{}, askedAtOnce), zones: map[string]*zone{}, silent: map[string]error{}}
 }
 
 // zone is a zone's servers, once they are known.
@@ -171,7 +173,7 @@ func (s *Sighting) add(server string, view View, chain []string) {
 			return
 		}
 	}
-	view.Servers, view.Chain = []string{server}, append(slices.Clone(chain), view.Chain...)
+	view.Servers, view.Chain = []string{server}, slices.Clone(chain)
 	s.Views = append(s.Views, view)
 }
 
@@ -185,11 +187,7 @@ func (v View) key() string {
 		lines = append(lines, addr.String())
 	}
 	slices.Sort(lines)
-	alias := ""
-	if len(v.Chain) > 0 {
-		alias = v.Chain[len(v.Chain)-1]
-	}
-	return strconv.Itoa(len(lines)) + "\x00" + alias + "\x00" + strings.Join(lines, "\x00")
+	return strconv.Itoa(len(lines)) + "\x00" + v.ahead + "\x00" + strings.Join(lines, "\x00")
 }
 
 // follow goes on where aliases lead.
@@ -197,14 +195,15 @@ func (v *Visit) follow(ctx context.Context, asked question, seen Sighting) (Sigh
 	views := seen.Views
 	seen.Views = nil
 	for _, view := range views {
-		if !view.Empty() || len(view.Chain) == 0 || view.missing {
+		if view.ahead == "" {
 			seen.Views = append(seen.Views, view)
 			continue
 		}
-		target := view.Chain[len(view.Chain)-1]
-		if len(view.Chain) >= maxAlias || len(seen.Views) >= maxViews || slices.Contains(view.Chain[:len(view.Chain)-1], target) {
+		target := view.ahead
+		if len(view.Chain) >= maxAlias || len(seen.Views) >= maxViews || slices.Contains(view.Chain, target) {
 			return Sighting{}, temporary(asked.name, asked.kind, errors.New("more aliases than can be followed"))
 		}
+		view.Chain, view.ahead = append(view.Chain, target), ""
 		name, ok := canonicalName(target)
 		if !ok {
 			seen.Views = append(seen.Views, view)
@@ -310,10 +309,12 @@ func (v *Visit) askAll(ctx context.Context, asked question, servers []server) []
 
 // askServer asks one server, at one of its addresses.
 func (v *Visit) askServer(ctx context.Context, asked question, one server) (View, error) {
-	if one.err != nil {
-		return View{}, one.err
+	v.mu.Lock()
+	failed := v.silent[one.name]
+	v.mu.Unlock()
+	if failed != nil || one.err != nil {
+		return View{}, cmp.Or(failed, one.err)
 	}
-	var failed error
 	for _, addr := range one.addrs {
 		if failed = v.authority.cfg.Refuse(addr); failed != nil {
 			continue
@@ -330,6 +331,11 @@ func (v *Visit) askServer(ctx context.Context, asked question, one server) (View
 				break // it will say the same again
 			}
 		}
+	}
+	if isTimeout(failed) && ctx.Err() == nil {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.silent[one.name] = failed
 	}
 	return View{}, failed
 }
@@ -366,7 +372,7 @@ func (a *Authority) ask(ctx context.Context, asked question, addr string) (View,
 	if len(records) > 0 {
 		view.found = decode(records)
 	} else if alias != "" {
-		view.Chain, view.missing = []string{plainName(alias)}, false // NXDOMAIN is about the end of the chain (RFC 6604 §3)
+		view.ahead, view.missing = plainName(alias), false // NXDOMAIN is about the end of the chain (RFC 6604 §3)
 	}
 	return view, nil
 }

@@ -126,6 +126,31 @@ func TestAuthorityLameServer(t *testing.T) {
 	}
 }
 
+// A server that is silent is waited for once in a visit, not for every name.
+func TestAuthorityWaitsOnce(t *testing.T) {
+	t.Parallel()
+	on := peers.Loopback(t)
+	port, _ := strconv.Atoi(on.Port)
+	addr := on.Next()
+	mute := testkit.DNSAt(t, net.JoinHostPort(addr, on.Port), "")
+	for i := range 20 {
+		mute.Mute(fmt.Sprintf("n%d.shop.example", i))
+	}
+	resolver := testkit.DNS(t, "shop.example. NS ns1.example.\nns1.example. A "+addr+"\n")
+	visit := NewAuthority(AuthorityConfig{Resolver: NewResolver([]string{resolver.Addr}, time.Second), Port: port, Timeout: 100 * time.Millisecond}).Visit()
+	for i := range 20 {
+		seen, err := visit.Look(t.Context(), fmt.Sprintf("n%d.shop.example", i), dns.TypeTXT)
+		if err != nil || len(seen.Silent) != 1 || seen.Silent[0] != "ns1.example: no answer" {
+			t.Fatalf("%+v, %v", seen, err)
+		}
+	}
+	for i := 1; i < 20; i++ {
+		if n := mute.Asked(fmt.Sprintf("n%d.shop.example", i)); n != 0 {
+			t.Errorf("asked %d times about n%d after it had said nothing", n, i)
+		}
+	}
+}
+
 // Aliases are followed from zone to zone, and circles of them end.
 func TestAuthorityFollowsAliases(t *testing.T) {
 	t.Parallel()
@@ -166,15 +191,7 @@ func TestAuthorityOfKnot(t *testing.T) {
 	world := peers.NewDNS(t,
 		peers.Zone{Name: "shop.example.", Records: texts.String() + "postern1._domainkey CNAME label.dkim.example.\n@ MX 10 mail.desk.example.\n@ TXT \"v=spf1 -all\"\n*.wild TXT any\n"},
 		peers.Zone{Name: "dkim.example.", DNSSEC: peers.Unsigned, Records: "label TXT \"v=DKIM1; k=rsa; p=AAAA\"\n"})
-	_, port, err := net.SplitHostPort(world.Authority)
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority := NewAuthority(AuthorityConfig{Resolver: NewResolver([]string{world.Resolver}, 5*time.Second), Port: number})
+	authority := NewAuthority(AuthorityConfig{Resolver: NewResolver([]string{world.Resolver}, 5*time.Second), Port: portOf(t, world.Authority)})
 	visit := authority.Visit()
 	for _, c := range []struct {
 		name  string

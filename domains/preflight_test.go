@@ -2,6 +2,7 @@ package domains
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"postern/desk"
 	"postern/internal/testkit"
+	"postern/internal/testkit/peers"
 )
 
 // testWish is what a domain wants that publishes its keys itself and serves a policy.
@@ -385,4 +387,75 @@ func TestHost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// T-PREFLIGHT, T-32: what an admin pastes into a signed zone of Knot is right to us through Unbound and at the name server itself, and an include of nobody's domain is found there.
+func TestT_PREFLIGHT_Knot(t *testing.T) {
+	t.Parallel()
+	wish := testWish(t)
+	wish.Domain, wish.Hostname = "desk.example", "mail.desk.example"
+	for i := range wish.Keys {
+		wish.Keys[i].Domain = wish.Domain
+	}
+	wish.Keys[0].Selector, wish.Keys[0].Target = "postern1", "label.dkim.example"
+	records := Wanted(wish)
+	zone := "mail A 192.0.2.7\n"
+	for _, record := range records {
+		zone += ZoneLine(record) + "\n"
+	}
+	operator := peers.Zone{Name: "dkim.example.", Records: ZoneLine(desk.Record{Type: "TXT", Name: "label.dkim.example", Wanted: wish.Keys[0].Text()}) + "\n"}
+	world := peers.NewDNS(t, peers.Zone{Name: "desk.example.", Records: zone}, operator)
+	look := func(wish Wish) []desk.Record {
+		resolver := NewResolver([]string{world.Resolver}, 5*time.Second)
+		p := Preflight{Authority: NewAuthority(AuthorityConfig{Resolver: resolver, Port: portOf(t, world.Authority)}), Hostname: wish.Hostname}
+		return p.Look(t.Context(), wish, Wanted(wish), may2026)
+	}
+	for _, record := range look(wish) {
+		if !record.OK || record.Warning != "" || !slices.Equal(record.Servers, []string{"ns.example"}) {
+			t.Errorf("%+v", record)
+		}
+	}
+	world.Set(t, peers.Zone{Name: "desk.example.", Records: strings.Replace(zone, "v=spf1 ", "v=spf1 include:_spf.expired.example ", 1)})
+	for _, record := range look(wish) {
+		if record.Danger != (record.Purpose == PurposeSPF) || record.Danger && !strings.Contains(record.Problem, "depends on expired.example, which nobody holds") {
+			t.Errorf("an include of nobody's domain: %+v", record)
+		}
+	}
+}
+
+func portOf(t testing.TB, addr string) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
+}
+
+// Whatever stands in the DNS, looking at it ends in a sentence.
+func FuzzJudgements(f *testing.F) {
+	for _, seed := range []string{"v=DKIM1; k=rsa; p=MIIB", "v=DKIM1;p=", "k=ed25519; p=AAAA; t=y:s; h=sha1:sha256; s=*", "v=STSv1; id=1;", "v=TLSRPTv1; rua=mailto:a@b.example,https://c.example", "=;=;v", "\x00\xff"} {
+		f.Add(seed, seed, false)
+	}
+	f.Fuzz(func(t *testing.T, one, two string, both bool) {
+		texts := []string{one}
+		if both {
+			texts = append(texts, two)
+		}
+		key := "v=DKIM1; k=rsa; p=MIIBIjANBg"
+		for _, result := range []judgement{
+			judgeKey(key, texts), judgeChallenge("c0ffee", texts), judgeSTS("v=STSv1; id=abc;", texts), judgeTLSReport("example.com", texts),
+			judgeAlias("label.example", key, View{Chain: []string{one}, found: answer{texts: texts}}), judgeObsolete(View{found: answer{texts: texts}}),
+		} {
+			for _, kept := range bounded(result.found) {
+				if len(kept) > maxFoundLen || strings.Contains(kept, "\x00") {
+					t.Errorf("kept %q", kept)
+				}
+			}
+		}
+	})
 }

@@ -125,7 +125,8 @@ type survey struct {
 	lookups  int      // terms that ask the DNS
 	problems []string // what others can abuse, or what breaks the record
 	warnings []string
-	open     bool // strangers may send, or can see to it that they may
+	open     bool     // strangers may send, or can see to it that they may
+	useless  []string // terms of the record itself that lead to nothing, or to everybody
 }
 
 const maxSurveyed = 40 // records that one record leads to
@@ -195,8 +196,12 @@ func (s *surveyor) record(ctx context.Context, domain, text string) error {
 		if term.Asks() {
 			s.lookups++
 		}
+		wrong := len(s.problems) + s.voids
 		if err := s.term(ctx, domain, term); err != nil {
 			return err
+		}
+		if top && len(s.problems)+s.voids > wrong {
+			s.useless = append(s.useless, term.Text)
 		}
 		ended = term.Kind == "all"
 		if ended && top && term.Result == desk.ResultNeutral {

@@ -24,8 +24,19 @@ func (v *Visit) adviseSPF(ctx context.Context, seen spfSight) (string, error) {
 	if have == "" {
 		return freshSPF(seen.sender), nil
 	}
-	if len(seen.records) == 1 && (seen.verdict.Result == desk.ResultPass || len(seen.sender.addrs) == 0) {
+	before := have
+	have = withoutSPF(have, seen.survey.useless)
+	if len(seen.sender.addrs) == 0 {
 		return have, nil
+	}
+	if len(seen.records) == 1 {
+		verdict, err := seen.verdict, error(nil)
+		if have != before {
+			verdict, err = v.permits(ctx, seen.domain, have, seen.sender)
+		}
+		if err != nil || verdict.Result == desk.ResultPass {
+			return have, err
+		}
 	}
 	candidates := spfCandidates(have, seen.sender)
 	for _, candidate := range candidates {
@@ -102,6 +113,24 @@ func insertSPF(record string, terms []string, where place) string {
 	}
 	terms = slices.DeleteFunc(slices.Clone(terms), func(term string) bool { return slices.Contains(words[:at], term) })
 	return strings.Join(slices.Insert(words, at, terms...), " ")
+}
+
+// withoutSPF takes terms out of a record. What permits everybody becomes what marks everybody else as suspicious.
+func withoutSPF(record string, terms []string) string {
+	if len(terms) == 0 {
+		return record
+	}
+	words := strings.Fields(record)
+	kept := words[:1:1]
+	for _, word := range words[1:] {
+		switch everybody := strings.EqualFold(strings.TrimLeft(word, "+"), "all"); {
+		case !slices.Contains(terms, word):
+			kept = append(kept, word)
+		case everybody:
+			kept = append(kept, "~all")
+		}
+	}
+	return strings.Join(kept, " ")
 }
 
 // endsSPF says whether nothing that stands behind a term counts, or nothing need to: all, redirect=, exp=.

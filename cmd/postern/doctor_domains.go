@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"postern/desk"
 	"postern/domains"
+	"postern/mailout"
+	"postern/mailout/mtasts"
 )
 
 // domains looks up the records of every mail domain.
@@ -31,6 +34,36 @@ func (c *checkup) domains(ctx context.Context, p *platform) {
 			continue
 		}
 		c.domain(looked, records)
+		c.served(ctx, looked, records)
+	}
+}
+
+// served fetches the MTA-STS policy of a domain as senders do, whose record says that there is one, and compares it with ours.
+func (c *checkup) served(ctx context.Context, domain desk.Domain, records []desk.Record) {
+	at := slices.IndexFunc(records, func(r desk.Record) bool { return r.Purpose == domains.PurposeSTS })
+	if at < 0 || len(records[at].Found) == 0 || domain.State == desk.DomainRemoved {
+		return // nobody asks for it
+	}
+	check, advice := "MTA-STS "+domain.Name, fmt.Sprintf("see that https://%s%s leads to our HTTPS, with a certificate in its name", domains.STSHost(domain.Name), domains.STSPath)
+	roots, err := trustedRoots(c.settings.TLSRoots)
+	if err != nil {
+		c.failed(check, advice, err)
+		return
+	}
+	fetcher := mtasts.Fetcher{
+		Resolver: domains.NewResolver(c.settings.DNS, lookUpTime), Port: int(c.settings.STSPort), Roots: roots, Patience: 2 * dialTime,
+		Refuse: mailout.AddressPolicy{Allow: c.settings.OutboundAllow}.Refuse,
+	}
+	policy, err := fetcher.Fetch(ctx, domain.Name)
+	switch {
+	case err != nil && domain.STS == desk.STSEnforce:
+		c.failed(check, advice, fmt.Errorf("senders cannot fetch the policy: %w", err))
+	case err != nil:
+		c.warn(check, advice, "senders cannot fetch the policy: %v", err)
+	case string(policy.Mode) != string(domain.STS):
+		c.warn(check, "see who serves "+domains.STSHost(domain.Name), "the policy that senders fetch says %s, and ours %s", policy.Mode, domain.STS)
+	default:
+		c.ok(check, "the policy is served: %s", policy.Mode)
 	}
 }
 
