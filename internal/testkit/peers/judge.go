@@ -35,7 +35,7 @@ smtp_tcp_port = PORT
 smtp_host_lookup = dns
 smtp_dns_support_level = dnssec
 smtp_tls_security_level = dane
-smtp_tls_policy_maps = texthash:DIR/etc/rules
+smtp_tls_policy_maps = texthash:DIR/etc/rules, POLICIES
 smtp_tls_CAfile = ROOTS
 smtp_tls_loglevel = 1
 smtp_tls_mandatory_protocols = >=TLSv1.2
@@ -57,8 +57,9 @@ type Judgement struct {
 	Reason string // in its own words
 }
 
-// Judge sends a mail to every recipient by a Postfix of its own that does DANE, and returns what became of each. rules are lines of smtp_tls_policy_maps, by domain.
-func Judge(t testing.TB, site *Site, d *DNS, rules map[string]string, recipients []string) map[string]Judgement {
+// Judge sends a mail to every recipient by a Postfix of its own that does DANE, and MTA-STS by the policies, and returns what became of each. rules are for smtp_tls_policy_maps, by domain:
+// they go before policies.
+func Judge(t testing.TB, site *Site, d *DNS, policies *Policies, rules map[string]string, recipients []string) map[string]Judgement {
 	t.Helper()
 	dir := folder(t, "judge")
 	addr := site.Net.Next()
@@ -71,7 +72,7 @@ func Judge(t testing.TB, site *Site, d *DNS, rules map[string]string, recipients
 	if err := os.Chown(filepath.Join(dir, "data"), uid, gid); err != nil {
 		t.Fatal(err)
 	}
-	settings := strings.NewReplacer("DIR", dir, "PORT", site.Net.Port, "ROOTS", site.Trusted.RootsFile).Replace(judgeMain)
+	settings := strings.NewReplacer("DIR", dir, "PORT", site.Net.Port, "POLICIES", STSResolver(t, site, d, policies), "ROOTS", site.Trusted.RootsFile).Replace(judgeMain)
 	write(t, filepath.Join(dir, "etc", "main.cf"), settings)
 	write(t, filepath.Join(dir, "etc", "master.cf"), net.JoinHostPort(addr, site.Net.Port)+" inet n - n - - smtpd\nsmtp unix - - n - - smtp\nrelay unix - - n - - smtp\n"+postfixMaster)
 	write(t, filepath.Join(dir, "resolv.conf"), "nameserver "+d.Standard+"\noptions trust-ad\n")

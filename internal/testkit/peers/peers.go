@@ -1,7 +1,7 @@
 // Package peers promises the other side of a delivery as the world has it, on loopback: Postfix and Exim that take mail with STARTTLS done well, badly or not at all, a zone
 // that Knot signs and Unbound validates, and HTTPS for MTA-STS policies under an authority of the test's own.
 //
-// The programs are Debian's (scripts/need postfix exim knot unbound), each with a configuration of its own; the machine's own services are not touched. Everything ends with
+// The programs are Debian's (scripts/need postfix exim wrappers mtasts knot unbound), each with a configuration of its own; the machine's own services are not touched. Everything ends with
 // the test. Postfix must be started by root, since its parts run as several users; the others need not.
 package peers
 
