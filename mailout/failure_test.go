@@ -156,14 +156,19 @@ func TestT_DELIVERY_EveryFailure(t *testing.T) {
 // timeouts are short only where somebody is silent, so that a slow machine is no failure.
 func (c trial) timeouts() Timeouts {
 	limits := Timeouts{Connect: 30 * time.Second, Command: 30 * time.Second, Block: 30 * time.Second, Final: 30 * time.Second}
+	patience := failPatience
+	if c.hosts == 2 {
+		patience *= 3 // it is for the second host as well, which answers
+	}
 	switch {
 	case c.way != "is silent":
+	case c.step == "body" && c.hosts == 1: // with two the first one goes in the end
+		limits.Block = patience
 	case c.step == "body":
-		limits.Block = failPatience
 	case c.step == "dot":
-		limits.Final = failPatience
+		limits.Final = patience
 	default:
-		limits.Command = failPatience
+		limits.Command = patience
 	}
 	return limits
 }
