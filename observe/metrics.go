@@ -38,6 +38,8 @@ type Metrics struct {
 	missed  *prometheus.GaugeVec
 
 	deliveries *prometheus.CounterVec
+	protected  *prometheus.CounterVec
+	untried    prometheus.Counter
 
 	domains *prometheus.GaugeVec
 	mu      sync.Mutex
@@ -76,6 +78,8 @@ func NewMetrics(version string) *Metrics {
 		expires:     gauges("postern_certificate_expires_seconds", "When the certificate of a name ends, in seconds since 1970; 0 where none was obtained.", "name"),
 		missed:      gauges("postern_certificate_failures", "How often in a row no certificate could be obtained for a name.", "name"),
 		deliveries:  counters("postern_delivery_attempts_total", "Attempts to deliver to a recipient, by the state after it.", "state"),
+		protected:   counters("postern_delivery_sent_total", "Copies that a server took, by TLS version and by what proved that server: dane, pkix or none.", "tls", "proof"),
+		untried:     counter("postern_delivery_suppressed_total", "Recipients who were not tried, since their address bounces."),
 		domains:     gauges("postern_domain_state", "Mail domains by how far they are: 1 for the state that one is in. Of processes that run jobs.", "domain", "state"),
 		requests:    counters("postern_http_requests_total", "HTTP requests, by room, route and status.", "room", "route", "status"),
 		answers:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "postern_http_seconds", Help: "Time to answer an HTTP request.", Buckets: seconds}, []string{"room"}),
@@ -83,7 +87,7 @@ func NewMetrics(version string) *Metrics {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postern_build_info", Help: "Version of the program, always 1.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
 	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.connections, m.replied, m.limited, m.listed, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook,
-		m.filtered, m.filterTook, m.expires, m.missed, m.deliveries, m.domains, m.requests, m.answers)
+		m.filtered, m.filterTook, m.expires, m.missed, m.deliveries, m.protected, m.untried, m.domains, m.requests, m.answers)
 	for _, disposition := range []desk.Disposition{desk.Ticketed, desk.Appended, desk.Duplicate, desk.Suspended, desk.Reported} {
 		m.accepted.WithLabelValues(string(disposition))
 		m.mails.WithLabelValues(string(disposition))
@@ -164,11 +168,6 @@ func (m *Metrics) Group(mails int, took time.Duration) {
 func (m *Metrics) Filtered(filter, result string, took time.Duration) {
 	m.filtered.WithLabelValues(filter, result).Inc()
 	m.filterTook.WithLabelValues(filter).Observe(took.Seconds())
-}
-
-// Delivery is told of the state of a recipient after an attempt.
-func (m *Metrics) Delivery(state desk.DeliveryState) {
-	m.deliveries.WithLabelValues(string(state)).Inc()
 }
 
 // Domains is told how far every mail domain is.

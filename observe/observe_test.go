@@ -58,7 +58,14 @@ func TestMetrics(t *testing.T) {
 	m.Intake(desk.Outcome{Disposition: desk.Suspended, Cause: desk.CauseLoop}, nil)
 	m.Intake(desk.Outcome{}, errors.New("the database is away"))
 	m.Group(3, 5*time.Millisecond)
-	m.Delivery(desk.DeliverySent)
+	m.Delivery(desk.Delivery{State: desk.DeliverySent, TLS: "TLS 1.3", Proof: desk.ProofDANE})
+	m.Delivery(desk.Delivery{State: desk.DeliverySent})
+	m.Delivery(desk.Delivery{State: desk.DeliveryBounced, Story: []desk.Attempt{{Kind: desk.AttemptSuppressed}}})
+	asked := 0
+	m.Waiting(func(context.Context) (desk.DeliveryCounts, error) {
+		asked++
+		return desk.DeliveryCounts{Queued: 7, Held: 2, Oldest: time.Now().Add(-time.Hour), Suppressed: 3}, nil
+	})
 	m.Domains([]desk.Domain{{Name: "example.com", State: desk.DomainActive}, {Name: "gone.example", State: desk.DomainRemoved}})
 	m.Domains([]desk.Domain{{Name: "example.com", State: desk.DomainDegraded}})
 	m.Requests("api")("GET /api/v1/tickets/{number}", 200, time.Millisecond)
@@ -71,12 +78,18 @@ func TestMetrics(t *testing.T) {
 		`postern_smtp_limited_total{limit="per-ip"} 1`, `postern_smtp_dnsbl_total{list="bl.example.org",result="error"} 1`,
 		`postern_smtp_accepted_total{disposition="ticketed"} 1`, `postern_smtp_accepted_total{disposition="appended"} 0`,
 		`postern_intake_mails_total{disposition="suspended"} 1`, `postern_intake_mails_total{disposition="refused"} 0`, `postern_intake_suspended_total{cause="loop"} 1`,
-		`postern_intake_suspended_total{cause="spam"} 0`, `postern_intake_failures_total 1`, `postern_domain_state{domain="example.com",state="degraded"} 1`, `postern_intake_group_mails_sum 3`, `postern_delivery_attempts_total{state="sent"} 1`,
+		`postern_intake_suspended_total{cause="spam"} 0`, `postern_intake_failures_total 1`, `postern_domain_state{domain="example.com",state="degraded"} 1`, `postern_intake_group_mails_sum 3`, `postern_delivery_attempts_total{state="sent"} 2`, `postern_delivery_attempts_total{state="bounced"} 0`,
+		`postern_delivery_sent_total{proof="dane",tls="TLS 1.3"} 1`, `postern_delivery_sent_total{proof="none",tls="none"} 1`, `postern_delivery_suppressed_total 1`,
+		`postern_delivery_waiting{state="queued"} 7`, `postern_delivery_waiting{state="held"} 2`, `postern_delivery_oldest_seconds 36`, `postern_suppressed_addresses 3`,
+
 		`postern_http_requests_total{room="api",route="GET /api/v1/tickets/{number}",status="200"} 1`, `postern_smtp_mail_octets_count 2`, `go_goroutines `, `process_open_fds `,
 	} {
 		if !strings.Contains(body, "\n"+line) {
 			t.Errorf("missing: %s", line)
 		}
+	}
+	if get(t, Admin(m, NewHealth(time.Now)), "/metrics"); asked != 1 {
+		t.Errorf("the database was asked %d times", asked)
 	}
 	if strings.Contains(body, `postern_smtp_accepted_total{disposition="refused"}`) {
 		t.Error("a refused mail counts as accepted")

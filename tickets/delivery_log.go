@@ -55,6 +55,15 @@ func (s *Service) DeliveryCounts(ctx context.Context, actor desk.Actor) (counts 
 	return counts, err
 }
 
+// Waiting is how much mail waits, for the figures that programs fetch: without what has become of today's.
+func (s *Service) Waiting(ctx context.Context) (desk.DeliveryCounts, error) {
+	counts, err := s.store.DeliveryCounts(ctx)
+	if err == nil {
+		counts.Suppressed, err = s.store.CountSuppressions(ctx)
+	}
+	return counts, err
+}
+
 // DeliveryStories are the recipients of a message with all that has happened to each, for staff.
 func (s *Service) DeliveryStories(ctx context.Context, actor desk.Actor, message int64) ([]desk.Recipient, error) {
 	if err := need(actor, desk.MayRead); err != nil {

@@ -289,10 +289,24 @@ func (s *Service) Record(ctx context.Context, worker string, outcomes ...Outcome
 	if len(quiet) == 0 {
 		return nil
 	}
-	return s.store.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.RecordDeliveries(ctx, worker, quiet)
+	var changed []bool
+	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		changed, err = tx.RecordDeliveries(ctx, worker, quiet)
 		return err
 	})
+	if err == nil {
+		s.tellOf(quiet, changed)
+	}
+	return err
+}
+
+// tellOf tells the figures what was written down.
+func (s *Service) tellOf(outcome []store.Outcome, changed []bool) {
+	for i, one := range outcome {
+		if changed[i] {
+			s.cfg.Delivered(one.Delivery)
+		}
+	}
 }
 
 func (o Outcome) rows() []store.Outcome {
@@ -310,14 +324,14 @@ func (s *Service) bounced(ctx context.Context, worker string, outcome Outcome) e
 	if err != nil {
 		return err
 	}
-	return s.store.Write(ctx, func(tx *store.Tx) error {
+	rows, changed := outcome.rows(), []bool(nil)
+	err = s.store.Write(ctx, func(tx *store.Tx) error {
 		locked, err := tx.LockTickets(ctx, m.TicketID)
 		if err != nil {
 			return err
 		}
 		c := &change{Tx: tx, actor: desk.System("job"), at: s.now(), ticket: locked[m.TicketID]}
-		changed, err := tx.RecordDeliveries(ctx, worker, outcome.rows())
-		if err != nil {
+		if changed, err = tx.RecordDeliveries(ctx, worker, rows); err != nil {
 			return err
 		}
 		bounced := false
@@ -343,6 +357,10 @@ func (s *Service) bounced(ctx context.Context, worker string, outcome Outcome) e
 		}
 		return c.finish(ctx)
 	})
+	if err == nil {
+		s.tellOf(rows, changed)
+	}
+	return err
 }
 
 // Acknowledging is what an acknowledgement is made of: who it speaks for, and the marks by which an answer to it finds its ticket. They name the mail that it answers, for it is no message itself.

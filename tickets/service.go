@@ -34,10 +34,11 @@ type Config struct {
 	Store     *store.Store
 	Keys      *secret.Keyset
 	Bucket    *attachments.Bucket
-	Releaser  Releaser      // nil: suspended mail cannot be released by this process
-	Hostname  string        // in which our Message-IDs end
-	PublicURL string        // where links to attachments begin, without a final slash
-	Undo      time.Duration // how long the first message of a new conversation waits
+	Releaser  Releaser            // nil: suspended mail cannot be released by this process
+	Hostname  string              // in which our Message-IDs end
+	PublicURL string              // where links to attachments begin, without a final slash
+	Undo      time.Duration       // how long the first message of a new conversation waits
+	Delivered func(desk.Delivery) // hears of every outcome that was written down; nil: nobody does
 	Now       func() time.Time
 }
 
@@ -52,6 +53,9 @@ type Service struct {
 func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Delivered == nil {
+		cfg.Delivered = func(desk.Delivery) {}
 	}
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
 	return &Service{cfg: cfg, store: cfg.Store, codec: threading.NewCodec(cfg.Keys, cfg.Hostname)}

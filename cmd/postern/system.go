@@ -96,7 +96,9 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 	}, sys.directory)
 	sys.tickets = tickets.New(tickets.Config{
 		Store: p.store, Keys: p.keys, Bucket: p.bucket, Releaser: sys.intake, Hostname: settings.Hostname, PublicURL: settings.PublicURL, Undo: undoTime,
+		Delivered: sys.metrics.Delivery,
 	})
+	sys.metrics.Waiting(sys.tickets.Waiting)
 	sys.sender.Destinations = mailout.NewDestinations(p.store.Destinations)
 	if p.postgres != nil { // the database is this process's alone
 		if err := p.store.Write(ctx, func(tx *store.Tx) error { return tx.ResumeSending(ctx) }); err != nil {
