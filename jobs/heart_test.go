@@ -64,7 +64,7 @@ func TestLostTouch(t *testing.T) {
 	if take() != 1 {
 		t.Fatal("nobody is in hand")
 	}
-	open := w.guarded(t.Context(), p, []string{"carol@customer.test"})
+	open := w.guarded(t.Context(), p)
 	if _, err := open(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,12 +120,12 @@ func TestStoppedInHand(t *testing.T) {
 	if err != nil || len(taken.Recipients) != 1 {
 		t.Fatalf("%+v, %v", taken, err)
 	}
-	open := w.guarded(t.Context(), p, []string{"carol@customer.test"})
+	still := w.still(t.Context(), p.letter.Errand)
 	if _, err := h.store.Pool().Exec(t.Context(), `update delivery set stop = true`); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(fresh + 10*time.Millisecond)
-	if _, err := open(); !errors.Is(err, errStopped) {
+	if err := still("carol@customer.test"); !errors.Is(err, errStopped) {
 		t.Errorf("it leaves: %v", err)
 	}
 	outcome, err := w.attempt(t.Context(), p, taken.Recipients)

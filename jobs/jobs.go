@@ -59,6 +59,7 @@ type Runner struct {
 	client  client
 	answers *acknowledger
 	heart   *heart
+	replies *sendReply
 	tls     *TLSCounter
 }
 
@@ -85,7 +86,8 @@ func New(cfg Config) (*Runner, error) {
 	}
 	heart := newHeart(cfg)
 	workers := river.NewWorkers()
-	river.AddWorker(workers, newSendReply(cfg, heart))
+	replies := newSendReply(cfg, heart)
+	river.AddWorker(workers, replies)
 	river.AddWorker(workers, &verifyDomains{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
@@ -118,7 +120,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Runner{client: queue, answers: newAcknowledger(cfg), heart: heart, tls: cfg.TLS}, nil
+	return &Runner{client: queue, answers: newAcknowledger(cfg), heart: heart, replies: replies, tls: cfg.TLS}, nil
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
@@ -144,6 +146,16 @@ func (r *Runner) Start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Heard is told of all news, so that what somebody stops does not leave.
+func (r *Runner) Heard(news store.News) {
+	if halt := news.Stopped; halt != nil {
+		r.replies.inHand.stop(halt.Message, halt.Recipient)
+	}
+}
+
+// Unheard is told that news may have passed by.
+func (r *Runner) Unheard() { r.replies.inHand.lost() }
 
 // Stop takes no new job and waits for those at work until ctx ends; then it tells them to stop and gives them a moment to write down what they have done.
 func (r *Runner) Stop(ctx context.Context) error {

@@ -66,23 +66,48 @@ func newSendReply(cfg Config, heart *heart) *sendReply {
 	return w
 }
 
-// inHand are the errands of this process: two jobs for the same one keep out of each other's way.
+// inHand are the errands of this process: two jobs for the same one keep out of each other's way. It keeps those recipients of each whom somebody wants stopped meanwhile, as far as the news told of them.
 type inHand struct {
 	mu   sync.Mutex
-	held map[desk.SendReply]bool
+	held map[desk.SendReply][]string
+	deaf time.Time // when news were lost last: what was asked before that is to be asked again
 }
 
 func (h *inHand) take(errand desk.SendReply) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.held[errand] {
+	if _, is := h.held[errand]; is {
 		return false
 	}
 	if h.held == nil {
-		h.held = map[desk.SendReply]bool{}
+		h.held = map[desk.SendReply][]string{}
 	}
-	h.held[errand] = true
+	h.held[errand] = nil
 	return true
+}
+
+// stop notes that a recipient shall not get their copy, if they are in hand here.
+func (h *inHand) stop(message int64, recipient string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	errand := desk.SendReply{Message: message, Destination: desk.DomainOf(recipient)}
+	if stopped, is := h.held[errand]; is {
+		h.held[errand] = append(stopped, recipient)
+	}
+}
+
+// lost notes that news may have passed by unheard.
+func (h *inHand) lost() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.deaf = time.Now()
+}
+
+// stopped says whether somebody wants a recipient stopped, and whether that is all there is to know since the given time.
+func (h *inHand) stopped(errand desk.SendReply, recipient string, since time.Time) (stopped, sure bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Contains(h.held[errand], recipient), h.deaf.Before(since)
 }
 
 func (h *inHand) drop(errand desk.SendReply) {
@@ -253,7 +278,7 @@ func (w *sendReply) deliver(ctx context.Context, m *parcel, recipients []store.I
 	}
 	var lost error
 	outcome := w.sender.Deliver(ctx, mailout.Outgoing{
-		ID: m.letter.Message.MessageID, ReturnPath: m.returnPath, Recipients: names, Size: m.size, Open: w.guarded(ctx, m, names),
+		ID: m.letter.Message.MessageID, ReturnPath: m.returnPath, Recipients: names, Size: m.size, Open: w.guarded(ctx, m), Still: w.still(ctx, m.letter.Errand),
 		Sent: func(one desk.Delivery) error {
 			lost = w.write(ctx, id, []desk.Delivery{join(one)})
 			return lost
@@ -278,12 +303,8 @@ func (w *sendReply) deliver(ctx context.Context, m *parcel, recipients []store.I
 	return outcome, errors.Join(w.write(ctx, id, rest), w.tickets.Postpone(context.WithoutCancel(ctx), w.heart.id, id, waiting))
 }
 
-// fresh is how long what was taken in hand counts as just taken: longer ago somebody may have stopped it meanwhile.
-const fresh = 2 * time.Second
-
-// guarded opens the mail's bytes for another copy, if it may still leave: nobody has taken over from us, and nobody stopped it.
-func (w *sendReply) guarded(ctx context.Context, m *parcel, recipients []string) func() (io.ReadCloser, error) {
-	asked := time.Now()
+// guarded opens the mail's bytes for another copy, unless somebody has taken over from us.
+func (w *sendReply) guarded(ctx context.Context, m *parcel) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		if !w.heart.sure() {
 			return nil, errLost
@@ -291,17 +312,31 @@ func (w *sendReply) guarded(ctx context.Context, m *parcel, recipients []string)
 		if why, err := w.stale(ctx, m.signature); err != nil || why != "" { // it waited for its turn, and meanwhile its key was revoked
 			return nil, errors.Join(err, errStale)
 		}
-		if time.Since(asked) > fresh {
-			stopped, err := w.tickets.Stopped(ctx, m.letter.Errand)
-			if err != nil {
-				return nil, err
-			}
-			if slices.ContainsFunc(recipients, func(one string) bool { return slices.Contains(stopped, one) }) {
-				return nil, errStopped
-			}
-			asked = time.Now()
-		}
 		return m.open()
+	}
+}
+
+// fresh is how long what was taken in hand counts as just taken. Longer ago somebody may have stopped it, and not been heard.
+const fresh = 2 * time.Second
+
+// still says whether a copy may leave, or that somebody stopped it. The news tell within milliseconds; the database is asked where much time has passed, or news were lost.
+func (w *sendReply) still(ctx context.Context, errand desk.SendReply) func(recipient string) error {
+	asked := time.Now()
+	var known []string
+	return func(recipient string) error {
+		stopped, sure := w.inHand.stopped(errand, recipient, asked)
+		if !stopped && (!sure || time.Since(asked) > fresh) {
+			now := time.Now()
+			var err error
+			if known, err = w.tickets.Stopped(ctx, errand); err != nil {
+				return err
+			}
+			asked = now
+		}
+		if stopped || slices.Contains(known, recipient) {
+			return errStopped
+		}
+		return nil
 	}
 }
 

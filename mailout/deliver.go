@@ -57,6 +57,7 @@ type Outgoing struct {
 	Size       int64                         // octets that Open gives
 	Wish       Wish                          // what it asks of the way
 	Open       func() (io.ReadCloser, error) // called once for the header and once for each copy
+	Still      func(recipient string) error  // asked before a copy leaves, and again before its bytes do: an error stops it, and says why; nil: all leave
 	Patience   time.Duration                 // to wait for a turn at a busy destination; 0: a second, for callers who can come back
 	Sent       func(desk.Delivery) error     // hears of each copy as soon as its server has it, before the next one leaves; an error ends the attempt; nil: nobody asks
 }

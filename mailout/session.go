@@ -29,6 +29,8 @@ type session struct {
 	spent   bool // nothing more can be said over it
 	carried int  // transactions
 	used    bool // it was opened for another delivery
+
+	hungUp bool // in the middle of a mail that somebody stopped
 }
 
 // tlsError is a handshake that failed: the host may still be reached in clear text, on a new connection.

@@ -20,7 +20,7 @@ func (c *session) transact(m envelope, book *ledger) next {
 		if book.settled[i] { // by an error that ended the attempt
 			continue
 		}
-		if c.carried >= c.mails(maxMails) {
+		if c.carried >= c.mails(maxMails) || c.hungUp {
 			return again
 		}
 		verdict, a := c.send(m, i)
@@ -79,6 +79,9 @@ func (c *session) send(m envelope, i int) (verdict, answer) {
 	if refused := c.unfit(m, one); refused != nil {
 		return decided, *refused
 	}
+	if stopped := m.stopped(i); stopped != nil {
+		return decided, *stopped
+	}
 	body, err := m.Open()
 	if err != nil {
 		return decided, unreadable(err)
@@ -95,6 +98,11 @@ func (c *session) send(m envelope, i int) (verdict, answer) {
 		return c.refused(err, stopped)
 	}
 	c.begun = false
+	if stopped := m.stopped(i); stopped != nil { // the server may have taken minutes so far; without the final dot it keeps nothing (RFC 5321 §4.1.1.4)
+		c.hungUp, c.spent = true, true
+		_ = c.conn.Close()
+		return decided, *stopped
+	}
 	if err := c.body(body, m.foreign); err != nil {
 		return c.halfway(err)
 	}
@@ -102,6 +110,17 @@ func (c *session) send(m envelope, i int) (verdict, answer) {
 		return c.halfway(err)
 	}
 	return c.final()
+}
+
+// stopped says why a copy shall not leave any more; nil: it may.
+func (m envelope) stopped(i int) *answer {
+	if m.Still == nil {
+		return nil
+	}
+	if err := m.Still(m.Recipients[i]); err != nil {
+		return &answer{code: 451, text: "4.3.0 not sent: " + err.Error()}
+	}
+	return nil
 }
 
 // mailLine is MAIL with what this server needs to know.

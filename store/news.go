@@ -17,6 +17,13 @@ type News struct {
 	Tickets   []int64 `json:"t,omitempty"`
 	Suspended bool    `json:"s,omitempty"` // the list of suspended mail has changed
 	Settings  bool    `json:"c,omitempty"` // mailboxes, domains or users have changed
+	Stopped   *Halt   `json:"h,omitempty"` // somebody wants a delivery stopped that a process has in hand
+}
+
+// Halt names one recipient of a message.
+type Halt struct {
+	Message   int64  `json:"m"`
+	Recipient string `json:"r"`
 }
 
 // most is how many ticket ids one piece of news holds: PostgreSQL's limit for a payload is 8000 bytes.

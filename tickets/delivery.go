@@ -107,6 +107,9 @@ func (s *Service) CancelDelivery(ctx context.Context, actor desk.Actor, message 
 			c.happened("cancelled", "", one.Recipient)
 		} else {
 			line.Reply = "it is being sent at this moment, and stops if it still can"
+			if err := c.Announce(ctx, store.News{Stopped: &store.Halt{Message: message, Recipient: one.Recipient}}); err != nil {
+				return err
+			}
 		}
 		c.audit("delivery.cancel", messageName(message), map[string]any{"recipient": one.Recipient, "in_hand": one.InHand})
 		if err := c.narrate(ctx, one, line); err != nil {

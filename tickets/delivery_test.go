@@ -175,6 +175,13 @@ func TestCancelDelivery(t *testing.T) {
 		t.Errorf("in hand: %s; %s", one.Words(), one.Timeline[0].Words())
 	}
 	equal(t, "events", slices.DeleteFunc(h.events(t, number), func(verb string) bool { return verb == "status" }), []string{"cancelled"})
+	taken := desk.Delivery{Recipient: "dave@customer.test", State: desk.DeliverySent, Reply: "250 ok", Attempts: 1, UpdatedAt: h.clock.now()}
+	if err := h.Record(t.Context(), "w", Outcome{Message: m.ID, Deliveries: []desk.Delivery{taken}}); err != nil { // the server had it already
+		t.Fatal(err)
+	}
+	if one, _ := h.story(t, m.ID, "dave@customer.test"); one.State != desk.DeliverySent || one.Stopping || one.CanCancel() {
+		t.Errorf("the server had it already: %+v", one)
+	}
 	if h.audited(t, "delivery.cancel") != 2 {
 		t.Error("it is not in the audit log")
 	}

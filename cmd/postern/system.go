@@ -271,6 +271,9 @@ func (sys *system) serve(what string, run func() error) {
 // heard keeps the directory of addresses true.
 func (sys *system) heard(ctx context.Context) func(store.News) {
 	return func(news store.News) {
+		if sys.jobs != nil {
+			sys.jobs.Heard(news)
+		}
 		if news.Settings {
 			sys.domains.Forget()
 			sys.reload(ctx)
@@ -285,6 +288,9 @@ func (sys *system) heard(ctx context.Context) func(store.News) {
 func (sys *system) unheard(ctx context.Context) func(error) {
 	return func(err error) {
 		sys.log.Warn("lost the database's news; looking again", "error", err)
+		if sys.jobs != nil {
+			sys.jobs.Unheard()
+		}
 		sys.domains.Forget()
 		sys.reload(ctx)
 	}
