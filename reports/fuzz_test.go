@@ -112,3 +112,19 @@ func FuzzTLS(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRefusal reads the words of servers that we asked.
+func FuzzRefusal(f *testing.F) {
+	for _, words := range []string{"550 5.1.1 <carol@customer.test>: User unknown", "550-5.1.1 no\n550 5.1.1 such", "550 5.4.7 gave up; the last answer was: 450 4.1.1 user unknown", "556 5.1.10 null MX", "5", ""} {
+		f.Add(words, "RCPT")
+	}
+	f.Fuzz(func(t *testing.T, words, step string) {
+		got := Refusal(words, step)
+		if got.Hard && (words[0] != '5' || got.Status == "" || got.Status[0] != '5') {
+			t.Errorf("%q is hard: %+v", words, got)
+		}
+		if len(got.Diagnostic) > maxShort || got.Status == "" {
+			t.Errorf("%q: %+v", words, got)
+		}
+	})
+}
