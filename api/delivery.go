@@ -10,23 +10,19 @@ import (
 
 // Outbound is one recipient of one message, as the log of deliveries shows it.
 type Outbound struct {
-	Message      int64     `json:"message"`
-	Ticket       int64     `json:"ticket"`
-	Subject      string    `json:"subject"`
-	Destination  string    `json:"destination" doc:"Domain of the recipient."`
-	Sender       string    `json:"sender" doc:"Domain of From as the mail leaves."`
-	QueuedAt     time.Time `json:"queued_at"`
-	RedirectedTo string    `json:"redirected_to,omitempty" doc:"Somebody sent it there instead."`
-	InHand       bool      `json:"in_hand" doc:"It is being sent at this moment."`
-	Stopping     bool      `json:"stopping" doc:"Somebody wants it stopped while it is being sent: soon it will show as cancelled, or as sent if the server had it already."`
-	Words        string    `json:"words" doc:"How it stands, in a sentence."`
+	Message     int64     `json:"message"`
+	Ticket      int64     `json:"ticket"`
+	Subject     string    `json:"subject"`
+	Destination string    `json:"destination" doc:"Domain of the recipient."`
+	Sender      string    `json:"sender" doc:"Domain of From as the mail leaves."`
+	QueuedAt    time.Time `json:"queued_at"`
 	Delivery
 }
 
 func viewOutbound(from desk.Outbound) Outbound {
 	return Outbound{
 		Message: from.MessageID, Ticket: from.TicketID, Subject: from.Subject, Destination: from.Destination, Sender: from.Sender, QueuedAt: from.QueuedAt.UTC(),
-		RedirectedTo: from.RedirectedTo, InHand: from.InHand, Stopping: from.Stopping, Words: from.Words(), Delivery: viewDelivery(from.Delivery),
+		Delivery: viewDelivery(from.Delivery),
 	}
 }
 

@@ -186,23 +186,28 @@ type auth struct {
 
 // Delivery is desk.Delivery with its times as they are sent.
 type Delivery struct {
-	Recipient string             `json:"recipient"`
-	State     desk.DeliveryState `json:"state" enum:"queued,sent,deferred,bounced,cancelled"`
-	Host      string             `json:"host,omitempty" doc:"The server that answered last."`
-	TLS       string             `json:"tls,omitempty"`
-	Reply     string             `json:"last_reply,omitempty" doc:"The remote's last words."`
-	Attempts  int                `json:"attempts"`
-	NextAt    *time.Time         `json:"next_attempt_at"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Proof     desk.Proof         `json:"proof,omitempty" enum:",pkix,dane" doc:"What proved that host; absent: nothing did."`
-	HeldSince *time.Time         `json:"held_since,omitempty" doc:"Since when it waits until its own domain is mended."`
-	HeldWhy   string             `json:"held_because,omitempty"`
+	Recipient    string             `json:"recipient"`
+	State        desk.DeliveryState `json:"state" enum:"queued,sent,deferred,bounced,cancelled"`
+	Host         string             `json:"host,omitempty" doc:"The server that answered last."`
+	TLS          string             `json:"tls,omitempty"`
+	Reply        string             `json:"last_reply,omitempty" doc:"The remote's last words."`
+	Attempts     int                `json:"attempts"`
+	NextAt       *time.Time         `json:"next_attempt_at"`
+	UpdatedAt    time.Time          `json:"updated_at"`
+	Proof        desk.Proof         `json:"proof,omitempty" enum:",pkix,dane" doc:"What proved that host; absent: nothing did."`
+	HeldSince    *time.Time         `json:"held_since,omitempty" doc:"Since when it waits until its own domain is mended."`
+	HeldWhy      string             `json:"held_because,omitempty"`
+	RedirectedTo string             `json:"redirected_to,omitempty" doc:"Somebody sent it there instead."`
+	InHand       bool               `json:"in_hand,omitempty" doc:"It is being sent at this moment."`
+	Stopping     bool               `json:"stopping,omitempty" doc:"Somebody wants it stopped while it is being sent: soon it will show as cancelled, or as sent if the server had it already."`
+	Words        string             `json:"words" doc:"How it stands, in a sentence."`
 }
 
 func viewDelivery(from desk.Delivery) Delivery {
 	to := Delivery{
 		Recipient: from.Recipient, State: from.State, Host: from.Host, TLS: from.TLS, Reply: from.Reply, Attempts: from.Attempts, UpdatedAt: from.UpdatedAt.UTC(),
 		Proof: from.Proof, HeldSince: unlessZero(from.HeldSince), HeldWhy: from.HeldWhy,
+		RedirectedTo: from.RedirectedTo, InHand: from.InHand, Stopping: from.Stopping, Words: from.Words(),
 	}
 	if !from.NextAt.IsZero() {
 		to.NextAt = utc(&from.NextAt)

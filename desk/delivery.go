@@ -23,18 +23,21 @@ func (s DeliveryState) Final() bool {
 
 // Delivery is the state of one recipient of one outgoing message.
 type Delivery struct {
-	Recipient string        `json:"recipient"`
-	State     DeliveryState `json:"state"`
-	Host      string        `json:"host,omitempty"`       // the MX or smarthost that answered last
-	TLS       string        `json:"tls,omitempty"`        // version of that connection; empty in clear text
-	Proof     Proof         `json:"proof,omitempty"`      // what proved that host on that connection
-	Reply     string        `json:"last_reply,omitempty"` // the remote's last words, code first
-	Attempts  int           `json:"attempts"`
-	NextAt    time.Time     `json:"next_attempt_at,omitzero"`
-	UpdatedAt time.Time     `json:"updated_at"`
-	HeldSince time.Time     `json:"held_since,omitzero"` // since when it waits for its own domain to be mended
-	HeldWhy   string        `json:"held_because,omitempty"`
-	Story     []Attempt     `json:"-"` // what this attempt adds to the recipient's timeline, oldest first
+	Recipient    string        `json:"recipient"`
+	State        DeliveryState `json:"state"`
+	Host         string        `json:"host,omitempty"`       // the MX or smarthost that answered last
+	TLS          string        `json:"tls,omitempty"`        // version of that connection; empty in clear text
+	Proof        Proof         `json:"proof,omitempty"`      // what proved that host on that connection
+	Reply        string        `json:"last_reply,omitempty"` // the remote's last words, code first
+	Attempts     int           `json:"attempts"`
+	NextAt       time.Time     `json:"next_attempt_at,omitzero"`
+	UpdatedAt    time.Time     `json:"updated_at"`
+	HeldSince    time.Time     `json:"held_since,omitzero"` // since when it waits for its own domain to be mended
+	HeldWhy      string        `json:"held_because,omitempty"`
+	RedirectedTo string        `json:"redirected_to,omitempty"` // somebody sent it there instead
+	InHand       bool          `json:"in_hand,omitempty"`       // a process is about it at this moment
+	Stopping     bool          `json:"stopping,omitempty"`      // somebody wants it stopped, and that process has not answered yet
+	Story        []Attempt     `json:"-"`                       // what this attempt adds to the recipient's timeline, oldest first
 }
 
 // Proof is what showed that the server at the other end is the one that its domain names.

@@ -8,68 +8,65 @@ import (
 
 // Outbound is one recipient of one outgoing message, as the log of deliveries and the message itself show it.
 type Outbound struct {
-	MessageID    int64     `json:"message"`
-	TicketID     int64     `json:"ticket"`
-	Subject      string    `json:"subject"`
-	Destination  string    `json:"destination"` // domain of the recipient
-	Sender       string    `json:"sender"`      // domain of From as the mail leaves
-	QueuedAt     time.Time `json:"queued_at"`
-	RedirectedTo string    `json:"redirected_to,omitempty"` // somebody sent it there instead
-	InHand       bool      `json:"in_hand"`                 // a process is about it at this moment
-	Stopping     bool      `json:"stopping"`                // somebody wants it stopped, and that process has not answered yet
+	MessageID   int64     `json:"message"`
+	TicketID    int64     `json:"ticket"`
+	Subject     string    `json:"subject"`
+	Destination string    `json:"destination"` // domain of the recipient
+	Sender      string    `json:"sender"`      // domain of From as the mail leaves
+	QueuedAt    time.Time `json:"queued_at"`
 	Delivery
 }
 
 // CanRetry says whether trying it now makes sense: it failed, or waits for a later time.
-func (o Outbound) CanRetry() bool {
-	return !o.InHand && (o.State == DeliveryDeferred || o.State == DeliveryBounced && o.RedirectedTo == "" || o.State == DeliveryQueued && !o.HeldSince.IsZero())
+func (d Delivery) CanRetry() bool {
+	return !d.InHand && (d.State == DeliveryDeferred || d.State == DeliveryBounced && d.RedirectedTo == "" || d.State == DeliveryQueued && !d.HeldSince.IsZero())
 }
 
 // CanCancel says whether there is still something to stop.
-func (o Outbound) CanCancel() bool { return !o.State.Final() && !o.Stopping }
+func (d Delivery) CanCancel() bool { return !d.State.Final() && !d.Stopping }
 
 // CanRedirect says whether it can be sent to another address instead: it has not arrived, and was not sent elsewhere already.
-func (o Outbound) CanRedirect() bool { return o.State != DeliverySent && o.RedirectedTo == "" }
+func (d Delivery) CanRedirect() bool { return d.State != DeliverySent && d.RedirectedTo == "" }
 
 // Words says in a sentence how it stands. Times are in UTC; a page that knows the reader's zone shows NextAt itself.
-func (o Outbound) Words() string {
+func (d Delivery) Words() string {
 	switch {
-	case o.RedirectedTo != "" && o.State == DeliveryCancelled:
-		return "Sent to " + o.RedirectedTo + " instead."
-	case o.RedirectedTo != "":
-		return "Refused, and sent to " + o.RedirectedTo + " instead: " + o.Reply
-	case o.Stopping:
+	case d.RedirectedTo != "" && d.State == DeliveryCancelled:
+		return "Sent to " + d.RedirectedTo + " instead."
+	case d.RedirectedTo != "":
+		return "Refused, and sent to " + d.RedirectedTo + " instead: " + d.Reply
+	case d.Stopping:
 		return "To be stopped. It is being sent at this moment: if the server has taken it already, it will show as sent."
-	case o.InHand:
+	case d.InHand:
 		return "Being sent now."
 	}
-	switch o.State {
+	switch d.State {
 	case DeliveryQueued, DeliveryDeferred:
-		return o.waiting()
+		return d.waiting()
 	case DeliverySent:
-		return "Taken by " + hostWord(o.Host) + tlsWord(o.TLS, o.Proof) + ": " + o.Reply
+		return "Taken by " + hostWord(d.Host) + tlsWord(d.TLS, d.Proof) + ": " + d.Reply
 	case DeliveryBounced:
-		if o.Host == "" {
-			return "Not delivered: " + o.Reply
+		if d.Host == "" {
+			return "Not delivered: " + d.Reply
 		}
-		return "Refused by " + o.Host + ": " + o.Reply
+		return "Refused by " + d.Host + ": " + d.Reply
 	case DeliveryCancelled:
 		return "Stopped before it was sent."
 	default:
-		return string(o.State)
+		return string(d.State)
 	}
 }
 
-func (o Outbound) waiting() string {
+func (d Delivery) waiting() string {
 	switch {
-	case !o.HeldSince.IsZero():
-		return "Held since " + moment(o.HeldSince) + ": " + o.HeldWhy
-	case o.State == DeliveryQueued && o.Attempts == 0:
+	case !d.HeldSince.IsZero():
+		return "Held since " + moment(d.HeldSince) + ": " + d.HeldWhy
+	case d.State == DeliveryQueued && d.Attempts == 0:
 		return "Waits for its first attempt."
-	case o.NextAt.IsZero():
+	case d.NextAt.IsZero():
 		return "Waits to be tried again."
 	default:
-		return fmt.Sprintf("Tried again at %s. The last answer: %s", moment(o.NextAt), o.Reply)
+		return fmt.Sprintf("Tried again at %s. The last answer: %s", moment(d.NextAt), d.Reply)
 	}
 }
 

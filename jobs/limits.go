@@ -35,6 +35,8 @@ func unwanted(wish store.Acknowledgement, hostname string, now time.Time) (reaso
 		return "the mailbox acknowledges no mail any more"
 	case wish.Ours || wish.Domain == hostname:
 		return "the address is ours"
+	case wish.Suppressed:
+		return "the address gets no mail, since it bounces"
 	case now.Sub(wish.WantedAt) > tooLate:
 		return "it would come too late"
 	case wish.Paused:

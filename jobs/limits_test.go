@@ -44,6 +44,7 @@ func TestUnwanted(t *testing.T) {
 		"our host":     func(a *store.Acknowledgement) { a.Domain = "mx.example.com" },
 		"late":         func(a *store.Acknowledgement) { a.WantedAt = now.Add(-tooLate - 1) },
 		"paused":       func(a *store.Acknowledgement) { a.Paused = true },
+		"suppressed":   func(a *store.Acknowledgement) { a.Suppressed = true },
 		"no-reply":     func(a *store.Acknowledgement) { a.Address = "no-reply@customer.test" },
 	} {
 		bad := good

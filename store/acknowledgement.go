@@ -42,17 +42,18 @@ func (tx *Tx) WantAcknowledgements(ctx context.Context, rows ...AcknowledgementR
 
 // Acknowledgement is a wish whose time has come, with what speaks for and against it.
 type Acknowledgement struct {
-	ID       int64     `db:"id"`
-	Mailbox  int64     `db:"mailbox_id"`
-	Ticket   int64     `db:"ticket_id"`
-	Message  int64     `db:"message_id"`
-	Address  string    `db:"address"`
-	Domain   string    `db:"domain"`
-	WantedAt time.Time `db:"wanted_at"`
-	Attempts int       `db:"attempts"` // made so far; one with attempts passed the limits at its first
-	On       bool      `db:"on"`       // the mailbox is there and acknowledges mail
-	Ours     bool      `db:"ours"`     // the address is a mailbox of ours, with or without a detail
-	Paused   bool      `db:"paused"`   // its domain's circuit breaker is open
+	ID         int64     `db:"id"`
+	Mailbox    int64     `db:"mailbox_id"`
+	Ticket     int64     `db:"ticket_id"`
+	Message    int64     `db:"message_id"`
+	Address    string    `db:"address"`
+	Domain     string    `db:"domain"`
+	WantedAt   time.Time `db:"wanted_at"`
+	Attempts   int       `db:"attempts"`   // made so far; one with attempts passed the limits at its first
+	On         bool      `db:"on"`         // the mailbox is there and acknowledges mail
+	Ours       bool      `db:"ours"`       // the address is a mailbox of ours, with or without a detail
+	Paused     bool      `db:"paused"`     // its domain's circuit breaker is open
+	Suppressed bool      `db:"suppressed"` // the address gets no mail, since it bounces
 }
 
 // decideLock makes one process at a time count and decide, so that two of them cannot both send the last one that a limit allows: any constant that nothing else in this database uses.
@@ -69,7 +70,8 @@ func (tx *Tx) DueAcknowledgements(ctx context.Context, now time.Time, limit int)
 		       b.acknowledge and b.removed_at is null as "on",
 		       exists (select from mailbox own where own.address = a.address
 		          or a.domain = split_part(own.address, '@', 2) and starts_with(a.address, split_part(own.address, '@', 1) || '+')) as ours,
-		       exists (select from acknowledgement_pause p where p.domain = a.domain and p.until > $1) as paused
+		       exists (select from acknowledgement_pause p where p.domain = a.domain and p.until > $1) as paused,
+		       exists (select from suppression s where s.address = a.address) as suppressed
 		from acknowledgement a
 		join mailbox b on b.id = a.mailbox_id
 		where a.due_at <= $1

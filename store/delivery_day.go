@@ -7,10 +7,10 @@ import (
 	"postern/desk"
 )
 
-// countedLines are figures by day and domain of ours, out of the stories of a time. A recipient is counted once a day for each state, however often it came to that.
+// countedLines are figures by day and domain of ours, out of the stories of a time. A recipient is counted once a day for each state, however often it came to that, or was written down by a job that ran twice.
 const countedLines = `
 		    select (e.at at time zone 'UTC')::date as day, d.sender,
-		           count(*) filter (where e.became = 'sent') as sent,
+		           count(distinct (e.message_id, e.recipient)) filter (where e.became = 'sent') as sent,
 		           count(distinct (e.message_id, e.recipient)) filter (where e.became = 'deferred') as deferred,
 		           count(distinct (e.message_id, e.recipient)) filter (where e.became = 'bounced' and e.kind <> 'suppressed') as bounced,
 		           count(distinct (e.message_id, e.recipient)) filter (where e.became = 'bounced' and e.kind = 'suppressed') as suppressed

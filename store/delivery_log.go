@@ -40,9 +40,9 @@ type outboundRow struct {
 
 func (r outboundRow) outbound() desk.Outbound {
 	one := desk.Outbound{
-		MessageID: r.MessageID, TicketID: r.TicketID, Subject: r.Subject, Destination: r.Destination, Sender: r.Sender, QueuedAt: r.QueuedAt, RedirectedTo: r.RedirectedTo,
-		InHand: r.InHand && !r.State.Final(), Stopping: r.Stopping && !r.State.Final(),
-		Delivery: desk.Delivery{Recipient: r.Recipient, State: r.State, Host: r.Host, TLS: r.TLS, Proof: r.Proof, Reply: r.Reply, Attempts: r.Attempts, UpdatedAt: r.UpdatedAt, HeldWhy: r.HeldWhy},
+		MessageID: r.MessageID, TicketID: r.TicketID, Subject: r.Subject, Destination: r.Destination, Sender: r.Sender, QueuedAt: r.QueuedAt,
+		Delivery: desk.Delivery{Recipient: r.Recipient, State: r.State, Host: r.Host, TLS: r.TLS, Proof: r.Proof, Reply: r.Reply, Attempts: r.Attempts, UpdatedAt: r.UpdatedAt, HeldWhy: r.HeldWhy,
+			RedirectedTo: r.RedirectedTo, InHand: r.InHand && !r.State.Final(), Stopping: r.Stopping && !r.State.Final()},
 	}
 	if r.NextAt != nil && !r.State.Final() {
 		one.NextAt = *r.NextAt

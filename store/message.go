@@ -22,7 +22,8 @@ const selectMessage = `
 		       coalesce((
 		           select json_agg(json_build_object('recipient', d.recipient, 'state', d.state, 'host', d.host, 'tls', d.tls, 'last_reply', d.reply,
 		                                             'attempts', d.attempts, 'next_attempt_at', d.next_at, 'updated_at', d.updated_at, 'proof', d.proof,
-		                                             'held_since', d.held_since, 'held_because', d.held_why) order by d.recipient)
+		                                             'held_since', d.held_since, 'held_because', d.held_why, 'redirected_to', d.redirected_to,
+		                                             'in_hand', d.worker is not null and d.state in ('queued', 'deferred'), 'stopping', d.stop and d.state in ('queued', 'deferred')) order by d.recipient)
 		           from delivery d where d.message_id = m.id), '[]') as deliveries
 		from message m
 		left join "user" u on u.id = m.author_id`
