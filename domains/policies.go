@@ -55,6 +55,13 @@ func (s *Service) Policies(ctx context.Context) (map[string]Policy, error) {
 	return fresh.byDomain, nil
 }
 
+// forgetPolicies makes the next Policies read them again.
+func (s *Service) forgetPolicies() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.policies = policies{}
+}
+
 // LeadsTo says what is wrong if a host's addresses are none of those that our own hosts have, so that nobody who asks for it would come to us.
 func LeadsTo(ctx context.Context, resolver Resolver, host string, ours []string) error {
 	there, err := resolver.LookupAddrs(ctx, host)

@@ -24,9 +24,11 @@ type ServiceConfig struct {
 	// SelfTest signs a mail with these keys and judges it as a stranger would, by what the DNS says now; with an address, a copy is sent there. nil: the records are proof enough, and nothing can be tested.
 	SelfTest func(ctx context.Context, domain string, keys []Key, to string) (desk.Trial, error)
 	Observe  func([]desk.Domain) // is told how far every domain is whenever they were tended; nil: nobody
-	Spans    Spans               // zero: DefaultSpans
-	Now      func() time.Time    // nil: time.Now
-	Rand     io.Reader           // nil: the system's
+	// Provable says what is wrong with the certificates of the hosts that take our mail, if senders would not take them: then no policy can ask senders to check them. nil: nothing is known of that.
+	Provable func(ctx context.Context) error
+	Spans    Spans            // zero: DefaultSpans
+	Now      func() time.Time // nil: time.Now
+	Rand     io.Reader        // nil: the system's
 }
 
 // Service keeps the mail domains and mailboxes of an installation. It is safe for concurrent use.

@@ -56,6 +56,11 @@ func (s *Service) Set(ctx context.Context, actor desk.Actor, name string, change
 			return desk.Domain{}, err
 		}
 	}
+	if change.STS != nil && *change.STS == desk.STSEnforce && s.cfg.Provable != nil {
+		if err := s.cfg.Provable(ctx); err != nil {
+			return desk.Domain{}, desk.Faultf(desk.Conflict, "mail would not come any more from senders that keep to the policy: %v; begin with testing", err)
+		}
+	}
 	err = s.change(ctx, func(tx *store.Tx) error {
 		v, err := s.hold(ctx, tx, name)
 		if err != nil {
@@ -83,6 +88,7 @@ func (s *Service) Set(ctx context.Context, actor desk.Actor, name string, change
 	if err != nil {
 		return desk.Domain{}, err
 	}
+	s.forgetPolicies()
 	_ = s.publishSoon(ctx, name, asNoted) // managers are told, and it is tried again
 	return s.cfg.Store.Domain(ctx, name)
 }

@@ -2,17 +2,21 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"postern/certificates"
 	"postern/config"
 	"postern/desk"
 	"postern/domains"
 	"postern/observe"
+	"postern/store"
 )
 
 // newKeeper opens the certificates of STARTTLS and HTTPS. l are the listeners of this process; where there are none, as for a command, nothing can be obtained.
@@ -85,4 +89,42 @@ func certificateNames(ctx context.Context, settings config.Settings, service *do
 	}
 	slices.SortFunc(hosts, func(a, b certificates.Name) int { return strings.Compare(a.Host, b.Host) })
 	return append(names, hosts...), nil
+}
+
+// mailCertificate says what is wrong with the certificate of STARTTLS for senders that check it, here and, with ACME, on the other machines that take mail.
+func mailCertificate(ctx context.Context, settings config.Settings, db *store.Store) error {
+	switch {
+	case settings.TLSCert != "":
+		pair, err := tls.LoadX509KeyPair(settings.TLSCert, settings.TLSKey)
+		if err != nil {
+			return fmt.Errorf("the certificate cannot be read: %w", err)
+		}
+		if err := pair.Leaf.VerifyHostname(settings.Hostname); err != nil {
+			return fmt.Errorf("the certificate is not for %s", settings.Hostname)
+		}
+		if pair.Leaf.NotAfter.Before(time.Now()) {
+			return fmt.Errorf("the certificate of %s ended on %s", settings.Hostname, pair.Leaf.NotAfter.Format(time.DateOnly))
+		}
+		return nil
+	case !bool(settings.ACME):
+		return fmt.Errorf("the certificate of %s is self-signed: set POSTERN_ACME=on, or POSTERN_TLS_CERT and POSTERN_TLS_KEY", settings.Hostname)
+	}
+	rows, err := db.Certificates(ctx)
+	if err != nil {
+		return err
+	}
+	there := false
+	for _, row := range rows {
+		if row.Name != settings.Hostname && !slices.Contains(settings.MXHosts, row.Name) {
+			continue
+		}
+		if row.NotAfter == nil || row.NotAfter.Before(time.Now()) {
+			return fmt.Errorf("%s has no certificate: %s", row.Name, certificates.Problem(row, time.Now()))
+		}
+		there = there || row.Name == settings.Hostname
+	}
+	if !there {
+		return fmt.Errorf("%s has no certificate yet", settings.Hostname)
+	}
+	return nil
 }

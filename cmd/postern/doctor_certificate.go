@@ -22,16 +22,17 @@ const certSoon = 14 * 24 * time.Hour
 
 // certificates checks what STARTTLS and HTTPS show, and whether it is enough for what our own MTA-STS policies ask of senders. p is nil where the database cannot be reached.
 func (c *checkup) certificates(ctx context.Context, p *platform) {
-	var good bool // for the host that senders meet
 	switch {
 	case c.settings.TLSCert != "":
-		good = c.certificateFiles(ctx, p)
+		c.certificateFiles(ctx, p)
 	case bool(c.settings.ACME):
-		good = p != nil && c.certificatesByACME(ctx, p)
+		if p != nil {
+			c.certificatesByACME(ctx, p)
+		}
 	default:
 		c.warn("TLS certificate", "set POSTERN_ACME=on, or POSTERN_TLS_CERT and POSTERN_TLS_KEY, for one that others can check", "self-signed: good for STARTTLS, not for people")
 	}
-	if p != nil && !good {
+	if p != nil {
 		c.enforced(ctx, p)
 	}
 	if c.settings.HTTPSAddr != "" {
@@ -40,11 +41,11 @@ func (c *checkup) certificates(ctx context.Context, p *platform) {
 }
 
 // certificateFiles checks the operator's own certificate.
-func (c *checkup) certificateFiles(ctx context.Context, p *platform) (good bool) {
+func (c *checkup) certificateFiles(ctx context.Context, p *platform) {
 	pair, err := tls.LoadX509KeyPair(c.settings.TLSCert, c.settings.TLSKey)
 	if err != nil {
 		c.failed("TLS certificate", "see that both files are readable and belong together", err)
-		return false
+		return
 	}
 	leaf, left := pair.Leaf, time.Until(pair.Leaf.NotAfter)
 	var missing []string
@@ -52,7 +53,7 @@ func (c *checkup) certificateFiles(ctx context.Context, p *platform) (good bool)
 		names, err := certificateNames(ctx, c.settings, newDomains(p, nil, nil), certificateRoles{mail: true, web: true})
 		if err != nil {
 			c.failed("TLS certificate", "see the error", err)
-			return false
+			return
 		}
 		for _, name := range names {
 			if leaf.VerifyHostname(name.Host) != nil && !name.Keep {
@@ -72,11 +73,10 @@ func (c *checkup) certificateFiles(ctx context.Context, p *platform) (good bool)
 	default:
 		c.ok("TLS certificate", "for %s until %s", strings.Join(leaf.DNSNames, ", "), leaf.NotAfter.Format(time.DateOnly))
 	}
-	return left > 0 && leaf.VerifyHostname(c.settings.Hostname) == nil
 }
 
 // certificatesByACME says how each name fares, in the CA's own words where it refuses.
-func (c *checkup) certificatesByACME(ctx context.Context, p *platform) (good bool) {
+func (c *checkup) certificatesByACME(ctx context.Context, p *platform) {
 	names, err := certificateNames(ctx, c.settings, newDomains(p, nil, nil), certificateRoles{mail: true, web: true})
 	var rows []store.Certificate
 	if err == nil {
@@ -84,7 +84,7 @@ func (c *checkup) certificatesByACME(ctx context.Context, p *platform) (good boo
 	}
 	if err != nil {
 		c.failed("TLS certificate", "see the error", err)
-		return false
+		return
 	}
 	for _, name := range names {
 		row := store.Certificate{Name: name.Host}
@@ -94,12 +94,7 @@ func (c *checkup) certificatesByACME(ctx context.Context, p *platform) (good boo
 		if !name.Keep {
 			c.obtained(name, row)
 		}
-		good = good || name.Host == c.settings.Hostname && row.NotAfter != nil && row.NotAfter.After(time.Now())
 	}
-	ended := slices.ContainsFunc(rows, func(row store.Certificate) bool { // of another machine that takes mail
-		return slices.Contains(c.settings.MXHosts, row.Name) && (row.NotAfter == nil || row.NotAfter.Before(time.Now()))
-	})
-	return good && !ended
 }
 
 // obtained says how one name fares.
@@ -131,8 +126,12 @@ func (c *checkup) authority() string {
 	return c.settings.ACMEDirectory
 }
 
-// enforced finds the domains whose policy asks senders to prove a certificate that we do not have: those senders deliver nothing.
+// enforced finds the domains whose policy asks senders to check a certificate that they would not take: those senders deliver nothing.
 func (c *checkup) enforced(ctx context.Context, p *platform) {
+	wrong := mailCertificate(ctx, c.settings, p.store)
+	if wrong == nil {
+		return
+	}
 	policies, err := newDomains(p, nil, nil).Policies(ctx)
 	if err != nil {
 		c.failed("MTA-STS policies", "see the error", err)
@@ -140,8 +139,7 @@ func (c *checkup) enforced(ctx context.Context, p *platform) {
 	}
 	for domain, policy := range policies {
 		if policy.Mode == desk.STSEnforce {
-			c.failed("MTA-STS "+domain, "set its policy to testing until the certificate is there",
-				fmt.Errorf("the policy makes senders check the certificates of %s, and not each has one that they would take: their mail waits, and bounces in the end", strings.Join(c.settings.MXHosts, ", ")))
+			c.failed("MTA-STS "+domain, "set its policy to testing until the certificate is there", fmt.Errorf("mail does not come from senders that keep to the policy: %w", wrong))
 		}
 	}
 }

@@ -23,7 +23,8 @@ func newDomains(p *platform, observe func([]desk.Domain), sender *mailout.Sender
 	trial := &mailout.SelfTest{Authority: preflight.Authority, Hostname: s.Hostname, Smarthost: preflight.Smarthost, Sender: sender}
 	return domains.NewService(domains.ServiceConfig{
 		Store: p.store, Keys: p.keys, Resolver: preflight.Authority.Resolver(), Hostname: s.Hostname, Preflight: preflight, Observe: observe, SelfTest: trial.Run,
-		Zone: domains.OperatorZone{Name: s.DKIMZone, Server: s.DKIMServer, Key: domains.TSIG(s.DKIMTSIG)},
+		Zone:     domains.OperatorZone{Name: s.DKIMZone, Server: s.DKIMServer, Key: domains.TSIG(s.DKIMTSIG)},
+		Provable: func(ctx context.Context) error { return mailCertificate(ctx, s, p.store) },
 	})
 }
 
