@@ -2,7 +2,6 @@ package domains
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -126,7 +125,7 @@ func (s *Service) Verify(ctx context.Context, actor desk.Actor, name string) (de
 	if err := ctx.Err(); err != nil {
 		return desk.Domain{}, nil, err // what was found after that is about us, not about the DNS
 	}
-	err = s.change(ctx, func(tx *store.Tx) error { return s.keep(ctx, tx, actor, look{before, checked, now}) })
+	err = s.note(ctx, func(tx *store.Tx) (bool, error) { return s.keep(ctx, tx, actor, look{before, checked, now}) })
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
@@ -170,54 +169,63 @@ type look struct {
 	at      time.Time
 }
 
-// keep writes down what a look found: the records, the domain's state, and what becomes of its keys.
-func (s *Service) keep(ctx context.Context, tx *store.Tx, actor desk.Actor, l look) error {
+// keep writes down what a look found: the records, the domain's state, and what becomes of its keys. It says whether that is news to whoever sends.
+func (s *Service) keep(ctx context.Context, tx *store.Tx, actor desk.Actor, l look) (bool, error) {
 	now := view{}
 	var err error
 	if now.domain, err = tx.LockDomain(ctx, l.before.domain.Name); err != nil {
-		return err
+		return false, err
 	}
-	if now.domain.ID != l.before.domain.ID { // it was removed and added again meanwhile: what was found is about another
-		return nil
+	// It was removed and added again meanwhile, and what was found is about another; or somebody looked later and was faster.
+	if now.domain.ID != l.before.domain.ID || now.domain.CheckedAt.After(l.at) {
+		return false, nil
 	}
 	if err := s.readRest(ctx, tx.Reader, &now); err != nil {
-		return err
+		return false, err
 	}
-	was := now.domain
-	now.keys = seen(now.keys, was.Name, l.checked, l.at)
+	was := now
+	now.keys = seen(now.keys, was.domain.Name, l)
 	if err := tx.SetDomainKeys(ctx, now.keys); err != nil {
-		return err
+		return false, err
 	}
-	if err := tx.SetDomainRecords(ctx, was.ID, l.checked); err != nil {
-		return err
+	if err := tx.SetDomainRecords(ctx, was.domain.ID, l.checked); err != nil {
+		return false, err
 	}
-	records := overlay(now.wish(s.cfg.Preflight), l.checked, now.keys)
+	now.records = overlay(now.wish(s.cfg.Preflight), l.checked, now.keys)
 	now.domain.CheckedAt = l.at
-	now.domain = settle(now.domain, records, l.at)
+	now.domain = settle(now.domain, now.records, l.at)
 	if err := tx.SetDomain(ctx, now.domain); err != nil {
-		return err
+		return false, err
 	}
 	better, worse := compare(l.before.records, l.checked)
-	if now.domain.State != was.State || len(better)+len(worse) > 0 {
-		detail := map[string]any{"before": was.State, "after": now.domain.State, "found": better, "lost": worse}
-		if err := tx.Audit(ctx, actor, "domain.state", subjectOf(was.Name), detail); err != nil {
-			return err
+	if now.domain.State != was.domain.State || len(better)+len(worse) > 0 {
+		detail := map[string]any{"before": was.domain.State, "after": now.domain.State, "found": better, "lost": worse}
+		if err := tx.Audit(ctx, actor, "domain.state", subjectOf(was.domain.Name), detail); err != nil {
+			return false, err
 		}
 	}
-	now.records = records
 	if err := s.alert(ctx, tx, actor, now, l.at); err != nil {
-		return err
+		return false, err
 	}
-	return s.advance(ctx, tx, actor, &now, l.at)
+	signers := func(v view) (names []string) {
+		for _, key := range v.keys {
+			if signs(key) {
+				names = append(names, key.Selector)
+			}
+		}
+		return names
+	}
+	moved, err := s.advance(ctx, tx, actor, &now, l.at)
+	return moved || now.domain.State != was.domain.State || !slices.Equal(signers(now), signers(was)), err
 }
 
-// advance does with a domain's keys what their time has come for.
-func (s *Service) advance(ctx context.Context, tx *store.Tx, actor desk.Actor, v *view, at time.Time) error {
+// advance does with a domain's keys what their time has come for, and says whether there was anything.
+func (s *Service) advance(ctx context.Context, tx *store.Tx, actor desk.Actor, v *view, at time.Time) (bool, error) {
 	t := turn(v.domain, v.keys, at, s.cfg.Spans)
 	if !t.changes() {
-		return nil
+		return false, nil
 	}
-	return s.carryOut(ctx, tx, actor, v, t, at)
+	return true, s.carryOut(ctx, tx, actor, v, t, at)
 }
 
 // carryOut writes down what becomes of a domain's keys.
@@ -286,19 +294,4 @@ func compare(before, after []desk.Record) (better, worse []string) {
 		}
 	}
 	return better, worse
-}
-
-// VerifyAll looks at every domain. One that cannot be checked does not keep the others from it.
-func (s *Service) VerifyAll(ctx context.Context) error {
-	list, err := s.cfg.Store.Domains(ctx)
-	if err != nil {
-		return err
-	}
-	var failed []error
-	for _, domain := range list {
-		if _, _, err := s.Verify(ctx, desk.System("job"), domain.Name); err != nil {
-			failed = append(failed, err)
-		}
-	}
-	return errors.Join(failed...)
 }

@@ -109,7 +109,8 @@ func (s *Service) Emergency(ctx context.Context, actor desk.Actor, name string, 
 		if err := tx.Audit(ctx, actor, "domain.emergency", subjectOf(name), detail); err != nil {
 			return err
 		}
-		return s.advance(ctx, tx, actor, &v, s.cfg.Now())
+		_, err = s.advance(ctx, tx, actor, &v, s.cfg.Now())
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -211,36 +211,35 @@ func (t *Turn) make(d desk.Domain, now time.Time, spans Spans) {
 	}
 }
 
-// seen notes which keys' records a look found: since when they are there, or that they are not. What could not be looked up changes nothing.
-func seen(keys []store.DomainKey, domain string, records []desk.Record, at time.Time) []store.DomainKey {
+// seen notes which keys' records a look found: since when they are there, or that they are not. What could not be looked up changes nothing, and neither does what was found for a key that had the place before.
+func seen(keys []store.DomainKey, domain string, l look) []store.DomainKey {
 	keys = slices.Clone(keys)
 	for i := range keys {
 		key := &keys[i]
-		found := slices.IndexFunc(records, func(r desk.Record) bool {
-			return r.Name == key.Selector+"._domainkey."+domain && r.Purpose != PurposeObsolete && r.CheckedAt.Equal(at)
-		})
-		if found < 0 || key.Role == desk.KeyRevoked {
-			if gone := slices.IndexFunc(records, func(r desk.Record) bool { return obsoleteRecordOf(r, *key, domain) }); gone >= 0 && records[gone].OK && records[gone].CheckedAt.Equal(at) {
-				key.EndsAt = &at // nothing of it is left to look for
-			}
+		if !slices.ContainsFunc(l.before.keys, func(before store.DomainKey) bool { return before.ID == key.ID }) {
 			continue
 		}
+		found := slices.IndexFunc(l.checked, func(r desk.Record) bool {
+			return r.Name == key.Selector+"._domainkey."+domain && r.CheckedAt.Equal(l.at) && (r.Purpose == PurposeObsolete) == (key.Role == desk.KeyRevoked)
+		})
 		switch {
-		case !records[found].OK:
+		case found < 0:
+		case key.Role == desk.KeyRevoked:
+			if key.Slot == 0 && l.checked[found].OK {
+				key.EndsAt = &l.at // nothing of it is left to look for
+			}
+		case !l.checked[found].OK:
 			key.SeenAt = nil
-		case key.SeenAt == nil:
-			key.SeenAt = &at
-		}
-		if key.Role == desk.KeySigning && key.SignsSince == nil && records[found].OK {
-			key.SignsSince = &at
+		default:
+			if key.SeenAt == nil {
+				key.SeenAt = &l.at
+			}
+			if key.Role == desk.KeySigning && key.SignsSince == nil {
+				key.SignsSince = &l.at
+			}
 		}
 	}
 	return keys
-}
-
-// obsoleteRecordOf says whether a record is the one that shall go of a key that its owner published.
-func obsoleteRecordOf(r desk.Record, key store.DomainKey, domain string) bool {
-	return r.Purpose == PurposeObsolete && key.Slot == 0 && key.Role == desk.KeyRevoked && r.Name == key.Selector+"._domainkey."+domain
 }
 
 // hurried marks the keys that shall take over in an emergency. Where none wait that could, fresh ones are wanted in the slot, and what stands there on its way out has to make room.

@@ -82,7 +82,7 @@ func (m *model) look() {
 		}
 		records = append(records, desk.Record{Name: key.Selector + "._domainkey.example.com", OK: found, CheckedAt: m.now})
 	}
-	m.keys = seen(m.keys, m.domain.Name, records, m.now)
+	m.keys = seen(m.keys, m.domain.Name, look{view{keys: m.keys}, records, m.now})
 }
 
 // step is what Tend does.
@@ -223,5 +223,5 @@ func (m *model) lookWhole() {
 	for _, key := range m.keys {
 		records = append(records, desk.Record{Name: key.Selector + "._domainkey.example.com", OK: true, CheckedAt: m.now})
 	}
-	m.keys = seen(m.keys, m.domain.Name, records, m.now)
+	m.keys = seen(m.keys, m.domain.Name, look{view{keys: m.keys}, records, m.now})
 }

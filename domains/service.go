@@ -303,13 +303,21 @@ func lockLiving(ctx context.Context, tx *store.Tx, name string) (desk.Domain, er
 
 // change runs a change in one transaction, tells everybody, and forgets what was known of the domains' keys.
 func (s *Service) change(ctx context.Context, do func(*store.Tx) error) error {
-	err := s.cfg.Store.Write(ctx, func(tx *store.Tx) error {
-		if err := do(tx); err != nil {
+	return s.note(ctx, func(tx *store.Tx) (bool, error) { return true, do(tx) })
+}
+
+// note is change for what may turn out to be no news: then nobody has to read anything again.
+func (s *Service) note(ctx context.Context, do func(*store.Tx) (news bool, err error)) error {
+	var news bool
+	err := s.cfg.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		if news, err = do(tx); err != nil || !news {
 			return err
 		}
 		return tx.Announce(ctx, store.News{Settings: true})
 	})
-	s.Forget()
+	if news || err != nil {
+		s.Forget()
+	}
 	return err
 }
 

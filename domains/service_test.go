@@ -267,7 +267,7 @@ func TestSealedKeys(t *testing.T) {
 	}
 }
 
-func TestVerifyAll(t *testing.T) {
+func TestTendEveryDomain(t *testing.T) {
 	t.Parallel()
 	o, ctx := newOffice(t), t.Context()
 	var published []desk.Record
@@ -279,7 +279,7 @@ func TestVerifyAll(t *testing.T) {
 		published = append(published, records...)
 	}
 	o.dns.Set(t, zoneOf(published))
-	if err := o.VerifyAll(ctx); err != nil {
+	if err := o.Tend(ctx); err != nil {
 		t.Fatal(err)
 	}
 	list, err := o.List(ctx, cli)
@@ -288,7 +288,7 @@ func TestVerifyAll(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := o.VerifyAll(gone); err == nil {
+	if err := o.Tend(gone); err == nil {
 		t.Error("a look that was broken off counts as one")
 	}
 }

@@ -111,7 +111,8 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, actor desk.Actor, v *v
 		return err
 	}
 	if v.domain.Publication == desk.PublishDelegated || slices.ContainsFunc(v.keys, func(key store.DomainKey) bool { return key.Role == desk.KeySigning && key.Slot == 0 }) {
-		return s.advance(ctx, tx, actor, v, s.cfg.Now())
+		_, err := s.advance(ctx, tx, actor, v, s.cfg.Now())
+		return err
 	}
 	rows, err := s.newKeys(v.domain.Name, 0, s.cfg.Now())
 	if err != nil {

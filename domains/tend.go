@@ -3,6 +3,8 @@ package domains
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"postern/desk"
@@ -30,7 +32,12 @@ func due(d desk.Domain, keys []store.DomainKey, now time.Time, spans Spans) bool
 	return false
 }
 
-// Tend does for every domain what its time has come for: its records are looked up, keys take over and end, the operator's zone is brought up to date, and domains that were removed long ago are forgotten.
+const (
+	looks    = 8           // at once
+	lookTurn = time.Minute // no look begins later than this in one Tend, so that keys are not kept waiting by many slow name servers
+)
+
+// Tend does for every domain what its time has come for: keys take over and end, the operator's zone is brought up to date, records are looked up, and domains that were removed long ago are forgotten.
 // It is called often; between two times there is nothing to do. One domain that cannot be tended does not keep the others from it.
 func (s *Service) Tend(ctx context.Context) error {
 	list, err := s.cfg.Store.Domains(ctx)
@@ -41,11 +48,17 @@ func (s *Service) Tend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var failed []error
-	for _, domain := range list {
-		failed = append(failed, s.tend(ctx, domain, keys[domain.ID]))
+	now, failed := s.cfg.Now(), []error(nil)
+	var waiting []desk.Domain
+	for _, d := range list {
+		if turn(d, keys[d.ID], now, s.cfg.Spans).changes() {
+			failed = append(failed, s.turn(ctx, d.Name))
+		}
+		if due(d, keys[d.ID], now, s.cfg.Spans) {
+			waiting = append(waiting, d)
+		}
 	}
-	failed = append(failed, s.Publish(ctx))
+	failed = append(failed, s.Publish(ctx), s.lookAt(ctx, waiting), s.Publish(ctx))
 	failed = append(failed, s.cfg.Store.Write(ctx, func(tx *store.Tx) error { return tx.SweepAlerts(ctx, s.cfg.Now().Add(-s.cfg.Spans.Dangling)) }))
 	if s.cfg.Observe != nil {
 		if list, err = s.cfg.Store.Domains(ctx); err == nil {
@@ -56,27 +69,42 @@ func (s *Service) Tend(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// tend is Tend for one domain.
-func (s *Service) tend(ctx context.Context, d desk.Domain, keys []store.DomainKey) error {
-	now, system := s.cfg.Now(), desk.System("job")
-	if due(d, keys, now, s.cfg.Spans) {
-		_, _, err := s.Verify(ctx, system, d.Name)
+// turn does with a domain's keys what their time has come for.
+func (s *Service) turn(ctx context.Context, name string) error {
+	return s.note(ctx, func(tx *store.Tx) (bool, error) {
+		v, err := s.hold(ctx, tx, name)
 		if isNotFound(err) { // removed meanwhile
-			return nil
-		}
-		return err
-	}
-	if !turn(d, keys, now, s.cfg.Spans).changes() {
-		return nil
-	}
-	return s.change(ctx, func(tx *store.Tx) error {
-		v, err := s.hold(ctx, tx, d.Name)
-		if isNotFound(err) {
-			return nil
+			return false, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
-		return s.advance(ctx, tx, system, &v, now)
+		return s.advance(ctx, tx, desk.System("job"), &v, s.cfg.Now())
 	})
+}
+
+// lookAt looks domains up, several at a time, those first whose last look is the longest ago. Those that it does not come to are the first of the next time.
+func (s *Service) lookAt(ctx context.Context, list []desk.Domain) error {
+	slices.SortStableFunc(list, func(a, b desk.Domain) int { return a.CheckedAt.Compare(b.CheckedAt) })
+	ends := time.Now().Add(lookTurn)
+	var mu sync.Mutex
+	var failed []error
+	var looking sync.WaitGroup
+	places := make(chan struct{}, looks)
+	for _, d := range list {
+		places <- struct{}{}
+		if ctx.Err() != nil || time.Now().After(ends) {
+			break
+		}
+		looking.Go(func() {
+			defer func() { <-places }()
+			if _, _, err := s.Verify(ctx, desk.System("job"), d.Name); err != nil && !isNotFound(err) {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, err)
+			}
+		})
+	}
+	looking.Wait()
+	return errors.Join(append(failed, ctx.Err())...)
 }

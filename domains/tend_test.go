@@ -9,6 +9,7 @@ import (
 
 	"postern/desk"
 	"postern/internal/testkit"
+	"postern/store"
 )
 
 // TestDue is how often a domain is looked at.
@@ -183,5 +184,55 @@ func TestTogether(t *testing.T) {
 		if !slices.Equal(held[record.Name], []string{record.Wanted}) {
 			t.Errorf("%s holds %v, want %s", record.Name, held[record.Name], record.Wanted)
 		}
+	}
+}
+
+// What a look finds counts for the keys that it looked for: not for a fresh key that took their place meanwhile, nor when somebody has looked later.
+func TestLookThatIsOvertaken(t *testing.T) {
+	t.Parallel()
+	o, ctx := newOffice(t), t.Context()
+	knot := testkit.StartKnot(t, "dkim.operator.example")
+	o.zone, o.spans = zoneAt(knot), testSpans
+	o.restart()
+	_, records, err := o.Add(ctx, cli, "example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.tend(t, knot, records)
+	began, err := o.read(ctx, "example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := look{before: began, checked: slices.Clone(began.records), at: o.now.Add(time.Second)}
+	for i := range found.checked {
+		found.checked[i].CheckedAt = found.at
+	}
+	o.now = o.now.Add(testSpans.Cached)
+	for range 2 { // the second has to make a fresh pair in slot 1
+		if _, err := o.Emergency(ctx, cli, "example.com", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.store.Write(ctx, func(tx *store.Tx) error { _, err := o.keep(ctx, tx, cli, found); return err }); err != nil {
+		t.Fatal(err)
+	}
+	after, err := o.read(ctx, "example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range after.keys {
+		if key.Role == desk.KeyNext && key.SeenAt != nil {
+			t.Errorf("the fresh key %s counts as seen, by a look for the one before it", key.Selector)
+		}
+	}
+	found.at, found.before.domain = o.now.Add(-time.Hour), after.domain
+	for i := range found.checked {
+		found.checked[i].OK, found.checked[i].CheckedAt = false, found.at
+	}
+	if err := o.store.Write(ctx, func(tx *store.Tx) error { _, err := o.keep(ctx, tx, cli, found); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := o.store.Domain(ctx, "example.com"); err != nil || d.State != desk.DomainActive {
+		t.Errorf("an older look makes the domain %s, %v", d.State, err)
 	}
 }

@@ -79,10 +79,10 @@ type verdict struct {
 // tested writes down what a test mail came to, and what follows for the domain.
 func (s *Service) tested(ctx context.Context, actor desk.Actor, v view, came verdict) error {
 	at, name := s.cfg.Now(), v.domain.Name
-	return s.change(ctx, func(tx *store.Tx) error {
+	return s.note(ctx, func(tx *store.Tx) (bool, error) {
 		d, err := tx.LockDomain(ctx, name)
 		if err != nil || d.ID != v.domain.ID {
-			return err
+			return false, err
 		}
 		was := d
 		d.TestProblem = came.problem
@@ -93,20 +93,20 @@ func (s *Service) tested(ctx context.Context, actor desk.Actor, v view, came ver
 			}
 		}
 		if err := tx.SetDomain(ctx, d); err != nil {
-			return err
+			return false, err
 		}
 		v.domain = d
 		if err := s.alert(ctx, tx, actor, v, at); err != nil {
-			return err
+			return false, err
 		}
 		if came.asked != nil {
 			if err := tx.Audit(ctx, actor, "domain.test", subjectOf(name), came.asked); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if d.State == was.State && d.TestProblem == was.TestProblem {
-			return nil
+			return false, nil
 		}
-		return tx.Audit(ctx, actor, "domain.state", subjectOf(name), map[string]any{"before": was.State, "after": d.State, "test": came.problem})
+		return d.State != was.State, tx.Audit(ctx, actor, "domain.state", subjectOf(name), map[string]any{"before": was.State, "after": d.State, "test": came.problem})
 	})
 }
