@@ -91,7 +91,7 @@ func startFastSink(t testing.TB) int {
 	return port
 }
 
-// BenchmarkReplies measures what a reply costs from its place in the queue to its recorded delivery: composed, signed twice, kept, sent to one fast receiver in another process.
+// BenchmarkReplies measures what a reply costs from its place in the queue to its recorded delivery: composed, signed twice, kept, sent to one fast receiver in another process; and what it costs to write it.
 //
 //	go test ./jobs -run '^$' -bench Replies -benchtime 5000x
 func BenchmarkReplies(b *testing.B) {
@@ -104,13 +104,13 @@ func BenchmarkReplies(b *testing.B) {
 	h.activate(b, "example.com")
 	box := h.mailbox(b, "support@example.com")
 	text := strings.Repeat("The pump in hall 4 runs again; the seal was worn. See https://example.com/orders/4711 for the parts.\n", 20)
-	write := func(n int) {
+	const writers = 8
+	write := func(n int, one func(i int) error) {
 		var writing sync.WaitGroup
-		for part := range 8 {
+		for part := range writers {
 			writing.Go(func() {
-				for i := part; i < n; i += 8 {
-					new := desk.NewTicket{MailboxID: box, Subject: "Pump 4", Text: text, To: []desk.Address{{Name: "Carol", Addr: fmt.Sprintf("c%d@customer.test", i)}}}
-					if _, _, err := h.tickets.Start(b.Context(), h.ann, new); err != nil {
+				for i := part; i < n; i += writers {
+					if err := one(i); err != nil {
 						b.Error(err)
 					}
 				}
@@ -118,8 +118,23 @@ func BenchmarkReplies(b *testing.B) {
 		}
 		writing.Wait()
 	}
+	asked := make([]int64, min(b.N, 500)) // conversations that are answered again and again
+	write(len(asked), func(i int) error {
+		ticket, _, err := h.tickets.Start(b.Context(), h.ann, desk.NewTicket{MailboxID: box, Subject: "Pump 4", Text: text, To: []desk.Address{{Name: "Carol", Addr: fmt.Sprintf("c%d@customer.test", i)}}})
+		asked[i] = ticket.ID
+		return err
+	})
+	if _, err := h.store.Pool().Exec(b.Context(), `delete from river_job`); err != nil { // only replies leave
+		b.Fatal(err)
+	}
+	if _, err := h.store.Pool().Exec(b.Context(), `update delivery set state = 'sent'`); err != nil {
+		b.Fatal(err)
+	}
 	before, began := cpu(b), time.Now()
-	write(b.N)
+	write(b.N, func(i int) error {
+		_, err := h.tickets.Reply(b.Context(), h.ann, desk.ReplyRequest{Ticket: asked[i%len(asked)], Text: text})
+		return err
+	})
 	wrote, wroteCPU := time.Since(began), cpu(b).less(before)
 	count := func(sql string) (n int64) {
 		if err := h.store.Pool().QueryRow(b.Context(), sql).Scan(&n); err != nil {

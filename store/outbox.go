@@ -222,7 +222,8 @@ func (tx *Tx) TakeInHand(ctx context.Context, worker string, now time.Time, want
 		update delivery d
 		set worker = $1, sender = w.sender, held_since = null, held_why = ''
 		from unnest($3::bigint[], $4::text[], $5::text[]) as w (message, destination, sender)
-		where d.message_id = w.message and d.destination = w.destination and d.state in ('queued', 'deferred') and not d.stop
+		where d.message_id = any($3::bigint[]) -- by index, however many wait
+		  and d.message_id = w.message and d.destination = w.destination and d.state in ('queued', 'deferred') and not d.stop
 		  and (d.worker is null or d.worker = $1) and coalesce(d.next_at, d.queued_at) <= $2
 		  and exists (select from worker where id = $1)
 		returning d.message_id, d.recipient, d.destination, d.attempts, d.queued_at, ` + suppressionOf + ` as suppressed`
@@ -252,7 +253,8 @@ func (tx *Tx) RecordDeliveries(ctx context.Context, worker string, outcome []Out
 		    worker = null, attempts = new.attempts, updated_at = new.updated_at
 		from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::timestamptz[], $10::text[])
 		     with ordinality as new (message, recipient, state, host, tls, reply, attempts, next_at, updated_at, proof, place)
-		where d.message_id = new.message and d.recipient = new.recipient and d.state in ('queued', 'deferred')
+		where d.message_id = any($1::bigint[]) -- by index, however many wait
+		  and d.message_id = new.message and d.recipient = new.recipient and d.state in ('queued', 'deferred')
 		  and (d.worker is null or d.worker = $11 or new.state = 'sent')
 		returning new.place`
 	messages := column(outcome, func(d *Outcome) int64 { return d.Message })

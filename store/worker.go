@@ -119,7 +119,7 @@ func (r Reader) Stranded(ctx context.Context, before time.Time) ([]desk.SendRepl
 		join message m on m.id = d.message_id
 		where d.state in ('queued', 'deferred') and greatest(d.next_at, d.queued_at, m.send_at) < $1
 		  and not exists (select from river_job j
-		                  where j.kind = $2 and j.args @> jsonb_build_object('message', d.message_id) and coalesce(j.args ->> 'destination', d.destination) = d.destination
+		                  where j.kind = $2 and (j.args ->> 'message')::bigint = d.message_id and coalesce(j.args ->> 'destination', d.destination) = d.destination
 		                    and j.state in ('available', 'pending', 'retryable', 'running', 'scheduled'))
 		limit 1000`
 	list, err := rowsOf[desk.SendReply](ctx, r.q, sql, before, desk.SendReply{}.Kind())
