@@ -35,6 +35,8 @@ const (
 	upkeepTimeout = 15 * time.Minute
 	// rescueAfter is when River takes a job for lost: longer than any job may take. What a dead process had in hand is taken up long before (heart).
 	rescueAfter = sendTimeout + time.Minute
+	// keepDone is how long River keeps jobs that are done: long enough to look at, and short enough that its table stays small at any rate.
+	keepDone = time.Hour
 	// stopGrace is what a job gets to write down what it has done after it was told to stop.
 	stopGrace = 10 * time.Second
 )
@@ -110,12 +112,13 @@ func New(cfg Config) (*Runner, error) {
 			river.QueueDefault: {MaxWorkers: cfg.Workers},
 			upkeep:             {MaxWorkers: 1},
 		},
-		Workers:              workers,
-		FetchCooldown:        fetchCooldown,
-		JobTimeout:           upkeepTimeout,
-		RescueStuckJobsAfter: rescueAfter,
-		PeriodicJobs:         periodic,
-		Logger:               cfg.Log,
+		Workers:                     workers,
+		FetchCooldown:               fetchCooldown,
+		JobTimeout:                  upkeepTimeout,
+		RescueStuckJobsAfter:        rescueAfter,
+		CompletedJobRetentionPeriod: keepDone,
+		PeriodicJobs:                periodic,
+		Logger:                      cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"postern/attachments"
 	"postern/desk"
 	"postern/domains"
 	"postern/mailout"
@@ -254,8 +255,8 @@ func draftOf(ctx context.Context, out *tickets.Outgoing, from author) mailout.Dr
 	return draft
 }
 
-// inMemory is the size up to which a mail is composed without a temporary file.
-const inMemory = 1 << 20
+// inMemory is the size up to which a mail is composed without a temporary file: fifty may be under way. What is larger lies in the bucket anyway.
+const inMemory = attachments.SmallOriginal
 
 // sheet is where a mail is written before it is kept: in memory, or in a temporary file that has no name any more.
 type sheet struct {
