@@ -70,7 +70,7 @@ func Exim(t testing.TB, site *Site, listeners ...Listener) *Server {
 }
 
 // startExim starts it with a configuration, in a folder.
-func startExim(t testing.TB, dir, conf string) {
+func startExim(t testing.TB, dir, settings string) {
 	t.Helper()
 	uid, gid := os.Geteuid(), os.Getegid()
 	if uid == 0 {
@@ -86,11 +86,20 @@ func startExim(t testing.TB, dir, conf string) {
 	}
 	write(t, filepath.Join(dir, "passwd"), fmt.Sprintf("root:x:0:0::/:/bin/sh\nDebian-exim:x:%d:%d::%s:/bin/false\n", uid, gid, dir))
 	write(t, filepath.Join(dir, "group"), fmt.Sprintf("root:x:0:\nDebian-exim:x:%d:\n", gid))
-	write(t, filepath.Join(dir, "exim.conf"), conf)
-	start(t, testkit.Program{
-		Dir: dir, Name: eximBinary(t), Arguments: []string{"-C", filepath.Join(dir, "exim.conf"), "-bdf"},
-		Env: []string{"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_PASSWD=" + filepath.Join(dir, "passwd"), "NSS_WRAPPER_GROUP=" + filepath.Join(dir, "group")},
-	})
+	write(t, filepath.Join(dir, "exim.conf"), settings)
+	// The whole group is ended, and whoever left it waited for: a process that still has a mail in hand would make the folder again, for its log.
+	const script = `trap : TERM
+conf=$1; shift
+alive() { for c in $(grep -ls '^exim4$' /proc/[0-9]*/comm); do grep -qs "$conf" "${c%comm}cmdline" && return 0; done; return 1; }
+setsid "$@" & p=$!
+wait "$p"
+kill -- -"$p" 2>/dev/null
+while alive; do sleep 0.05; done`
+	conf := filepath.Join(dir, "exim.conf")
+	start(t, testkit.Program{Dir: dir, Name: "/bin/sh", Arguments: []string{
+		"-c", script, "sh", conf, "/usr/bin/env", "LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_PASSWD=" + filepath.Join(dir, "passwd"), "NSS_WRAPPER_GROUP=" + filepath.Join(dir, "group"),
+		eximBinary(t), "-C", conf, "-bdf",
+	}})
 }
 
 // eximBinary is where scripts/need unpacked Exim.

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"postern/internal/testkit"
 )
 
 // judgeMain lets Postfix send: with DANE (RFC 7672), MX records, DNSSEC, and rules of its own for some destinations. The C library's resolver asks nobody but the server in
@@ -81,7 +79,7 @@ func Judge(t testing.TB, site *Site, d *DNS, policies *Policies, rules map[strin
 		fmt.Fprintf(&lines, "%s %s\n", domain, rule)
 	}
 	write(t, filepath.Join(dir, "etc", "rules"), lines.String())
-	start(t, testkit.Program{Dir: dir, Name: "postfix", Arguments: []string{"-c", filepath.Join(dir, "etc"), "start-fg"}})
+	startPostfix(t, dir)
 	s := &Server{Program: "Postfix", Addr: []string{addr}, dir: dir}
 	s.await(t, site.Net.Port)
 	hand(t, net.JoinHostPort(addr, site.Net.Port), recipients)

@@ -94,10 +94,26 @@ func Postfix(t testing.TB, site *Site, listeners ...Listener) *Server {
 		master = postfixDoor(t, dir, one, site.Net.Port) + master
 	}
 	write(t, filepath.Join(dir, "etc", "master.cf"), master)
-	start(t, testkit.Program{Dir: dir, Name: "postfix", Arguments: []string{"-c", filepath.Join(dir, "etc"), "start-fg"}})
+	startPostfix(t, dir)
 	s := newServer("Postfix", dir, doors)
 	s.await(t, site.Net.Port)
 	return s
+}
+
+// startPostfix runs Postfix until the test ends. What is started is a script of its own, which a signal would end without ending what it has started: the master, whose number is in a file.
+func startPostfix(t testing.TB, dir string) {
+	t.Helper()
+	const script = `trap : TERM
+"$1" -c "$2/etc" start-fg & p=$!
+wait "$p"
+m=$(cat "$2/queue/pid/master.pid" 2>/dev/null)
+kill ${m:-"$p"} 2>/dev/null
+while kill -0 ${m:-"$p"} 2>/dev/null; do sleep 0.05; done`
+	path, err := testkit.Find("postfix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, testkit.Program{Dir: dir, Name: "/bin/sh", Arguments: []string{"-c", script, "sh", path, dir}})
 }
 
 // postfixDoor is the line of master.cf for one listener.
