@@ -268,7 +268,31 @@ func (l *inspection) judgeMX(ctx context.Context, view View) (judgement, error) 
 			result.warning = join(result.warning, doubt)
 		}
 	}
-	return result, nil
+	open, err := l.wildcard(ctx)
+	if open != "" {
+		result.problem, result.danger = join(open, result.problem), true
+	}
+	return result, err
+}
+
+// noSuchLabel is a name that nobody publishes: what it has comes from a wildcard (RFC 4592).
+const noSuchLabel = "postern-no-such-name."
+
+// wildcard says whether every name below the domain leads into a domain that anybody could register (T-32): then strangers can show pages, get certificates and take mail in all these names.
+func (l *inspection) wildcard(ctx context.Context) (string, error) {
+	seen, err := l.visit.Look(ctx, noSuchLabel+l.wish.Domain, dns.TypeA)
+	if err != nil {
+		return "", err
+	}
+	for _, view := range seen.Views {
+		if len(view.Chain) == 0 || !view.Empty() {
+			continue
+		}
+		if held := registrableOf(view.Chain[len(view.Chain)-1]); !l.visit.registered(ctx, held) {
+			return fmt.Sprintf("every name below %s leads to %s, which nobody holds: whoever registers it has all these names. Take the wildcard out", l.wish.Domain, held), nil
+		}
+	}
+	return "", nil
 }
 
 func ourMX(hosts []net.MX, ours []string) bool {

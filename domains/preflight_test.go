@@ -138,6 +138,7 @@ func TestT_PREFLIGHT(t *testing.T) {
 		{"mx that takes no mail", without(PurposeMX) + "example.com. MX 0 .\n", PurposeMX, "takes no mail", ""},
 		{"mx beside one that is not there", full + "example.com. MX 20 old.example.com.\n", PurposeMX, "", "old.example.com is not in the DNS"},
 		{"mx beside one that nobody holds", full + "example.com. MX 20 mx.expired-vendor.test.\n", PurposeMX, "gets the domain's mail", ""},
+		{"mx beside a wildcard to a domain that nobody holds (T-32)", full + "*.example.com. CNAME x.expired-vendor.test.\npostern-no-such-name.example.com. CNAME x.expired-vendor.test.\n", PurposeMX, "nobody holds: whoever registers it has all these names", ""},
 		{"mx that is an alias", full + "example.com. MX 20 alias.example.com.\nalias.example.com. CNAME mail.example.com.\n", PurposeMX, "", "an alias"},
 
 		{"mta-sts as printed", full, PurposeSTS, "", ""},

@@ -70,10 +70,13 @@ func (c *checkup) served(ctx context.Context, domain desk.Domain, records []desk
 // domain says what the page of a domain says: what is wrong with its records, what wants attention, and how far it is.
 func (c *checkup) domain(domain desk.Domain, records []desk.Record) {
 	name, before := "domain "+domain.Name, len(c.results)
+	told := map[string]bool{} // what is so of every record need not be said of each
 	for _, record := range records {
 		what := fmt.Sprintf("%s: %s", record.Purpose, record.Problem)
 		switch {
+		case record.OK && record.Warning != "" && told[record.Warning]:
 		case record.OK && record.Warning != "":
+			told[record.Warning] = true
 			c.warn(name, adviceOn(record), "%s: %s", record.Purpose, record.Warning)
 		case record.OK:
 		case record.Required:
