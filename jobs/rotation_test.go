@@ -80,6 +80,7 @@ func TestRotationLeavesNoMailUnsigned(t *testing.T) {
 		}
 		return nil
 	}})
+	t.Cleanup(func() { r.explain(t) })
 	r.delegate(t)
 	mailbox := r.mailbox(t, "support@example.com")
 	ctx, stop := context.WithCancel(t.Context())
@@ -138,6 +139,25 @@ func TestRotationLeavesNoMailUnsigned(t *testing.T) {
 	t.Logf("%d mails, %d of them after their keys were gone; keys changed by hand %d times, %d of these in an emergency, else by age; %d states of the DNS; %d mails signed anew", total, len(late), r.rotated, r.urgently, len(r.eras), resigned)
 	if r.urgently < 1 || len(r.eras) < 10 || resigned == 0 {
 		t.Errorf("%d emergencies, %d states of the DNS, and %d mails were signed anew: this proves nothing", r.urgently, len(r.eras), resigned)
+	}
+}
+
+// explain says of a test that failed what has not arrived, and why.
+func (r *rotating) explain(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	rows, err := r.store.Pool().Query(context.WithoutCancel(t.Context()), `select recipient || ' is ' || state || ' after ' || attempts || ' attempts, next at ' || coalesce(next_at::text, 'no time') || ' ' || held_why || ' ' || reply from delivery where state <> 'sent' limit 20`)
+	if err != nil {
+		t.Log(err)
+		return
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err == nil {
+			t.Log(line)
+		}
 	}
 }
 
