@@ -128,7 +128,9 @@ func TestRotationLeavesNoMailUnsigned(t *testing.T) {
 		r.receive(t)
 	}
 	<-written
-	time.Sleep(rotationSpans.Retired + rotationSpans.Revoked) // what waits was signed by keys that are gone by now
+	for gone := time.Now().Add(rotationSpans.Retired + rotationSpans.Revoked); time.Now().Before(gone); { // what waits then was signed by keys that are gone
+		r.listenFor(t, 100*time.Millisecond)
+	}
 	for id, to := range late {
 		err := r.tickets.RetryDelivery(t.Context(), r.ann, id, to)
 		var fault *desk.Fault
@@ -137,10 +139,7 @@ func TestRotationLeavesNoMailUnsigned(t *testing.T) {
 		}
 	}
 	for r.arrived < total {
-		for began := time.Now(); len(r.sink.Mails()) == r.heardOf && time.Since(began) < 3*time.Minute; { // who could not be tried at once comes when their own time has come
-			time.Sleep(200 * time.Millisecond)
-		}
-		r.receive(t)
+		r.listenFor(t, 3*time.Minute) // who could not be tried at once comes when their own time has come
 	}
 	stop()
 	working.Wait()
@@ -262,6 +261,17 @@ func (r *rotating) turnKeys(ctx context.Context, t *testing.T) {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
+		}
+	}
+}
+
+// listenFor receives the next mail, if one comes within the time.
+func (r *rotating) listenFor(t *testing.T, patience time.Duration) {
+	t.Helper()
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(10 * time.Millisecond) {
+		if len(r.sink.Mails()) > r.heardOf {
+			r.receive(t)
+			return
 		}
 	}
 }
