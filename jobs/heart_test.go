@@ -141,6 +141,31 @@ func TestStoppedInHand(t *testing.T) {
 	}
 }
 
+// Whatever a server says, what it took is written down: else the mail would leave again and again.
+func TestWhatWasTakenIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, testkit.Behaviour{})
+	box := h.mailbox(t, "support@example.com")
+	_, m := h.write(t, desk.NewTicket{MailboxID: box, To: []desk.Address{{Addr: "carol@customer.test"}}})
+	w := h.worker(t)
+	p, err := w.ready(t.Context(), h.outgoing(t, m.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.take.ask(t.Context(), p.letter); err != nil {
+		t.Fatal(err)
+	}
+	taken := desk.Delivery{Recipient: "carol@customer.test", State: desk.DeliverySent, Host: "mx\x00", Reply: "250 \xff\xfe\x00", Attempts: 1, UpdatedAt: time.Now(),
+		Story: []desk.Attempt{{At: time.Now(), Kind: desk.AttemptTried, State: desk.DeliverySent, Host: "\xff", Reply: "250 \x00"}}}
+	if err := w.write(t.Context(), m.ID, []desk.Delivery{taken}); err != nil {
+		t.Fatal(err)
+	}
+	after, err := h.tickets.Message(t.Context(), h.ann, m.ID)
+	if err != nil || after.Deliveries[0].State != desk.DeliverySent {
+		t.Errorf("%+v, %v", after.Deliveries, err)
+	}
+}
+
 // Questions that come while one group is answered make the next; one that cannot be answered takes no others along.
 func TestTogether(t *testing.T) {
 	t.Parallel()

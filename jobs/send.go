@@ -351,14 +351,18 @@ func (w *sendReply) write(ctx context.Context, message int64, outcome []desk.Del
 	if len(outcome) == 0 {
 		return nil
 	}
-	began, pause := time.Now(), 100*time.Millisecond
+	began, pause, bare := time.Now(), 100*time.Millisecond, false
 	for {
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTime)
 		release := context.AfterFunc(ctx, func() { time.AfterFunc(recordTime, cancel) })
 		_, err := w.record.ask(patience, tickets.Outcome{Message: message, Deliveries: outcome})
 		release()
 		cancel()
-		if err == nil || store.IsOne(err) || ctx.Err() != nil || time.Since(began) > recordPatience {
+		if store.IsData(err) && !bare {
+			outcome, bare = plain(outcome), true // what a stranger said must never be why a mail leaves again and again
+			continue
+		}
+		if err == nil || store.IsData(err) || ctx.Err() != nil || time.Since(began) > recordPatience {
 			return err
 		}
 		select {
@@ -367,6 +371,16 @@ func (w *sendReply) write(ctx context.Context, message int64, outcome []desk.Del
 		}
 		pause = min(2*pause, 5*time.Second)
 	}
+}
+
+// plain is an outcome in nothing but our own words.
+func plain(outcome []desk.Delivery) []desk.Delivery {
+	bare := slices.Clone(outcome)
+	for i := range bare {
+		bare[i].Host, bare[i].TLS, bare[i].Story = "", "", nil
+		bare[i].Reply = "the server's words cannot be written down"
+	}
+	return bare
 }
 
 // comeBack ends the job when every recipient at the destination has an answer, and else lets it sleep until the next one is due. Waiting counts as no failure.

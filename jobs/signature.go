@@ -167,7 +167,10 @@ func (w *sendReply) resign(ctx context.Context, old *parcel, keys []domains.Key,
 		final.close()
 		return nil, err
 	}
-	p.letter.Sender, p.letter.Problems, p.returnPath, p.signature = old.letter.Sender, old.letter.Facts.Problems, old.returnPath, w.signed(keys)
+	p.letter.Sender, p.returnPath, p.signature = old.letter.Sender, old.returnPath, w.signed(keys)
+	if old.signature.domain != "" { // else the problem was that it is not signed
+		p.letter.Problems = old.letter.Facts.Problems
+	}
 	p.story = []desk.Attempt{{At: w.now(), Kind: desk.AttemptSigned, Reply: "signed anew, since " + why}}
 	return p, nil
 }
