@@ -116,7 +116,7 @@ func TestContract(t *testing.T) {
 		"S3_ENDPOINT": "", "S3_BUCKET": "", "S3_REGION": "us-east-1", "S3_ACCESS_KEY": "", "S3_SECRET_KEY": "", "S3_TLS": "on", "KEY_FILE": "", "DNS": "", "SMARTHOST": "",
 		"MX_PORT": "25", "MAX_MESSAGE": "50MiB", "RSPAMD_URL": "", "MILTERS": "", "CLAMD": "", "OUTBOUND_ALLOW": "", "NS_PORT": "53", "LOG": "", "LOG_LEVEL": "info", "PG_FETCH": "on", "CONFIG": "",
 		"DNSSEC": "auto", "MTA_STS_PORT": "443", "TLS_ROOTS": "",
-		"HTTPS_ADDR": "", "MX_HOSTS": "",
+		"HTTPS_ADDR": "", "MX_HOSTS": "", "TLS_REPORTS": "on", "DKIM_LIFE": "168h",
 		"DKIM_ZONE": "", "DKIM_SERVER": "", "DKIM_TSIG": "",
 	}
 	settings := reflect.TypeFor[Settings]()
