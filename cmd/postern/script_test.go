@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,6 +70,11 @@ func external(env *testscript.Env) error {
 	names := testkit.DNS(t, zone)
 	env.Values[nameServer] = names
 	env.Setenv("POSTERN_DNS", names.Addr)
+	_, port, err := net.SplitHostPort(names.Addr)
+	if err != nil {
+		return err
+	}
+	env.Setenv("POSTERN_NS_PORT", port) // it is the name server of every zone as well
 	return nil
 }
 
@@ -149,12 +155,15 @@ func keep(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], found[1])
 }
 
-// publish puts the zone lines among a file's into the DNS, beside what is there from the start: publish FILE
+// publish puts the zone lines among those of files into the DNS, beside what is there from the start: publish FILE…
 func publish(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: publish FILE")
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: publish FILE…")
 	}
-	lines := regexp.MustCompile(`(?m)^\S+ \d+ IN .*$`).FindAllString(ts.ReadFile(args[0]), -1)
+	var lines []string
+	for _, file := range args {
+		lines = append(lines, regexp.MustCompile(`(?m)^\S+ \d+ IN .*$`).FindAllString(ts.ReadFile(file), -1)...)
+	}
 	ts.Value(nameServer).(*testkit.DNSServer).Set(ts.Value(theTest).(testing.TB), zone+strings.Join(lines, "\n"))
 }
 
