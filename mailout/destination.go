@@ -55,8 +55,9 @@ func (d *Destinations) Match(ctx context.Context, domain string) (desk.Destinati
 // ascii writes patterns as envelopes write domains: in A-labels (RFC 5890 §2.3.2.1).
 func ascii(list []desk.Destination) []desk.Destination {
 	for i, one := range list {
-		below, domain, cut := "", one.Pattern, false
-		if domain, cut = strings.CutPrefix(one.Pattern, "*."); cut {
+		below := ""
+		domain, wild := strings.CutPrefix(one.Pattern, "*.")
+		if wild {
 			below = "*."
 		}
 		if name, err := domains.ASCII(domain); err == nil {

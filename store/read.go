@@ -86,6 +86,3 @@ func pageOf[T any](items []T, limit int, at func(T) place) desk.Page[T] {
 
 // none says whether err is 'no rows'.
 func none(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
-
-// collectTexts reads rows of one text column.
-func collectTexts(rows pgx.Rows) ([]string, error) { return pgx.CollectRows(rows, pgx.RowTo[string]) }

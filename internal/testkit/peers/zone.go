@@ -38,8 +38,7 @@ type DNS struct {
 	Authority string // host:port of Knot
 	Standard  string // address where Unbound also has port 53, for programs that ask nowhere else; empty where only root may listen there
 
-	dir  string
-	keys string // keymgr's arguments
+	dir string
 }
 
 const (
