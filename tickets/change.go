@@ -58,18 +58,20 @@ func (c *change) note(ctx context.Context, n noted) (int64, error) {
 
 // Update changes what of a ticket is not said in messages. Each field that really changes is one event and one audit entry.
 func (s *Service) Update(ctx context.Context, actor desk.Actor, number int64, w desk.TicketChange) (desk.Ticket, error) {
-	err := s.change(ctx, actor, number, func(c *change) error {
-		for _, step := range []func(context.Context, desk.TicketChange) error{c.setAssignee, c.setStatus, c.setPriority, c.setSubject, c.setTags} {
-			if err := step(ctx, w); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := s.change(ctx, actor, number, func(c *change) error { return c.update(ctx, w) }); err != nil {
 		return desk.Ticket{}, err
 	}
 	return s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+}
+
+// update makes every change that w names.
+func (c *change) update(ctx context.Context, w desk.TicketChange) error {
+	for _, step := range []func(context.Context, desk.TicketChange) error{c.setAssignee, c.setStatus, c.setPriority, c.setSubject, c.setTags} {
+		if err := step(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *change) setStatus(_ context.Context, w desk.TicketChange) error {
