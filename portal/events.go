@@ -1,10 +1,12 @@
 package portal
 
 import (
+	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"postern/desk"
@@ -20,17 +22,51 @@ const (
 
 // hub passes news on to the open tabs. It never waits for a slow one: that one is told to look at everything again.
 type hub struct {
+	name        string // of this process, among those that listen
+	heardItself atomic.Bool
+	beat        chan struct{} // somebody wants to know where our tabs are
+
 	mu          sync.Mutex
 	subscribers map[*subscriber]bool
 	closed      bool
 }
 
+// newHub makes a hub without tabs.
+func newHub() *hub {
+	return &hub{name: rand.Text(), beat: make(chan struct{}, 1), subscribers: map[*subscriber]bool{}}
+}
+
 // subscriber is one open tab.
 type subscriber struct {
-	user  int64
-	news  chan store.News
+	tabKey
+	news  chan told
 	again chan struct{} // something was missed: look at everything again
 }
+
+// told is a piece of news as it goes into a stream: numbers only, never a word of a ticket.
+type told struct {
+	event string
+	data  any
+	only  []int64 // the people whom it concerns; none: everybody
+}
+
+// changes is what is new on tickets and elsewhere.
+type changes struct {
+	Tickets   []int64 `json:"t,omitempty"`
+	Suspended bool    `json:"s,omitempty"`
+	Settings  bool    `json:"c,omitempty"`
+}
+
+// newsOf is news from the database as tabs hear it.
+func newsOf(news store.News) told {
+	if len(news.Bell) > 0 {
+		return told{event: "bell", data: struct{}{}, only: news.Bell}
+	}
+	return told{event: "news", data: changes{news.Tickets, news.Suspended, news.Settings}}
+}
+
+// hereNews says that other people are on these tickets than before.
+func hereNews(tickets []int64) told { return told{event: "here", data: changes{Tickets: tickets}} }
 
 // join adds a tab, or says in words why not.
 func (h *hub) join(user int64) (*subscriber, error) {
@@ -45,23 +81,38 @@ func (h *hub) join(user int64) (*subscriber, error) {
 	if h.closed || own >= mostOwn || len(h.subscribers) >= mostStreams {
 		return nil, desk.Faultf(desk.Unavailable, "Live updates are off in this tab: too many tabs are open.")
 	}
-	s := &subscriber{user: user, news: make(chan store.News, backlog), again: make(chan struct{}, 1)}
+	s := &subscriber{tabKey: tabKey{user, rand.Text()}, news: make(chan told, backlog), again: make(chan struct{}, 1)}
 	h.subscribers[s] = true
 	return s, nil
 }
 
-// leave removes a tab.
-func (h *hub) leave(s *subscriber) {
+// leave removes a tab. false: the hub has ended, and with it all of them.
+func (h *hub) leave(s *subscriber) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.subscribers, s)
+	return !h.closed
 }
 
-// tell passes a piece of news on to every tab.
-func (h *hub) tell(news store.News) {
+// tabs names the open tabs.
+func (h *hub) tabs() []tabKey {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	keys := make([]tabKey, 0, len(h.subscribers))
+	for s := range h.subscribers {
+		keys = append(keys, s.tabKey)
+	}
+	return keys
+}
+
+// tell passes a piece of news on to every tab that it concerns.
+func (h *hub) tell(news told) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subscribers {
+		if len(news.only) > 0 && !slices.Contains(news.only, s.user) {
+			continue
+		}
 		select {
 		case s.news <- news:
 		default:
@@ -76,6 +127,14 @@ func (h *hub) tellAll() {
 	defer h.mu.Unlock()
 	for s := range h.subscribers {
 		s.lookAgain()
+	}
+}
+
+// wantBeat leaves one wish to hear where our tabs are; more say nothing new.
+func (h *hub) wantBeat() {
+	select {
+	case h.beat <- struct{}{}:
+	default:
 	}
 }
 
@@ -98,18 +157,23 @@ func (h *hub) close() {
 	}
 }
 
-// events is the stream of one tab (server-sent events, WHATWG HTML §9.2). It carries numbers of tickets, never a word of theirs.
+// events is the stream of one tab (server-sent events, WHATWG HTML §9.2). It carries numbers of tickets, never a word of theirs. Its first event gives the tab its name, by which
+// it says where it is.
 func (p *Portal) events(c *call) error {
 	tab, err := p.hub.join(c.actor.User.ID)
 	if err != nil {
 		return err
 	}
-	defer p.hub.leave(tab)
+	defer func() {
+		if p.hub.leave(tab) {
+			p.left(tab.tabKey)
+		}
+	}()
 	out := http.NewResponseController(c.w)
 	_ = out.SetWriteDeadline(time.Time{}) // the stream lives as long as the tab
 	c.w.Header().Set("Content-Type", "text/event-stream")
 	c.w.Header().Set("X-Accel-Buffering", "no") // nginx would hold the news back
-	if err := send(c.w, out, ": hello\nretry: 3000\n\n"); err != nil {
+	if err := send(c.w, out, ": hello\nretry: 3000\n\nevent: tab\ndata: "+tab.tab+"\n\n"); err != nil {
 		return nil // the tab has gone
 	}
 	beat := time.NewTicker(heartbeat)
@@ -131,11 +195,11 @@ func (p *Portal) events(c *call) error {
 			if !open {
 				return nil
 			}
-			data, err := json.Marshal(news)
+			data, err := json.Marshal(news.data)
 			if err != nil {
-				return fmt.Errorf("portal: events: %w", err)
+				return err
 			}
-			line = "event: news\ndata: " + string(data) + "\n\n"
+			line = "event: " + news.event + "\ndata: " + string(data) + "\n\n"
 		}
 		if err := send(c.w, out, line); err != nil {
 			return nil

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"postern/attachments"
@@ -42,7 +43,8 @@ type Portal struct {
 	now      func() time.Time
 	secure   bool // PublicURL is https: cookies never travel in clear text
 	pages    map[string]*template.Template
-	hub      hub
+	hub      *hub
+	board    board
 }
 
 // New makes a portal. It reads the templates once; a template that does not parse is an error of the program and panics.
@@ -54,15 +56,19 @@ func New(cfg Config) *Portal {
 	return &Portal{
 		tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, bucket: cfg.Bucket,
 		log: cfg.Log, now: now, secure: strings.HasPrefix(cfg.PublicURL, "https://"),
-		pages: parseTemplates(now), hub: hub{subscribers: map[*subscriber]bool{}},
+		pages: parseTemplates(now), hub: newHub(), board: board{tabs: map[tabKey]spot{}},
 	}
 }
 
 // Listen passes news of changes on to the open tabs until ctx ends, and then ends their streams, so that the server can stop.
 func (p *Portal) Listen(ctx context.Context) {
-	defer p.hub.close()
-	p.tickets.Listen(ctx, func(news store.News) { p.hub.tell(news) }, func(err error) {
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	defer p.allLeft()
+	keeping.Go(func() { p.keepHere(ctx) })
+	p.tickets.Listen(ctx, func(news store.News) { p.hear(news) }, func(err error) {
 		p.log.Warn("live updates: lost the database; open pages will look again", "error", err)
+		p.hub.heardItself.Store(false)
 		p.hub.tellAll()
 	})
 }

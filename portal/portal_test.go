@@ -457,7 +457,7 @@ func TestNewsReachesOpenTabs(t *testing.T) {
 	check(t, err)
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() && lines.Text() != "retry: 3000" {
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: ") { // the name of the tab
 	}
 	n := h.mail(question).Ticket
 	for lines.Scan() {
@@ -475,11 +475,11 @@ func TestNewsReachesOpenTabs(t *testing.T) {
 
 func TestSlowTabsAreToldToLookAgain(t *testing.T) {
 	t.Parallel()
-	h := hub{subscribers: map[*subscriber]bool{}}
+	h := newHub()
 	slow, err := h.join(1)
 	check(t, err)
 	for range backlog + 5 {
-		h.tell(store.News{Tickets: []int64{1}})
+		h.tell(newsOf(store.News{Tickets: []int64{1}}))
 	}
 	if len(slow.news) != backlog || len(slow.again) != 1 {
 		t.Errorf("%d pieces waiting, %d reminders", len(slow.news), len(slow.again))

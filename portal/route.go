@@ -48,6 +48,8 @@ var routes = []route{
 	{"POST /messages/{id}/redirect", desk.MayWrite, (*Portal).redirectPost},
 	{"GET /attachments/{id}", desk.MayRead, (*Portal).attachmentShow},
 	{"GET /events", desk.MayRead, (*Portal).events},
+	{"GET /here", desk.MayRead, (*Portal).hereShow},
+	{"POST /here", desk.MayRead, (*Portal).herePost},
 	{"GET /rail", desk.MayRead, (*Portal).railShow},
 
 	{"GET /suspended", desk.MayRead, (*Portal).suspendedList},

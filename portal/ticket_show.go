@@ -30,7 +30,8 @@ type ticketPage struct {
 	Suggested int64
 	Requester chooser
 	ByMail    byMail
-	HasMail   bool // some came in, so that it could be spam
+	Here      herePart // who else is on it
+	HasMail   bool     // some came in, so that it could be spam
 }
 
 // mostMessages is how much of a conversation one page holds. Messages that are not unfolded cost a line each.
@@ -106,6 +107,7 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	if len(messages) > 0 {
 		open.Newest = slices.MaxFunc(messages, func(a, b desk.Message) int { return int(a.ID - b.ID) }).ID
 	}
+	open.Here = p.hereOn(c, number)
 	open.News = newsPart{Number: number, After: open.Newest, Back: open.Back}
 	if open.People, err = p.tickets.Participants(ctx, c.actor, number); err != nil {
 		return nil, err

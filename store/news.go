@@ -18,6 +18,18 @@ type News struct {
 	Suspended bool    `json:"s,omitempty"` // the list of suspended mail has changed
 	Settings  bool    `json:"c,omitempty"` // mailboxes, domains or users have changed
 	Stopped   *Halt   `json:"h,omitempty"` // somebody wants a delivery stopped that a process has in hand
+	Here      []Here  `json:"p,omitempty"` // where tabs are, at most 20
+	Asks      string  `json:"q,omitempty"` // a process of that name has begun to listen: where are your tabs?
+	Bell      []int64 `json:"b,omitempty"` // people for whom something new is to be read
+}
+
+// Here is where one tab of a person is. It goes from process to process and is kept nowhere.
+type Here struct {
+	Tab     string `json:"i"`
+	User    int64  `json:"u"`
+	Name    string `json:"n"`
+	Ticket  int64  `json:"t,omitempty"` // 0: it has gone
+	Writing bool   `json:"w,omitempty"`
 }
 
 // Halt names one recipient of a message.

@@ -36,32 +36,6 @@ function countdown() {
   for (const left of all("[data-countdown]")) left.textContent = Math.max(0, Number(left.textContent) - 1);
 }
 
-// Live updates: the stream brings numbers of tickets; the page asks for what has changed. A hidden tab hangs up, since a browser has few connections to spend.
-let stream, changed = new Set();
-function hear(numbers) {
-  if (numbers.includes(Number(openNumber()))) document.body.dispatchEvent(new CustomEvent("ticket-news"));
-  refreshRail();
-  numbers.filter((n) => n !== Number(openNumber())).forEach((n) => changed.add(n)); // the open one has a bar of its own
-  showChanged();
-}
-function showChanged() {
-  const bar = find("#list-news");
-  if (!bar || !changed.size) return;
-  bar.textContent = changed.size === 1 ? "1 conversation has changed" : `${changed.size} conversations have changed`;
-  bar.hidden = false;
-}
-function listen() {
-  if (!find("#rail") || stream || document.hidden) return;
-  stream = new EventSource("/events");
-  stream.addEventListener("news", (e) => { const news = JSON.parse(e.data); hear(news.t ?? []); });
-  stream.addEventListener("again", () => hear([Number(openNumber())].filter(Boolean)));
-}
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) { stream?.close(); stream = undefined; return; }
-  listen();
-  refreshRail();
-  document.body.dispatchEvent(new CustomEvent("ticket-news"));
-});
 let railTimer;
 function refreshRail() {
   clearTimeout(railTimer);
@@ -76,13 +50,6 @@ document.addEventListener("htmx:afterRequest", (e) => {
   if (e.detail.requestConfig.verb === "get" || !e.detail.successful || !e.detail.target?.matches("#work")) return;
   if (find("#list")) htmx.trigger("#list", "refresh");
   refreshRail();
-});
-// A fresh list shows what was known when it was asked for; what came while it was on its way keeps its bar.
-document.addEventListener("htmx:beforeRequest", (e) => { e.detail.xhr.known = [...changed]; });
-document.addEventListener("htmx:afterSwap", (e) => {
-  if (e.detail.target.id !== "list") return;
-  e.detail.xhr.known.forEach((n) => changed.delete(n));
-  showChanged();
 });
 document.addEventListener("htmx:load", (e) => {
   localTimes(e.detail.elt);
@@ -167,7 +134,6 @@ document.addEventListener("change", (e) => { if (e.target.id === "keys-on") loca
 localTimes(document);
 ready(document);
 settle(true);
-listen();
 setInterval(countdown, 1000);
 if (find("[data-tick]")) { for (const part of all("[data-tick], [data-ticked]")) part.hidden = false; countTicked(); }
 if (find("#keys-on")) find("#keys-on").checked = localStorage.getItem("keys") !== "off";
