@@ -25,7 +25,7 @@ var floors = map[string]int{
 	"store":        2, "attachments": 2, "mailauth": 2, "threading": 2, // tickets writes the marks that threading reads
 	"reports": 2, // what machines report is read out of a mail that mailtext has read
 	"secret":  1, "mailtext": 1, "embedded": 1, "observe": 1,
-	"desk": 0, "config": 0, "migrations": 0,
+	"desk": 0, "config": 0, "migrations": 0, "language": 0,
 }
 
 // doors says which rooms may use a foreign library, and why nobody else may.

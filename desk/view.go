@@ -15,32 +15,41 @@ type Contact struct {
 
 // Ticket is a conversation as lists and pages show it. Its ID is its number.
 type Ticket struct {
-	ID               int64      `json:"number" db:"id"`
-	Subject          string     `json:"subject" db:"subject"`
-	Status           Status     `json:"status" db:"status"`
-	Priority         Priority   `json:"priority" db:"priority"`
-	MailboxID        int64      `json:"mailbox_id" db:"mailbox_id"`
-	MailboxAddress   string     `json:"mailbox" db:"mailbox_address"`
-	MailboxName      string     `json:"mailbox_name" db:"mailbox_name"`
-	RequesterID      int64      `json:"requester_id" db:"requester_id"`
-	RequesterName    string     `json:"requester_name" db:"requester_name"`
-	RequesterAddress string     `json:"requester" db:"requester_address"`
-	AssigneeID       *int64     `json:"assignee_id" db:"assignee_id"`
-	AssigneeName     string     `json:"assignee_name" db:"assignee_name"`
-	Tags             []string   `json:"tags" db:"tags"`
-	Preview          string     `json:"preview" db:"preview"` // first words of the newest message
-	WaitingSince     *time.Time `json:"waiting_since" db:"waiting_since"`
-	HasAttachment    bool       `json:"has_attachment" db:"has_attachment"`
-	Unverified       bool       `json:"unverified" db:"unverified"`             // its newest mail proves no sender
-	NewParticipant   bool       `json:"new_participant" db:"new_participant"`   // somebody waits to be accepted
-	DeliveryProblem  bool       `json:"delivery_problem" db:"delivery_problem"` // a reply did not arrive
-	Suggested        *int64     `json:"suggested" db:"suggested"`               // 'perhaps #123'
-	MergedInto       *int64     `json:"merged_into" db:"merged_into"`
-	Follows          *int64     `json:"follows" db:"follows"` // the closed ticket that this one continues
-	CreatedAt        time.Time  `json:"created_at" db:"created_at"`
-	UpdatedAt        time.Time  `json:"updated_at" db:"updated_at"`
-	SolvedAt         *time.Time `json:"solved_at" db:"solved_at"`
-	ClosedAt         *time.Time `json:"closed_at" db:"closed_at"`
+	ID               int64             `json:"number" db:"id"`
+	Subject          string            `json:"subject" db:"subject"`
+	Status           Status            `json:"status" db:"status"`
+	Priority         Priority          `json:"priority" db:"priority"`
+	MailboxID        int64             `json:"mailbox_id" db:"mailbox_id"`
+	MailboxAddress   string            `json:"mailbox" db:"mailbox_address"`
+	MailboxName      string            `json:"mailbox_name" db:"mailbox_name"`
+	RequesterID      int64             `json:"requester_id" db:"requester_id"`
+	RequesterName    string            `json:"requester_name" db:"requester_name"`
+	RequesterAddress string            `json:"requester" db:"requester_address"`
+	AssigneeID       *int64            `json:"assignee_id" db:"assignee_id"`
+	AssigneeName     string            `json:"assignee_name" db:"assignee_name"`
+	TeamID           *int64            `json:"team_id" db:"team_id"`
+	TeamName         string            `json:"team" db:"team_name"`
+	Tags             []string          `json:"tags" db:"tags"`
+	Fields           map[string]string `json:"fields" db:"fields"`   // by the field's name
+	Preview          string            `json:"preview" db:"preview"` // first words of the newest message
+	WaitingSince     *time.Time        `json:"waiting_since" db:"waiting_since"`
+	SnoozedUntil     *time.Time        `json:"snoozed_until" db:"snoozed_until"` // out of the lists until then
+	FirstAnsweredAt  *time.Time        `json:"first_answered_at" db:"first_answered_at"`
+	AnswerDueAt      *time.Time        `json:"answer_due_at" db:"answer_due_at"` // nil: no target, or its clock does not run now
+	SolveDueAt       *time.Time        `json:"solve_due_at" db:"solve_due_at"`
+	Rating           *int              `json:"rating" db:"rating"` // by the customer: 1 good, -1 bad
+	RatingNote       string            `json:"rating_note" db:"rating_note"`
+	HasAttachment    bool              `json:"has_attachment" db:"has_attachment"`
+	Unverified       bool              `json:"unverified" db:"unverified"`             // its newest mail proves no sender
+	NewParticipant   bool              `json:"new_participant" db:"new_participant"`   // somebody waits to be accepted
+	DeliveryProblem  bool              `json:"delivery_problem" db:"delivery_problem"` // a reply did not arrive
+	Suggested        *int64            `json:"suggested" db:"suggested"`               // 'perhaps #123'
+	MergedInto       *int64            `json:"merged_into" db:"merged_into"`
+	Follows          *int64            `json:"follows" db:"follows"` // the closed ticket that this one continues
+	CreatedAt        time.Time         `json:"created_at" db:"created_at"`
+	UpdatedAt        time.Time         `json:"updated_at" db:"updated_at"`
+	SolvedAt         *time.Time        `json:"solved_at" db:"solved_at"`
+	ClosedAt         *time.Time        `json:"closed_at" db:"closed_at"`
 }
 
 // Participant is a person on a ticket besides the requester.
@@ -216,6 +225,9 @@ type TicketChange struct {
 	Tags     *[]string
 	AddTags  []string
 	DropTags []string
+	Team     *int64            // 0: no team
+	Snooze   *time.Time        // the zero time wakes it
+	Fields   map[string]string // those that change; an empty value clears
 }
 
 // Draft is an answer or note that is being written. There is one per user, ticket and kind.

@@ -20,6 +20,7 @@ type filed struct {
 	body        body
 	at          time.Time // zero: when it was received
 	disposition desk.Disposition
+	bounced     bool // it says that a message of ours did not arrive
 }
 
 // body is the text of a mail as it is kept: the new part, and the rest, which the page folds (T-QUOTE).
@@ -60,9 +61,22 @@ func (p *plan) file(m *mail, match threading.Match, to filed) error {
 	p.know(to.ticket)
 	p.keys(m, id, to.ticket)
 	p.keysOfForward(m, id, to.ticket)
+	p.happened(m, id, to)
 	p.filing.News.Tickets = append(p.filing.News.Tickets, to.ticket.ID)
 	p.outcomes = append(p.outcomes, desk.Outcome{Disposition: to.disposition, Ticket: to.ticket.ID, Message: id})
 	return p.keep(m, keptBy{message: &id})
+}
+
+// happened tells those who react to what happens to tickets.
+func (p *plan) happened(m *mail, message int64, to filed) {
+	row := store.HappeningRow{Ticket: to.ticket.ID, Message: message, Kind: desk.HappenedJoined, At: m.at, Detail: desk.HappeningDetail{Automatic: m.automatic() != ""}}
+	switch {
+	case to.disposition == desk.Ticketed:
+		row.Kind = desk.HappenedCreated
+	case to.bounced:
+		row.Kind = desk.HappenedBounced
+	}
+	p.filing.Happenings = append(p.filing.Happenings, row)
 }
 
 // keys writes the id that the mail bears, and the nearest of those that it names and nobody bears yet: a mail that comes late is found by them.

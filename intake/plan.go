@@ -313,7 +313,7 @@ func (p *plan) append(m *mail, match threading.Match) error {
 	if match.Powers.Pending {
 		p.participant(ticket, m.from, waitsForAgent)
 	}
-	return p.file(m, match, filed{ticket: ticket, body: body, at: at, disposition: desk.Appended})
+	return p.file(m, match, filed{ticket: ticket, body: body, at: at, disposition: desk.Appended, bounced: bounced})
 }
 
 // touch changes the ticket as the mail's powers allow.

@@ -60,6 +60,7 @@ type Config struct {
 type Runner struct {
 	client  client
 	answers *acknowledger
+	reacts  *reactor
 	heart   *heart
 	replies *sendReply
 	tls     *TLSCounter
@@ -123,7 +124,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Runner{client: queue, answers: newAcknowledger(cfg), heart: heart, replies: replies, tls: cfg.TLS}, nil
+	return &Runner{client: queue, answers: newAcknowledger(cfg), reacts: newReactor(cfg), heart: heart, replies: replies, tls: cfg.TLS}, nil
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
@@ -144,6 +145,7 @@ func (r *Runner) Start(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("jobs: start: %w", err), r.heart.leave(context.WithoutCancel(ctx)))
 	}
 	r.answers.start(ctx)
+	r.reacts.start(ctx)
 	if r.tls != nil {
 		r.tls.start(ctx)
 	}
@@ -165,6 +167,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 	r.answers.rest()
 	err := r.client.Stop(ctx)
 	r.answers.stop(ctx)
+	r.reacts.stop()
 	if r.tls != nil {
 		r.tls.stop()
 	}

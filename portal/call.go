@@ -10,6 +10,7 @@ import (
 
 	"postern/desk"
 	"postern/identity"
+	"postern/language"
 )
 
 // policy is the Content-Security-Policy of every page: nothing but our own files, no script or style in the page itself.
@@ -24,7 +25,9 @@ type call struct {
 	r     *http.Request
 	actor desk.Actor // its User is zero when nobody is signed in
 	token string     // of the session
-	id    string     // names the request in the log and on the page of an internal error
+	lang  *language.Language
+	zone  *time.Location // in which the reader is shown times; UTC where it is not known
+	id    string         // names the request in the log and on the page of an internal error
 }
 
 // recorder remembers the status for the log.
@@ -57,6 +60,7 @@ func (p *Portal) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		c := &call{w: &recorder{ResponseWriter: w}, r: r, id: rand.Text()[:12]}
+		c.reads("", "")
 		secureHeaders(w.Header(), p.secure)
 		err := p.admit(c, route.right)
 		if err == nil {
@@ -89,10 +93,11 @@ func secureHeaders(h http.Header, secure bool) {
 func (p *Portal) admit(c *call, right desk.Right) error {
 	c.actor = desk.Actor{Via: "portal", IP: c.client().IP}
 	if cookie, err := c.r.Cookie(p.cookieName()); err == nil {
-		user, err := p.identity.Session(c.r.Context(), cookie.Value)
+		session, err := p.identity.SignedIn(c.r.Context(), cookie.Value)
 		switch {
 		case err == nil:
-			c.actor.User, c.token = user, cookie.Value
+			c.actor.User, c.token = session.User, cookie.Value
+			c.reads(session.Language, session.TimeZone)
 		case asFault(err) == nil: // a session that has ended is nobody; a database that is down is an error
 			return err
 		}
@@ -107,6 +112,36 @@ func (p *Portal) admit(c *call, right desk.Right) error {
 	}
 	return desk.Faultf(desk.Forbidden, "Your role does not allow this. Ask an admin of your desk.")
 }
+
+// zoneCookie is where the page's script leaves the zone of the browser, which no header tells. It is a preference and proves nothing.
+const zoneCookie = "zone"
+
+// reads sets how the reader likes to read: what they chose, else what the browser says.
+func (c *call) reads(chosen, zone string) {
+	if cookie, err := c.r.Cookie("language"); err == nil && chosen == "" {
+		chosen = cookie.Value // chosen on a page for people who are not signed in
+	}
+	c.lang = language.Pick(chosen, c.r.Header.Get("Accept-Language"))
+	if cookie, err := c.r.Cookie(zoneCookie); err == nil && zone == "" {
+		zone = cookie.Value
+	}
+	c.zone = zoneOf(zone)
+}
+
+// zoneOf is the zone of that name in the IANA database; UTC for none, or one that nobody knows.
+func zoneOf(name string) *time.Location {
+	if name == "" || name == "Local" || len(name) > 64 {
+		return time.UTC
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// sentence is a reason from a deeper room as a sentence in the reader's language.
+func (c *call) sentence(reason string) string { return sentence(c.lang.Sentence(reason)) }
 
 // client is where the request comes from, for the audit log.
 func (c *call) client() identity.Client {

@@ -18,6 +18,7 @@ import (
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
+	"postern/language"
 	"postern/store"
 	"postern/tickets"
 )
@@ -42,7 +43,7 @@ type Portal struct {
 	log      *slog.Logger
 	now      func() time.Time
 	secure   bool // PublicURL is https: cookies never travel in clear text
-	pages    map[string]*template.Template
+	pages    map[*language.Language]map[string]*template.Template
 	hub      *hub
 	board    board
 }
@@ -53,10 +54,14 @@ func New(cfg Config) *Portal {
 	if now == nil {
 		now = time.Now
 	}
+	pages := map[*language.Language]map[string]*template.Template{}
+	for _, one := range language.All {
+		pages[one] = parseTemplates(one, now)
+	}
 	return &Portal{
 		tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, bucket: cfg.Bucket,
 		log: cfg.Log, now: now, secure: strings.HasPrefix(cfg.PublicURL, "https://"),
-		pages: parseTemplates(now), hub: newHub(), board: board{tabs: map[tabKey]spot{}},
+		pages: pages, hub: newHub(), board: board{tabs: map[tabKey]spot{}},
 	}
 }
 

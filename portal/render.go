@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 //go:embed template
@@ -50,13 +51,13 @@ func (p *Portal) part(c *call, name, block string, data any) error {
 // render writes into memory first, so that a template that fails half way becomes an error page and not half a page.
 func (p *Portal) render(c *call, v view, data any) error {
 	var out bytes.Buffer
-	if err := p.pages[v.name].ExecuteTemplate(&out, v.block, data); err != nil {
+	if err := p.pages[c.lang][v.name].ExecuteTemplate(&out, v.block, data); err != nil {
 		return fmt.Errorf("portal: page %s: %w", v.name, err)
 	}
 	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	c.w.Header().Add("Vary", "HX-Request, Cookie")
 	c.w.WriteHeader(v.status)
-	if _, err := out.WriteTo(c.w); err != nil {
+	if _, err := c.w.Write(inZone(out.Bytes(), c.lang, c.zone, p.now())); err != nil {
 		return fmt.Errorf("portal: page %s: %w", v.name, err)
 	}
 	return nil
@@ -65,9 +66,9 @@ func (p *Portal) render(c *call, v view, data any) error {
 // shared are the files that every page may use.
 var shared = []string{"template/layout.html", "template/part_*.html"}
 
-// parseTemplates makes one set of templates a page, each on top of the shared ones. Broken templates stop the program at start.
-func parseTemplates(now func() time.Time) map[string]*template.Template {
-	base := template.Must(template.New("layout").Funcs(functions(now)).ParseFS(templateFiles, shared...))
+// parseTemplates makes one set of templates a page in one language, each on top of the shared ones. Broken templates stop the program at start.
+func parseTemplates(lang *language.Language, now func() time.Time) map[string]*template.Template {
+	base := template.Must(template.New("layout").Funcs(functions(lang, now)).ParseFS(templateFiles, shared...))
 	files, err := templateFiles.ReadDir("template")
 	if err != nil {
 		panic(err) // the folder is part of the program
@@ -85,17 +86,24 @@ func parseTemplates(now func() time.Time) map[string]*template.Template {
 }
 
 // functions are the words that templates may use beyond html/template's own.
-func functions(now func() time.Time) template.FuncMap {
+func functions(lang *language.Language, now func() time.Time) template.FuncMap {
 	return template.FuncMap{
+		"t": lang.Say,
+		"n": func(count any, one, many string, values ...any) string {
+			return lang.Count(wholeNumber(count), one, many, values...)
+		},
+		"th":       func(text string, values ...any) template.HTML { return markup(lang, text, values) },
+		"said":     func(text any) string { return lang.Sentence(fmt.Sprint(text)) },
+		"lang":     func() string { return lang.Code },
 		"asset":    assetURL,
 		"icon":     iconOf,
 		"ago":      func(t any) string { return ago(t, now()) },
-		"clock":    clock,
-		"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"when":     when,
+		"date":     func(t time.Time) string { return lang.Date(t.UTC()) },
 		"bytes":    byteSize,
 		"initials": initials,
-		"label":    label,
-		"sentence": sentence,
+		"label":    func(word any) string { return lang.Say(label(word)) },
+		"sentence": func(reason string) string { return sentence(lang.Sentence(reason)) },
 		"percent":  percent,
 		"story":    storyPath,
 		"anchor":   storyAnchor,

@@ -40,9 +40,6 @@ func ago(value any, now time.Time) string {
 	return fmt.Sprintf("%d y", int(since.Hours()/24/365))
 }
 
-// clock is a time as the page shows it before its script has turned it into the reader's own zone.
-func clock(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04") + " UTC" }
-
 // byteSize is a size for people.
 func byteSize(n int64) string {
 	switch {

@@ -26,6 +26,7 @@ type Filing struct {
 	Returns      []ReturnRow
 	Reports      []ReportRow
 	Acknowledge  []AcknowledgementRow
+	Happenings   []HappeningRow
 	Audit        []AuditRow
 	News         News
 }
@@ -136,7 +137,7 @@ func (f *Filing) write(ctx context.Context, conn *pgx.Conn) error {
 	batch := &pgx.Batch{}
 	for _, queue := range []func(*pgx.Batch) error{
 		f.contacts, f.tickets, f.touches, f.messages, f.keys, f.suspended, f.reports, f.originals, f.files, f.participants, f.seenIn,
-		f.returns, f.acknowledgements, f.audit, f.news,
+		f.returns, f.acknowledgements, f.happenings, f.audit, f.news,
 	} {
 		if err := queue(batch); err != nil {
 			return fmt.Errorf("store: intake: %w", err)

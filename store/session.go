@@ -23,13 +23,15 @@ type Session struct {
 // LiveSession is whose session it is, and when it was last used.
 type LiveSession struct {
 	desk.User
-	SeenAt time.Time
+	SeenAt   time.Time
+	Language string // that they chose; empty: what the browser asks for
+	TimeZone string // as in the IANA database; empty: the browser's
 }
 
 // Session finds a session that has not expired, was used since idle, and belongs to somebody who may sign in. None is no error: found is false.
 func (r Reader) Session(ctx context.Context, hash []byte, now, idle time.Time) (live LiveSession, found bool, err error) {
 	live, found, err = perhapsOne[LiveSession](ctx, r.q, `
-		select u.id, u.email, u.name, u.role, s.last_seen_at as seen_at
+		select u.id, u.email, u.name, u.role, s.last_seen_at as seen_at, u.language, u.time_zone
 		from session s
 		join "user" u on u.id = s.user_id
 		where s.token_hash = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.disabled_at is null`, hash, now, idle)

@@ -117,20 +117,26 @@ func (tx *Tx) Enqueue(ctx context.Context, at time.Time, jobs ...Job) error {
 
 // Audit records a change in the transaction that makes it. Detail is any value that JSON can hold; it carries no secrets and no bodies.
 func (tx *Tx) Audit(ctx context.Context, actor desk.Actor, action, subject string, detail any) error {
+	batch := &pgx.Batch{}
+	if err := queueAudit(batch, actor, AuditRow{action, subject, detail}); err != nil {
+		return err
+	}
+	return wrap(tx.tx.SendBatch(ctx, batch).Close(), "audit "+action)
+}
+
+// queueAudit adds an entry to what is sent to the database together.
+func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
 	name, id := "system", (*int64)(nil)
 	if actor.User.ID != 0 {
 		name, id = actor.User.Email, &actor.User.ID
 	}
-	text, err := json.Marshal(detail)
+	text, err := json.Marshal(row.Detail)
 	if err != nil {
-		return fmt.Errorf("store: audit %s: %w", action, err)
+		return fmt.Errorf("store: audit %s: %w", row.Action, err)
 	}
-	const sql = `
+	batch.Queue(`
 		insert into audit (actor, actor_id, via, ip, action, subject, detail)
-		values ($1, $2, $3, $4, $5, $6, $7)`
-	if _, err := tx.tx.Exec(ctx, sql, name, id, actor.Via, actor.IP, action, subject, text); err != nil {
-		return fmt.Errorf("store: audit %s: %w", action, err)
-	}
+		values ($1, $2, $3, $4, $5, $6, $7)`, name, id, actor.Via, actor.IP, row.Action, row.Subject, text)
 	return nil
 }
 

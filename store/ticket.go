@@ -13,12 +13,14 @@ import (
 const selectTicket = `
 		select t.id, t.subject, t.status, t.priority, t.mailbox_id, b.address as mailbox_address, b.name as mailbox_name,
 		       t.requester_id, c.name as requester_name, c.address as requester_address,
-		       t.assignee_id, coalesce(u.name, '') as assignee_name, t.tags, t.preview, t.waiting_since, t.has_attachment, t.unverified,
+		       t.assignee_id, coalesce(u.name, '') as assignee_name, t.team_id, coalesce(g.name, '') as team_name, t.tags, t.fields, t.snoozed_until,
+		       t.first_answered_at, t.answer_due_at, t.solve_due_at, t.rating, t.rating_note, t.preview, t.waiting_since, t.has_attachment, t.unverified,
 		       t.new_participant, t.delivery_problem, t.suggested, t.merged_into, t.follows, t.created_at, t.updated_at, t.solved_at, t.closed_at
 		from ticket t
 		join mailbox b on b.id = t.mailbox_id
 		join contact c on c.id = t.requester_id
-		left join "user" u on u.id = t.assignee_id`
+		left join "user" u on u.id = t.assignee_id
+		left join team g on g.id = t.team_id`
 
 // Ticket is the ticket of that number, if the viewer may see it; else the fault is the same as if there were none.
 func (r Reader) Ticket(ctx context.Context, viewer Viewer, number int64) (desk.Ticket, error) {
@@ -209,10 +211,12 @@ func (tx *Tx) SaveTicket(ctx context.Context, t desk.Ticket) error {
 	const sql = `
 		update ticket
 		set subject = $2, status = $3, priority = $4, assignee_id = $5, tags = $6, preview = $7, waiting_since = $8, has_attachment = $9,
-		    unverified = $10, new_participant = $11, delivery_problem = $12, updated_at = $13, solved_at = $14, closed_at = $15
+		    unverified = $10, new_participant = $11, delivery_problem = $12, updated_at = $13, solved_at = $14, closed_at = $15,
+		    team_id = $16, fields = $17, snoozed_until = $18, first_answered_at = $19, answer_due_at = $20, solve_due_at = $21, rating = $22, rating_note = $23
 		where id = $1`
 	_, err := tx.tx.Exec(ctx, sql, t.ID, t.Subject, t.Status, t.Priority, t.AssigneeID, orEmpty(t.Tags), t.Preview, t.WaitingSince, t.HasAttachment,
-		t.Unverified, t.NewParticipant, t.DeliveryProblem, t.UpdatedAt, t.SolvedAt, t.ClosedAt)
+		t.Unverified, t.NewParticipant, t.DeliveryProblem, t.UpdatedAt, t.SolvedAt, t.ClosedAt,
+		t.TeamID, fieldsOf(t), t.SnoozedUntil, t.FirstAnsweredAt, t.AnswerDueAt, t.SolveDueAt, t.Rating, t.RatingNote)
 	if violates(err, "ticket_assignee_id_fkey") {
 		return desk.Wrong("assignee", "there is no such person to assign it to")
 	}
@@ -220,6 +224,14 @@ func (tx *Tx) SaveTicket(ctx context.Context, t desk.Ticket) error {
 		return fmt.Errorf("store: save ticket #%d: %w", t.ID, err)
 	}
 	return nil
+}
+
+// fieldsOf keeps an empty set of fields from becoming null.
+func fieldsOf(t desk.Ticket) map[string]string {
+	if t.Fields == nil {
+		return map[string]string{}
+	}
+	return t.Fields
 }
 
 // SetRequester makes a contact the requester of a locked ticket, and no participant of it any more. Who was it before stays as a participant, unless it is one of our people:

@@ -53,6 +53,7 @@ func (c *change) note(ctx context.Context, n noted) (int64, error) {
 		return 0, err
 	}
 	c.audit("ticket.note", ticketName(c.ticket.ID), map[string]any{"message": id})
+	c.happen(desk.HappenedNoted, id)
 	return id, c.attach(ctx, id, n.uploads)
 }
 

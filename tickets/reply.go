@@ -105,6 +105,10 @@ func (s *Service) reply(ctx context.Context, c *change, r desk.ReplyRequest, wri
 		become(&c.ticket, r.Status, c.at)
 	}
 	c.ticket.DeliveryProblem = false // whoever answers has seen it
+	if c.ticket.FirstAnsweredAt == nil {
+		c.ticket.FirstAnsweredAt = &c.at
+	}
+	c.happen(desk.HappenedReplied, id)
 	return id, nil
 }
 
@@ -235,6 +239,7 @@ func (s *Service) Start(ctx context.Context, actor desk.Actor, n desk.NewTicket)
 		if id, err = s.send(ctx, c, out); err != nil {
 			return err
 		}
+		c.happen(desk.HappenedCreated, id)
 		return c.finish(ctx)
 	})
 	if err != nil {

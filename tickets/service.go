@@ -91,18 +91,14 @@ func (s *Service) viewer(ctx context.Context, actor desk.Actor) (store.Viewer, e
 // change is a transaction on one locked ticket. What there is to tell of it is gathered on the way and written at its end.
 type change struct {
 	*store.Tx
-	actor  desk.Actor
-	at     time.Time
-	ticket desk.Ticket
-	events []store.Happened
-	audits []audited
-	also   []int64 // other tickets that have changed
-}
-
-type audited struct {
-	action  string
-	subject string
-	detail  any
+	actor      desk.Actor
+	at         time.Time
+	ticket     desk.Ticket
+	events     []store.Happened
+	audits     []store.AuditRow
+	heard      []store.HappeningRow
+	also       []int64 // other tickets that have changed
+	automation int64   // the rule that does it; 0: a person, or Postern itself
 }
 
 // values is the detail of an audit entry about a field that changed.
@@ -146,12 +142,29 @@ func (c *change) tell(ctx context.Context) error {
 	if err := c.AddEvents(ctx, c.actor.User.ID, c.at, c.events...); err != nil {
 		return err
 	}
-	for _, one := range c.audits {
-		if err := c.Audit(ctx, c.actor, one.action, one.subject, one.detail); err != nil {
-			return err
+	return c.Record(ctx, store.Record{Actor: c.actor, Audits: c.audits, Happenings: c.happenings(), News: store.News{Tickets: append(c.also, c.ticket.ID)}})
+}
+
+// happen notes what those hear of who react to it.
+func (c *change) happen(kind desk.HappeningKind, message int64) {
+	c.heard = append(c.heard, store.HappeningRow{Ticket: c.ticket.ID, Message: message, Kind: kind, Actor: c.actor.User.ID, At: c.at})
+}
+
+// happenings is what happened, with the events of the ticket on the first of them; events alone are a change.
+func (c *change) happenings() []store.HappeningRow {
+	var own []desk.Event
+	for _, one := range c.events {
+		if one.Ticket == c.ticket.ID {
+			own = append(own, one.Event)
 		}
 	}
-	return c.Announce(ctx, store.News{Tickets: append(c.also, c.ticket.ID)})
+	if len(own) > 0 && len(c.heard) == 0 {
+		c.happen(desk.HappenedChanged, 0)
+	}
+	if len(c.heard) > 0 {
+		c.heard[0].Detail.Events, c.heard[0].Detail.Automation = own, c.automation
+	}
+	return c.heard
 }
 
 // event puts a line into the ticket's conversation and an entry of the same name into the audit log.
@@ -162,7 +175,7 @@ func (c *change) event(verb, from, to string) {
 
 // audit adds an entry to the audit log.
 func (c *change) audit(action, subject string, detail any) {
-	c.audits = append(c.audits, audited{action, subject, detail})
+	c.audits = append(c.audits, store.AuditRow{Action: action, Subject: subject, Detail: detail})
 }
 
 // The names of things in the audit log.

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // people choose zones also where the machine has no zone files
 
 	"github.com/alecthomas/kong"
 

@@ -5,20 +5,11 @@ const find = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const openNumber = () => find(".ticket")?.dataset.number;
 
-// Times in the reader's own zone and language.
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const year = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-function localTimes(root) {
-  for (const time of all("time[data-local]", root)) {
-    const at = new Date(time.dateTime), now = new Date();
-    const date = at.toDateString() === now.toDateString() ? "" : (at.getFullYear() === now.getFullYear() ? day : year).format(at) + ", ";
-    time.textContent = date + hour.format(at);
-    time.title = full.format(at);
-    delete time.dataset.local;
-  }
-}
+// The server writes times in the reader's own zone, which only the browser knows.
+document.cookie = "zone=" + Intl.DateTimeFormat().resolvedOptions().timeZone + "; path=/; max-age=31536000; samesite=lax";
+// The whole of a time shows when somebody points at it.
+const full = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "full", timeStyle: "long" });
+document.addEventListener("pointerover", (e) => { const time = e.target.closest?.("time"); if (time && !time.title) time.title = full.format(new Date(time.dateTime)); });
 
 // The row of the open ticket is marked, and the newest message is in sight.
 function settle(moved) {
@@ -52,7 +43,6 @@ document.addEventListener("htmx:afterRequest", (e) => {
   refreshRail();
 });
 document.addEventListener("htmx:load", (e) => {
-  localTimes(e.detail.elt);
   ready(e.detail.elt);
   const work = e.detail.elt.matches?.("#work") || find("#work", e.detail.elt);
   if (work || e.detail.elt.matches?.("#list")) settle(Boolean(work));
@@ -131,7 +121,6 @@ document.addEventListener("change", (e) => {
 });
 document.addEventListener("change", (e) => { if (e.target.id === "keys-on") localStorage.setItem("keys", e.target.checked ? "on" : "off"); });
 
-localTimes(document);
 ready(document);
 settle(true);
 setInterval(countdown, 1000);
