@@ -70,7 +70,7 @@ func (p *Portal) cardOf(m desk.Message, as string) (card, error) {
 	if err != nil {
 		return card{}, fmt.Errorf("portal: message %d: facts: %w", m.ID, err)
 	}
-	one := card{Message: m, Facts: facts, Author: m.AuthorName, Line: clip(m.Text, 110)}
+	one := card{Message: m, Facts: facts, Author: m.AuthorName, Line: clip(m.Text, 84)}
 	if m.Kind == desk.KindInbound || one.Author == "" {
 		one.Author, one.Address = m.From().Label(), m.FromAddress
 	}
