@@ -12,6 +12,8 @@ const (
 	FromSMTP    Source = "smtp"    // over the network
 	FromFile    Source = "ingest"  // postern ingest
 	FromRelease Source = "release" // a suspended entry that an agent let through
+	FromVisitor Source = "visitor" // written on our pages by somebody who proved the address of From
+	FromForm    Source = "form"    // written into a web form by whoever it was
 )
 
 // Envelope is what the SMTP dialogue says of a mail, as opposed to what the mail says of itself (RFC 5321 §2.3.1).

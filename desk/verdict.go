@@ -40,6 +40,7 @@ type Verdict struct {
 	DMARC   Method   `json:"dmarc"`
 	ARC     Method   `json:"arc"`               // of the whole chain; Domain and Selector are those of its last sealer
 	Rescued string   `json:"rescued,omitempty"` // the trusted ARC sealer whose word makes up for what forwarding broke (RFC 8617 §5.2)
+	Visitor string   `json:"visitor,omitempty"` // it was written on our pages, by somebody who had proved that this address is theirs
 }
 
 // Unchecked is the verdict of a mail that nobody checked: 'none' everywhere.
@@ -57,13 +58,13 @@ const (
 	TrustUnverified Trust = "unverified" // neither
 )
 
-// Verified says whether the From address is proved: DMARC pass, the word of a trusted ARC sealer, or, where the domain publishes no DMARC, an aligned SPF or DKIM pass.
+// Verified says whether the From address is proved: DMARC pass, the word of a trusted ARC sealer, a code that was mailed to it, or, where the domain publishes no DMARC, an aligned SPF or DKIM pass.
 // oneFrom is whether the mail has exactly one From with one address; anything else proves nothing.
 func (v Verdict) Verified(oneFrom bool) bool {
 	if !oneFrom {
 		return false
 	}
-	if v.Rescued != "" {
+	if v.Rescued != "" || v.Visitor != "" {
 		return true
 	}
 	if v.DMARC.Result != ResultNone {

@@ -1,4 +1,4 @@
-// Package identity promises to know who somebody is: it keeps people, passwords, one-time links, sessions and API tokens, and says who may come in.
+// Package identity promises to know who somebody is: it keeps people, passwords, one-time links, sessions and API tokens, and says who may come in. Customers prove an address by a code, without an account.
 //
 // What a person may do follows from their role (desk.User.Can); this package asks that question about people and tokens only. It knows passwords and links,
 // not second factors or single sign-on. It draws no pages and sends no mail: whoever asks for a link hands it on.
@@ -126,6 +126,7 @@ func (s *Service) Staff(ctx context.Context) ([]desk.User, error) {
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-sessionIdle)), tx.SweepLogins(ctx, now.Add(-failuresFor)))
+		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-sessionIdle)), tx.SweepLogins(ctx, now.Add(-failuresFor)),
+			tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)))
 	})
 }

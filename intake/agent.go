@@ -49,7 +49,7 @@ func (in *Intake) readPersonal(m *mail) *personal {
 	}
 	author, agent := in.directory.agent(m.from.Addr)
 	p.lacks = claim{
-		Enabled: in.directory.agentsByMail(), Served: in.cfg.Replier != nil && m.env.Source != desk.FromFile && m.into == 0,
+		Enabled: in.directory.agentsByMail(), Served: in.cfg.Replier != nil && (m.env.Source == desk.FromSMTP || m.env.Source == desk.FromRelease) && m.into == 0,
 		Addresses: len(marks), Sent: sent, Owner: agent && author.ID == p.mark.User, Verified: m.verified(), Automatic: m.automatic() != "",
 		ReplyElsewhere: !m.repliesToAuthor(), Keyed: m.keyed,
 	}.lacks()

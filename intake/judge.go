@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"postern/desk"
+	"postern/domains"
 	"postern/filters"
 	"postern/mailauth/authres"
 )
@@ -37,8 +38,8 @@ func (in *Intake) judge(ctx context.Context, m *mail, raw *io.SectionReader, was
 				}
 			}
 		}()
-		m.verdict = in.cfg.Checker.Check(ctx, m.env, whole(raw))
-		if m.env.Source != desk.FromSMTP || in.cfg.Filters.Empty() {
+		m.verdict = in.askWho(ctx, m.env, raw)
+		if m.env.Source == desk.FromFile || in.cfg.Filters.Empty() {
 			return
 		}
 		name := "" // of the client, which filters want to know
@@ -48,6 +49,23 @@ func (in *Intake) judge(ctx context.Context, m *mail, raw *io.SectionReader, was
 		m.opinion = in.cfg.Filters.Check(ctx, filters.Mail{Envelope: m.env, PTR: name, Raw: whole(raw)})
 	})
 	return asked.Wait
+}
+
+// askWho finds out what proves the sender: the DNS for mail, and for what was written on our pages the code that was mailed to its author.
+func (in *Intake) askWho(ctx context.Context, env desk.Envelope, raw *io.SectionReader) desk.Verdict {
+	switch env.Source {
+	case desk.FromVisitor:
+		verdict := desk.Unchecked("it was written on a page of ours")
+		verdict.Visitor = desk.Canonical(env.MailFrom)
+		if domain, err := domains.ASCII(desk.DomainOf(verdict.Visitor)); err == nil {
+			verdict.From = domain
+		}
+		return verdict
+	case desk.FromForm:
+		return desk.Unchecked("it was written into a form, and nobody asked for a proof of the address")
+	default:
+		return in.cfg.Checker.Check(ctx, env, whole(raw))
+	}
 }
 
 // whole is a reader of its own over all of the mail.

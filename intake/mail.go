@@ -150,6 +150,8 @@ func (in *Intake) look(m *mail, problem string) view {
 		v.Rule = &rule
 	}
 	switch m.env.Source {
+	case desk.FromVisitor, desk.FromForm:
+		v.Hourly = in.rates.count(m.from.Addr, m.at)
 	case desk.FromSMTP:
 		v.Hourly = in.rates.count(m.from.Addr, m.at)
 		if !m.personal.acts() {
@@ -267,6 +269,9 @@ func (m *mail) asEvidence() threading.Mail {
 func (m *mail) verified() bool {
 	if m.parsed == nil || !m.verdict.Verified(m.parsed.OneFrom) {
 		return false
+	}
+	if visitor := m.verdict.Visitor; visitor != "" {
+		return visitor == m.from.Addr // a code proves one address, not its domain
 	}
 	domain, err := domains.ASCII(desk.DomainOf(m.from.Addr))
 	return err == nil && domain == m.verdict.From

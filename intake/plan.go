@@ -263,7 +263,7 @@ func (p *plan) begin(m *mail, match threading.Match, o opening) *ticketNow {
 // Whether it is sent the limits decide when its turn comes (T-LOOP).
 func (p *plan) acknowledge(m *mail, match threading.Match, ticket *ticketNow) {
 	proved := match.Powers.Answered || m.verdict.SPF.Result == desk.ResultPass && m.verdict.SPF.Domain == desk.DomainOf(m.from.Addr)
-	if !m.acknowledge || !proved || m.automatic() != "" || m.env.Source != desk.FromSMTP || desk.NoAnswer(m.from.Addr) != "" {
+	if !m.acknowledge || !proved || m.automatic() != "" || m.env.Source != desk.FromSMTP && m.env.Source != desk.FromVisitor || desk.NoAnswer(m.from.Addr) != "" {
 		return
 	}
 	p.filing.Acknowledge = append(p.filing.Acknowledge, store.AcknowledgementRow{

@@ -150,7 +150,8 @@ func (r Reader) Unused(ctx context.Context, keys []string) ([]string, error) {
 		select array(
 		    select k from unnest($1::text[]) as k
 		    where not exists (select from attachment a where a.object_key = k)
-		      and not exists (select from original o where o.object_key = k))`
+		      and not exists (select from original o where o.object_key = k)
+		      and not exists (select from form_entry f where f.object_key = k))`
 	var unused []string
 	if err := r.q.QueryRow(ctx, sql, keys).Scan(&unused); err != nil {
 		return nil, fmt.Errorf("store: unused objects: %w", err)

@@ -39,6 +39,9 @@ func sweepRows(ctx context.Context, tx *store.Tx, now time.Time) error {
 	if err := tx.SweepBounces(ctx, now.Add(-desk.SuppressWithin)); err != nil {
 		return err
 	}
+	if err := tx.SweepFormEntries(ctx, now); err != nil {
+		return err
+	}
 	_, err := tx.SweepIdempotent(ctx, now.Add(-store.KeepAnswers))
 	return err
 }

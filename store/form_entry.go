@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"postern/desk"
+)
+
+// FormEntry is what was written into a form and waits until its address is proved: the mail that it will be, sealed here or in the bucket.
+type FormEntry struct {
+	ID        int64     `db:"id"`
+	Mailbox   int64     `db:"mailbox_id"`
+	Address   string    `db:"address"`
+	Size      int64     `db:"size"` // of the mail, in bytes
+	DEK       []byte    `db:"dek"`
+	Sealed    []byte    `db:"sealed"`
+	ObjectKey *string   `db:"object_key"`
+	CreatedAt time.Time `db:"created_at"`
+	ExpiresAt time.Time `db:"expires_at"`
+}
+
+// NextFormEntry takes the id of an entry, since its key is sealed for it.
+func (tx *Tx) NextFormEntry(ctx context.Context) (int64, error) {
+	var id int64
+	err := tx.tx.QueryRow(ctx, `select nextval(pg_get_serial_sequence('form_entry', 'id'))`).Scan(&id)
+	return id, wrap(err, "next form entry")
+}
+
+// AddFormEntry keeps an entry.
+func (tx *Tx) AddFormEntry(ctx context.Context, e FormEntry) error {
+	_, err := tx.tx.Exec(ctx, `
+		insert into form_entry (id, mailbox_id, address, size, dek, sealed, object_key, created_at, expires_at)
+		overriding system value
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, e.ID, e.Mailbox, e.Address, e.Size, e.DEK, e.Sealed, e.ObjectKey, e.CreatedAt, e.ExpiresAt)
+	return wrap(err, "add form entry")
+}
+
+// FormEntry is an entry that has not expired and is this address's.
+func (r Reader) FormEntry(ctx context.Context, id int64, address string, now time.Time) (FormEntry, error) {
+	entry, found, err := perhapsOne[FormEntry](ctx, r.q, `
+		select id, mailbox_id, address, size, dek, sealed, object_key, created_at, expires_at
+		from form_entry
+		where id = $1 and address = $2 and expires_at > $3`, id, desk.Canonical(address), now)
+	if err == nil && !found {
+		return entry, desk.Faultf(desk.NotFound, "what was written into the form is not here any more")
+	}
+	return entry, wrap(err, "form entry")
+}
+
+// DropFormEntry removes an entry that has become a ticket. Its object is left to the sweep of the bucket.
+func (tx *Tx) DropFormEntry(ctx context.Context, id int64) error {
+	_, err := tx.tx.Exec(ctx, `delete from form_entry where id = $1`, id)
+	return wrap(err, "drop form entry")
+}
+
+// SweepFormEntries removes entries whose address nobody proved in time.
+func (tx *Tx) SweepFormEntries(ctx context.Context, now time.Time) error {
+	_, err := tx.tx.Exec(ctx, `delete from form_entry where expires_at <= $1`, now)
+	return wrap(err, "sweep form entries")
+}
