@@ -125,6 +125,9 @@ func act(args []string) error {
 	if len(args) > 0 && args[0] == roleCollector {
 		return serveCollector()
 	}
+	if len(args) > 0 && args[0] == rolePortal {
+		return benchPortal(args[1:])
+	}
 	if len(args) > 1 && args[0] == roleGenerator {
 		return generatorProcess(args[1])
 	}
