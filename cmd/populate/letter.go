@@ -50,7 +50,7 @@ func (a *author) customer(contact int) person {
 // plain is a name as it stands in an address.
 func plain(name string) string { return accents.Replace(strings.ToLower(name)) }
 
-var accents = strings.NewReplacer("à", "a", "á", "a", "ä", "ae", "ç", "c", "ć", "c", "è", "e", "é", "e", "ê", "e", "ë", "e", "í", "i", "ï", "i", "ñ", "n", "ò", "o", "ó", "o", "ö", "oe", "ô", "o", "ß", "ss", "ú", "u", "ü", "ue", " ", "", "'", "")
+var accents = strings.NewReplacer("à", "a", "á", "a", "ä", "ae", "ç", "c", "ć", "c", "è", "e", "é", "e", "ê", "e", "ë", "e", "í", "i", "î", "i", "ï", "i", "ñ", "n", "ò", "o", "ó", "o", "ö", "oe", "ô", "o", "ß", "ss", "ú", "u", "û", "u", "ü", "ue", " ", "", "'", "")
 
 func (a *author) matter(n int, c *conversation) *matter {
 	random := rand.New(rand.NewPCG(a.seed+3, uint64(n)))

@@ -34,7 +34,8 @@ type conversation struct {
 type step struct {
 	at   time.Time
 	kind desk.MessageKind
-	verb string // of an event: assigned, status, reopened
+	verb string // of an event: assigned, status, reopened, rated
+	word string // of a rating: good or bad
 	from desk.Status
 	to   desk.Status
 }
@@ -44,6 +45,7 @@ const (
 	longOnes   = 1000 // of so many tickets one has longLength messages, as the slowest page of a working day
 	longLength = 50
 	reopens    = 0.06 // of those solved, that are opened again by an answer
+	rates      = 0.18 // of the solved, that the customer says something of
 	noted      = 0.15 // of the answers, that come with a note to colleagues
 )
 
@@ -208,9 +210,29 @@ func (p *planner) end(c *conversation, at time.Time) {
 		p.add(c, step{at: reply, kind: desk.KindReply})
 		p.add(c, step{at: reply.Add(time.Second), kind: desk.KindEvent, verb: "status", from: desk.StatusPending, to: desk.StatusSolved})
 	}
+	if !c.solved.IsZero() && p.random.Float64() < rates {
+		word := "good"
+		if p.random.IntN(8) == 0 {
+			word = "bad"
+		}
+		p.add(c, step{at: latest(c.updated, p.after(c.solved, 10*time.Hour)), kind: desk.KindEvent, verb: "rated", word: word})
+	}
 	if over := c.solved.Add(28 * 24 * time.Hour); c.status == desk.StatusSolved && over.Before(p.until) {
 		c.status, c.closed = desk.StatusClosed, over
 	}
+}
+
+// rating is what the customer said of it: 1 good, -1 bad, 0 nothing.
+func (c *conversation) rating() int {
+	for _, s := range c.steps {
+		switch {
+		case s.verb == "rated" && s.word == "good":
+			return 1
+		case s.verb == "rated":
+			return -1
+		}
+	}
+	return 0
 }
 
 // languageOf is the language that a contact writes in.

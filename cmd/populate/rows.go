@@ -32,7 +32,33 @@ func agents() []person {
 	return people
 }
 
-// staff makes agents, and mailboxes where there are none.
+// teams are who works on which subject: a team for each, and one for all others.
+func teams() []string {
+	return []string{"Shipping", "Billing", "Returns", "Accounts", "Workshop", "Sales"}
+}
+
+// makeTeams makes the teams, each of some agents.
+func (f *filler) makeTeams(ctx context.Context) error {
+	for i, name := range teams() {
+		var id int64
+		err := f.conn.QueryRow(ctx, `
+			with there as (select id from team where lower(name) = lower($1) and removed_at is null),
+			     made as (insert into team (name) select $1 where not exists (select from there) returning id)
+			select id from there union all select id from made`, name).Scan(&id)
+		if err != nil {
+			return fmt.Errorf("team %s: %w", name, err)
+		}
+		f.teams = append(f.teams, id)
+		for member := i; member < len(f.users); member += len(teams()) {
+			if _, err := f.conn.Exec(ctx, `insert into team_member (team_id, user_id) values ($1, $2) on conflict do nothing`, id, f.users[member]); err != nil {
+				return fmt.Errorf("team %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// staff makes agents and teams, and mailboxes where there are none.
 func (f *filler) staff(ctx context.Context) error {
 	for _, one := range agents() {
 		var id int64
@@ -46,6 +72,9 @@ func (f *filler) staff(ctx context.Context) error {
 			return fmt.Errorf("agent %s: %w", one.address, err)
 		}
 		f.users = append(f.users, id)
+	}
+	if err := f.makeTeams(ctx); err != nil {
+		return err
 	}
 	for range 2 {
 		rows, err := f.conn.Query(ctx, `select id, address, name from mailbox where removed_at is null order by id limit 6`)
@@ -122,7 +151,8 @@ func (f *filler) tagsOf(n int) []string {
 	return slices.Compact(tags)
 }
 
-const ticketColumns = `ticket (id, subject, status, priority, mailbox_id, requester_id, assignee_id, tags, preview, waiting_since, created_at, updated_at, solved_at, closed_at)`
+const ticketColumns = `ticket (id, subject, status, priority, mailbox_id, requester_id, assignee_id, tags, preview, waiting_since, created_at, updated_at, solved_at, closed_at,
+	team_id, first_answered_at, rating, rating_note)`
 
 // addTickets writes the tickets as they stand at the end.
 func (f *filler) addTickets(ctx context.Context) error {
@@ -150,6 +180,14 @@ func (f *filler) addTickets(ctx context.Context) error {
 			r.time(c.updated)
 			r.time(c.solved)
 			r.time(c.closed)
+			r.number(f.teams[c.topic%len(f.teams)])
+			r.time(c.answered)
+			if rating := c.rating(); rating == 0 {
+				r.null()
+			} else {
+				r.number(int64(rating))
+			}
+			r.text("")
 			r.end()
 		}
 		bar.add(min((part+1)*batch, f.tickets) - part*batch)
@@ -331,8 +369,11 @@ func (f *filler) beside(to *sheet, id, ticket int64, messageID string, box mailb
 // event writes what happened to a ticket.
 func (f *filler) event(r *rows, id, ticket int64, c *conversation, s step) error {
 	event := desk.Event{Verb: s.verb, From: string(s.from), To: string(s.to)}
-	if s.verb == "assigned" {
+	switch s.verb {
+	case "assigned":
 		event.To = f.author.agents[c.agent].name
+	case "rated":
+		event.To = s.word
 	}
 	document, err := json.Marshal(desk.MessageFacts{Event: &event})
 	if err != nil {
@@ -341,7 +382,7 @@ func (f *filler) event(r *rows, id, ticket int64, c *conversation, s step) error
 	r.number(id)
 	r.number(ticket)
 	r.text(string(desk.KindEvent))
-	if s.verb == "reopened" {
+	if s.verb == "reopened" || s.verb == "rated" {
 		r.null()
 	} else {
 		r.number(f.users[c.agent])
