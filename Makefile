@@ -7,6 +7,7 @@
 # make compare our verdicts beside those of dkimpy, Mail::DKIM, pyspf and rspamd, on thousands of mails
 # make rotation 10,000 replies while DKIM keys change: every signature judged by dkimpy and OpenDKIM
 # make chaos   the crash tests ten times over: E2E_ROUNDS=10
+# make screens a picture of every page at three widths and in both themes, under ./screens (SCREENS=folder)
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 export GOTOOLCHAIN ?= local
@@ -16,6 +17,7 @@ COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .PHONY: build run demo test check bench bench-portal compare rotation chaos fuzz fmt lint clean tools-run tools-test tools-bench
+.PHONY: build run demo test check bench compare rotation chaos screens fuzz fmt lint clean tools-run tools-test tools-bench
 
 build:
 	@scripts/need go git
@@ -71,6 +73,13 @@ chaos:
 FUZZTIME ?= 10m
 fuzz:
 	@scripts/fuzz $(FUZZTIME)
+
+# where the pages are looked at: screens/index.html shows them all
+SCREENS ?= screens
+screens:
+	@scripts/need go git postgresql chromium
+	SCREENS=$(abspath $(SCREENS)) go run ./internal/testkit/withpg go test -count=1 -timeout 30m -run 'TestScreens' ./portal
+	@echo "look at $(SCREENS)/index.html"
 
 clean:
 	rm -rf bin

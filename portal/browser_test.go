@@ -19,20 +19,29 @@ import (
 // chromium is the browser that the tests drive; `make test` installs it.
 const chromium = "/usr/bin/chromium"
 
-// browser starts a real browser, with somebody signed in by a one-time link, as a person would be.
-func (h *house) browser(email string) context.Context {
+// chromium starts a real browser, in which nobody is signed in.
+func (h *house) chromium() context.Context {
 	t := h.t
 	t.Helper()
 	if _, err := os.Stat(chromium); err != nil {
 		t.Fatalf("the pages are tested in a real browser, which is not here: install Debian's package chromium (%v)", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(chromedp.ExecPath(chromium), chromedp.NoSandbox))
 	t.Cleanup(stop)
+	check(t, chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate("about:blank"))) // the browser lives as long as the context of its first step
+	return ctx
+}
+
+// browser starts a real browser, with somebody signed in by a one-time link, as a person would be.
+func (h *house) browser(email string) context.Context {
+	t := h.t
+	t.Helper()
+	ctx := h.chromium()
 	link, err := h.people.LoginLink(t.Context(), h.owner, email)
 	check(t, err)
-	check(t, chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(link)))
+	check(t, chromedp.Do(ctx, chromedp.Navigate(link)))
 	_, err = chromedp.RunResponse(ctx, chromedp.Click(".plate .primary"))
 	check(t, err)
 	return ctx

@@ -1,0 +1,209 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"postern/desk"
+	"postern/identity"
+)
+
+// gallery is a desk with something on every page: what the accessibility test and the screenshots look at.
+type gallery struct {
+	*house
+	names map[string]string // what stands in braces in a place, by its name
+}
+
+// place is one page to look at.
+type place struct {
+	path string // with names of the gallery in braces
+	who  string // owner, agent, or empty for nobody
+}
+
+// places says for each page of the map where it is looked at. A new route needs a line here, or one in noPages.
+var places = map[string][]place{
+	"GET /":                         {{"/no/such/page", "agent"}, {"/no/such/page", ""}},
+	"GET /sign-in":                  {{"/sign-in", ""}},
+	"GET /sign-in/{token}":          {{"{link}", ""}},
+	"GET /tickets":                  {{"/tickets", "agent"}, {"/tickets?q=charged", "agent"}, {"/tickets?q=before:never", "agent"}, {"/tickets?view=hold", "agent"}},
+	"GET /tickets/new":              {{"/tickets/new", "agent"}},
+	"GET /tickets/{number}":         {{"/tickets/{ticket}", "agent"}, {"/tickets/{ticket}?tab=note", "agent"}, {"/tickets/{html}", "agent"}, {"/tickets/{stranger}", "agent"}, {"/tickets/{long}?open=all", "agent"}, {"/tickets/999999", "agent"}},
+	"GET /messages/{id}":            {{"/messages/{message}", "agent"}},
+	"GET /messages/{id}/deliveries": {{"/messages/{reply}/deliveries", "agent"}},
+	"GET /suspended":                {{"/suspended", "agent"}, {"/suspended?q=nothing", "agent"}},
+	"GET /suspended/{id}":           {{"/suspended/{suspended}", "agent"}},
+	"GET /senders":                  {{"/senders", "owner"}},
+	"GET /suppressions":             {{"/suppressions", "agent"}},
+	"GET /deliveries":               {{"/deliveries", "owner"}},
+	"GET /destinations":             {{"/destinations", "owner"}},
+	"GET /audit":                    {{"/audit", "owner"}},
+	"GET /domains":                  {{"/domains", "owner"}},
+	"GET /domains/{name}":           {{"/domains/example.com", "owner"}},
+	"GET /mailboxes":                {{"/mailboxes", "owner"}},
+	"GET /people":                   {{"/people", "owner"}},
+	"GET /settings/mail":            {{"/settings/mail", "owner"}},
+	"GET /setup":                    {{"/setup", "owner"}},
+	"GET /you":                      {{"/you", "agent"}},
+	"GET /tokens":                   {{"/tokens", "agent"}},
+}
+
+// noPages are the routes that answer with something else than a page, and what.
+var noPages = map[string]string{
+	"GET /{$}":                        "leads on",
+	"GET /tickets/{number}/news":      "a bar on a ticket's page",
+	"GET /messages/{id}/body":         "the frame of a mail, tested by hostile mail",
+	"GET /messages/{id}/cid/{cid...}": "a picture",
+	"GET /messages/{id}/original":     "a file",
+	"GET /attachments/{id}":           "a file",
+	"GET /events":                     "a stream",
+	"GET /here":                       "who else is on a ticket, a part of its page",
+	"GET /rail":                       "a part of every page",
+	"GET /suspended/{id}/original":    "a file",
+}
+
+// TestEveryPageIsLookedAt keeps the gallery whole.
+func TestEveryPageIsLookedAt(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, one := range routes {
+		known[one.pattern] = true
+		if !strings.HasPrefix(one.pattern, "GET ") {
+			continue
+		}
+		if _, other := noPages[one.pattern]; !other && len(places[one.pattern]) == 0 {
+			t.Errorf("nobody looks at %s: give it a place in the gallery", one.pattern)
+		}
+	}
+	for pattern := range places {
+		if !known[pattern] {
+			t.Errorf("the gallery knows %s, and the map does not", pattern)
+		}
+	}
+}
+
+// newGallery hangs the pictures: long names and subjects, HTML, files, strangers, automatic mail, answers on their way, mail held back, reports.
+func newGallery(t *testing.T) *gallery {
+	t.Helper()
+	g := &gallery{house: newHouse(t), names: map[string]string{}}
+	g.conversations()
+	g.desk()
+	return g
+}
+
+// name keeps a number under a name.
+func (g *gallery) name(name string, number int64) { g.names[name] = fmt.Sprint(number) }
+
+// at is where a place is, with the names filled in.
+func (g *gallery) at(p place) string {
+	path := p.path
+	for name, value := range g.names {
+		path = strings.ReplaceAll(path, "{"+name+"}", value)
+	}
+	if strings.HasPrefix(path, "http") {
+		return path
+	}
+	return g.url + path
+}
+
+// letter is a mail of the gallery.
+func letterOf(from, subject, id, rest string) string {
+	return fmt.Sprintf("From: %s\nTo: Example Support <support@example.com>\nSubject: %s\nDate: Mon, 02 Nov 2026 09:00:00 +0100\nMessage-ID: <%s@customer.example>\n%s", from, subject, id, rest)
+}
+
+const galleryHTML = `<table style="border-collapse:collapse"><tr><th>Item</th><th>Price</th></tr><tr><td>Lamp, brass</td><td>49,00 €</td></tr></table>
+<p>Please look at <a href="https://shop.example/orders/1">my order</a>.</p><img src="https://tracker.example/p.gif" width="1" height="1" alt="">`
+
+// conversations are the tickets.
+func (g *gallery) conversations() {
+	t := g.t
+	ctx := t.Context()
+	g.name("ticket", g.mail(question).Ticket)
+	agent := g.agent
+	number := g.number("ticket")
+	answer, err := g.tickets.Reply(ctx, agent, desk.ReplyRequest{Ticket: number, Text: "Hello Anna,\n\nwe look into it: https://status.example.com/incidents/2026-11.\n\nAda"})
+	check(t, err)
+	g.name("reply", answer.ID)
+	g.sql(`update delivery set state = 'deferred', attempts = 3, host = 'mx.customer.example', reply = '451 4.7.1 Greylisted, please try again later', next_at = now() + interval '12 minutes' where message_id = $1`, answer.ID)
+	_, err = g.tickets.Note(ctx, agent, number, "The bank says that the second charge is only a reservation. Wait until Friday.", nil)
+	check(t, err)
+	high := desk.PriorityUrgent
+	_, err = g.tickets.Update(ctx, agent, number, desk.TicketChange{Priority: &high, Assignee: &agent.User.ID, AddTags: []string{"billing", "double-charge"}})
+	check(t, err)
+	html := g.mail(letterOf("Bartholomäus von Hohenzollern-Sigmaringen <bartholomaeus@customer.example>", "A lamp arrived broken, and the invoice names an address where I have not lived since the spring of last year", "g1",
+		"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html; charset=utf-8\n\n"+galleryHTML+"\n--b\nContent-Type: application/pdf; name=\"invoice-2026-11-02-with-a-very-long-name-that-does-not-break.pdf\"\nContent-Disposition: attachment; filename=\"invoice-2026-11-02-with-a-very-long-name-that-does-not-break.pdf\"\nContent-Transfer-Encoding: base64\n\nJVBERi0xLjQKJSBubyByZWFsIGZpbGUK\n--b--\n"))
+	g.name("html", html.Ticket)
+	g.name("message", html.Message)
+	g.name("stranger", g.stranger())
+	long := g.mail(letterOf("Mei Lin <mei@customer.example>", "Where is my parcel?", "l0", "\nIt should have come on Monday.\n"))
+	for i := range 24 {
+		g.mail(letterOf("Mei Lin <mei@customer.example>", "Re: Where is my parcel?", fmt.Sprintf("l%d", i+1), fmt.Sprintf("In-Reply-To: <l%d@customer.example>\n\nDay %d, still nothing.\n\n> It should have come on Monday.\n", i, i+1)))
+	}
+	g.name("long", long.Ticket)
+	g.mail(letterOf("mailer@robots.example", "Out of office: back on Monday", "auto", "Auto-Submitted: auto-replied\n\nI am away.\n"))
+	for i := range 9 {
+		g.mail(letterOf(fmt.Sprintf("Person %d <p%d@customer.example>", i, i), fmt.Sprintf("Question number %d about my order", i), fmt.Sprintf("f%d", i), "\nCan you help me?\n"))
+	}
+}
+
+// number is the number under a name.
+func (g *gallery) number(name string) int64 {
+	var n int64
+	_, err := fmt.Sscan(g.names[name], &n)
+	check(g.t, err)
+	return n
+}
+
+// stranger is a ticket that somebody joined who was not on it, with an unverified mail.
+func (g *gallery) stranger() int64 {
+	n := g.mail(letterOf("Olu Adeyemi <olu@customer.example>", "Password for the shop", "s1", "\nI cannot sign in.\n")).Ticket
+	g.mail(letterOf("Somebody Else <else@elsewhere.example>", "Re: Password for the shop", "s2", "In-Reply-To: <s1@customer.example>\nReply-To: other@third.example\n\nMe too!\n"))
+	return n
+}
+
+// desk is what stands around the tickets.
+func (g *gallery) desk() {
+	t := g.t
+	ctx := t.Context()
+	g.rule("spam.example", desk.RuleSuspend)
+	g.hold("One <one@spam.example>", "Cheap lamps, today only, for you and everybody whom you know")
+	held := g.hold("two@spam.example", "Your account will be closed")
+	g.judged(held, desk.CauseSpam, "The spam filter scored it 9.1", proved, desk.Opinion{Score: 9.1, Required: 15, Action: "add header", Symbols: []desk.Symbol{{Name: "BAYES_SPAM", Score: 5.1}}})
+	g.name("suspended", held)
+	_, _, err := g.domains.Add(ctx, g.owner, "example.com")
+	check(t, err)
+	_, _, err = g.domains.Verify(ctx, g.owner, "example.com")
+	check(t, err)
+	g.reported("Receiver Inc")
+	_, err = g.tickets.Suppress(ctx, g.agent, "gone@customer.example", "asked us to stop")
+	check(t, err)
+	_, err = g.people.AddUser(ctx, g.owner, identity.NewUser{Email: "wolfgang.amadeus.theophilus.mozart@example.com", Name: "Wolfgang Amadeus Theophilus Mozart", Role: desk.RoleAgent})
+	check(t, err)
+	link, err := g.people.LoginLink(ctx, g.owner, "ada@example.com")
+	check(t, err)
+	g.names["link"] = link
+	_, _, err = g.people.AddToken(ctx, g.agent, identity.NewToken{UserEmail: "ada@example.com", Name: "Nightly export", Scopes: []desk.Scope{desk.ScopeRead}})
+	check(t, err)
+}
+
+// visitors are browsers of those who look at places, one each, started when the first place of theirs is looked at.
+type visitors struct {
+	g    *gallery
+	open map[string]context.Context
+}
+
+func (v *visitors) of(who string) context.Context {
+	if ctx, ok := v.open[who]; ok {
+		return ctx
+	}
+	switch who {
+	case "owner":
+		v.open[who] = v.g.browser("olga@example.com")
+	case "agent":
+		v.open[who] = v.g.browser("ada@example.com")
+	default:
+		v.open[who] = v.g.chromium()
+	}
+	return v.open[who]
+}
