@@ -134,7 +134,7 @@ func (r roster) view(from desk.Ticket) Ticket {
 type message struct {
 	ID          int64                `json:"id"`
 	Ticket      int64                `json:"ticket"`
-	Kind        desk.MessageKind     `json:"kind" enum:"inbound,reply,note,event"`
+	Kind        desk.MessageKind     `json:"kind" enum:"inbound,reply,note,event,forward"`
 	Author      *assignee            `json:"author" doc:"The user of ours who wrote it, if one did."`
 	From        desk.Address         `json:"from"`
 	To          []desk.Address       `json:"to" nullable:"false"`
@@ -156,6 +156,7 @@ type message struct {
 	Why         *desk.Why            `json:"why" doc:"Why a received mail stands on this ticket."`
 	Automatic   string               `json:"automatic,omitempty" doc:"Why it counts as automatic mail."`
 	ReceivedBcc bool                 `json:"received_bcc,omitempty" doc:"Our address stood in no header."`
+	Side        *int64               `json:"side,omitempty" doc:"The forward that began the conversation with others, beside the ticket's own, in which it stands. Customers never see it."`
 	SameID      int64                `json:"same_id,omitempty" doc:"An earlier message with this Message-ID and other bytes."`
 	Stranger    bool                 `json:"stranger,omitempty" doc:"The sender was not on the ticket."`
 	Calendar    []desk.CalendarEvent `json:"calendar,omitempty"`
@@ -225,7 +226,7 @@ func viewMessage(from desk.Message) (message, error) {
 		ID: from.ID, Ticket: from.TicketID, Kind: from.Kind, From: from.From(), To: some(from.To), Cc: some(from.Cc), Bcc: some(facts.Bcc), ReplyTo: some(facts.ReplyTo),
 		Subject: from.Subject, MessageID: from.MessageID, At: from.At.UTC(), SentAt: utc(from.SentAt), SendAt: utc(from.SendAt),
 		Text: from.Text, Quoted: from.Quoted, HTML: from.HTML, Attachments: some(from.Files), Original: from.HasOriginal,
-		Trust: facts.Trust, Automatic: facts.Automatic, ReceivedBcc: facts.AsBcc, SameID: facts.SameID, Stranger: facts.Stranger,
+		Trust: facts.Trust, Automatic: facts.Automatic, ReceivedBcc: facts.AsBcc, Side: from.Side, SameID: facts.SameID, Stranger: facts.Stranger,
 		Calendar: facts.Events, Signed: facts.Signed, Encrypted: facts.Encrypted, Problems: facts.Problems, Event: facts.Event, Delivery: []Delivery{},
 		Warnings: facts.Warnings, Released: facts.Released, Forwarded: facts.Forwarded, Returned: facts.Returned,
 	}

@@ -10,7 +10,11 @@ const (
 	KindReply   MessageKind = "reply"   // a public answer that leaves as mail
 	KindNote    MessageKind = "note"    // seen by agents only
 	KindEvent   MessageKind = "event"   // a change of the ticket, as one thin line
+	KindForward MessageKind = "forward" // a mail of ours to somebody who is not on the ticket: the customer never sees it
 )
+
+// Leaves says whether messages of this kind leave as mail.
+func (k MessageKind) Leaves() bool { return k == KindReply || k == KindForward }
 
 // FileInfo describes an attachment without its bytes.
 type FileInfo struct {

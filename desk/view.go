@@ -86,6 +86,7 @@ type MessageFacts struct {
 	Released   Cause           `json:"released,omitempty"`  // it was suspended for this, and an agent let it in
 	Forwarded  *Forwarded      `json:"forwarded,omitempty"` // an agent forwarded a customer's mail in (T-FWD)
 	Returned   *Returned       `json:"returned,omitempty"`  // a delivery report or a complaint about a message of ours (T-DSN)
+	Forwards   int64           `json:"forwards,omitempty"`  // of a forward: the message that it passes on
 }
 
 // Forwarded is how a customer's mail came in by an agent's hands.
@@ -128,6 +129,7 @@ type Message struct {
 	SendAt      *time.Time      `json:"send_at" db:"send_at"` // a reply leaves then; until then it can be undone (T-UNDO)
 	Files       []FileInfo      `json:"attachments" db:"files"`
 	Deliveries  []Delivery      `json:"delivery" db:"deliveries"`
+	Side        *int64          `json:"side,omitempty" db:"side"` // the forward that began the conversation beside the ticket's own in which this stands; nil: the ticket's own
 }
 
 // Decode reads the message's facts; an unreadable document is an error of the program that wrote it.
@@ -191,10 +193,34 @@ type ReplyRequest struct {
 	To, Cc     []Address
 	Bcc        []Address
 	Uploads    []int64       // files uploaded before
-	Status     Status        // the ticket's status afterwards; empty: pending
+	MailboxID  int64         // that it leaves from; 0: the ticket's
+	Status     Status        // the ticket's status afterwards; empty: pending; KeepStatus: as it is
 	LastSeen   int64         // newest message that the writer had on the page; 0: no check (T-STALE)
 	Undo       time.Duration // how long it can be undone; at most 30 s
 	Recipients Recipients
+	Signed     bool // the signatures of its writer and of the mailbox go below the text
+}
+
+// KeepStatus is the wish that a ticket stays as it is; only a new one is open once somebody has answered.
+const KeepStatus Status = "keep"
+
+// ForwardRequest passes a mail on to somebody who is not on the ticket, or goes on writing to them. Neither it nor their answer is ever seen by the customer.
+type ForwardRequest struct {
+	Ticket    int64
+	Forwards  int64 // the message that is passed on; 0: none
+	Answers   int64 // the message beside the ticket's own conversation that it answers; 0: it begins one
+	MailboxID int64 // that it leaves from; 0: the ticket's
+	Subject   string
+	Text      string // goes before what is passed on
+	To, Cc    []Address
+	Bcc       []Address
+	Uploads   []int64       // files uploaded before
+	Take      []int64       // files of the message passed on that go along
+	Original  bool          // the mail as it came goes along as a file
+	Status    Status        // the ticket's status afterwards; empty or KeepStatus: as it is
+	LastSeen  int64         // newest message that the writer had on the page; 0: no check (T-STALE)
+	Undo      time.Duration // how long it can be undone; at most 30 s
+	Signed    bool          // the signatures of its writer and of the mailbox go below the text
 }
 
 // Recipients says where the recipients of a reply come from.
@@ -214,6 +240,9 @@ type NewTicket struct {
 	HTML      string
 	Uploads   []int64
 	Status    Status
+	Bcc       []Address
+	Undo      time.Duration // how long it can be undone; 0: as the service has it
+	Signed    bool          // the signatures of its writer and of the mailbox go below the text
 }
 
 // TicketChange is what shall be different; nil fields stay.
@@ -230,7 +259,7 @@ type TicketChange struct {
 	Fields   map[string]string // those that change; an empty value clears
 }
 
-// Draft is an answer or note that is being written. There is one per user, ticket and kind.
+// Draft is an answer, a note or a forward that is being written. There is one per user, ticket and kind.
 type Draft struct {
 	UserID    int64       `json:"-" db:"user_id"`
 	TicketID  int64       `json:"ticket" db:"ticket_id"`
@@ -241,6 +270,11 @@ type Draft struct {
 	Bcc       []Address   `json:"bcc" db:"bcc"`
 	Uploads   []int64     `json:"uploads" db:"uploads"`
 	Answers   int64       `json:"answers" db:"answers"`
+	MailboxID int64       `json:"mailbox_id,omitempty" db:"mailbox_id"` // that it leaves from; 0: not chosen yet
+	Subject   string      `json:"subject,omitempty" db:"subject"`       // of a forward
+	Forwards  int64       `json:"forwards,omitempty" db:"forwards"`     // the message that a forward passes on
+	Take      []int64     `json:"take,omitempty" db:"taken"`            // those of its files that go along
+	Original  bool        `json:"original,omitempty" db:"original"`     // the mail itself goes along as a file
 	UpdatedAt time.Time   `json:"updated_at" db:"updated_at"`
 }
 

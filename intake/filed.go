@@ -52,10 +52,12 @@ func (p *plan) file(m *mail, match threading.Match, to filed) error {
 		file.Message = id
 		p.filing.Files = append(p.filing.Files, file)
 	}
-	if match.Powers.AddsPeople {
+	if match.Side != 0 {
+		p.filing.Messages[len(p.filing.Messages)-1].Side = &match.Side
+	} else if match.Powers.AddsPeople {
 		p.addPeople(m, to.ticket)
 	}
-	if match.Powers.AddsPeople || match.Ticket == 0 || match.Trust == desk.TrustVerified { // without proof nobody brings others onto a ticket that is there (T-09)
+	if match.Powers.AddsPeople || match.Ticket == 0 || match.Trust == desk.TrustVerified && match.Side == 0 { // without proof nobody brings others onto a ticket that is there (T-09)
 		to.ticket.People = append(to.ticket.People, m.evidence.People...)
 	}
 	p.know(to.ticket)

@@ -45,7 +45,10 @@ type ticketNow struct {
 func newPlan(found store.Found) *plan {
 	p := &plan{
 		found: found, same: map[[16]byte][]bearer{}, tickets: map[int64]*ticketNow{}, contacts: map[string]bool{}, touched: map[int64]int{},
-		known: threading.Candidates{Messages: found.Messages, Bearers: map[[16]byte][]int64{}, Namers: map[[16]byte][]int64{}, Tickets: map[int64]threading.Ticket{}},
+		known: threading.Candidates{Messages: found.Messages, Sides: map[int64]threading.Side{}, Bearers: map[[16]byte][]int64{}, Namers: map[[16]byte][]int64{}, Tickets: map[int64]threading.Ticket{}},
+	}
+	for message, side := range found.Sides {
+		p.known.Sides[message] = threading.Side{ID: side.ID, People: side.People}
 	}
 	for _, row := range found.Keys {
 		p.remember(row)
@@ -310,7 +313,7 @@ func (p *plan) append(m *mail, match threading.Match) error {
 		at = m.parsed.Date // it came late: its place is before the answer (T-LATE)
 	}
 	p.contact(m.from)
-	if match.Powers.Pending {
+	if match.Powers.Pending && match.Side == 0 {
 		p.participant(ticket, m.from, waitsForAgent)
 	}
 	return p.file(m, match, filed{ticket: ticket, body: body, at: at, disposition: desk.Appended, bounced: bounced})
@@ -338,8 +341,13 @@ func (p *plan) touch(m *mail, match threading.Match, ticket *ticketNow) {
 		}
 	}
 	row := p.touchRow(ticket)
+	fresh := row.At.IsZero()
 	row.Status, row.At, row.Waiting = ticket.Status, m.at, &m.at
 	row.HasAttachment = row.HasAttachment || m.attached()
+	if match.Side != 0 { // what others say is neither the ticket's preview nor the customer's standing
+		row.Quiet = row.Quiet || fresh
+		return
+	}
 	row.Unverified, row.Quiet = match.Powers.Unverified, false
 	row.NewParticipant = row.NewParticipant || match.Powers.Pending
 	if !match.Before {

@@ -541,3 +541,41 @@ func TestVerificationCodesAreHeld(t *testing.T) {
 		t.Errorf("a customer who asks about a code: %+v", got)
 	}
 }
+
+// An answer to what an agent forwarded stands beside the ticket's own conversation, whoever wrote it: it opens the ticket again, and brings nobody onto it.
+func TestAnswersToAForwardStandBeside(t *testing.T) {
+	t.Parallel()
+	h := trusting(t)
+	n := h.send(letter{from: "Anna <anna@good.example>", mailFrom: "anna@good.example", subject: "Broken", id: "a1@good.example"}).Ticket
+	var forward int64
+	check(t, h.pool.QueryRow(t.Context(), `
+		insert into message (ticket_id, kind, from_address, "to", at, side) values ($1, 'forward', 'support@example.com', '[{"name":"","address":"sam@strict.example"}]', now(), currval('message_id_seq') + 1)
+		returning id`, n).Scan(&forward))
+	h.sql(`update message set side = id where id = $1`, forward)
+	h.sql(`insert into delivery (message_id, recipient, destination, state) values ($1, 'sam@strict.example', 'strict.example', 'sent')`, forward)
+	h.sql(`update ticket set status = 'hold', waiting_since = null, preview = 'as it was' where id = $1`, n)
+	token := h.codec.ReplyAddress("support@example.com", forward)
+
+	got := h.send(letter{from: "Sam <sam@strict.example>", mailFrom: "sam@strict.example", to: token, cc: "chef@strict.example", subject: "Re: Fwd: Broken", id: "s1@strict.example", body: "The valve.", recipients: []string{token}})
+	h.want(got, desk.Appended, n)
+	if side := value[int64](h, `select coalesce(side, 0) from message where id = $1`, got.Message); side != forward {
+		t.Errorf("it stands beside %d, want %d", side, forward)
+	}
+	if people := value[int64](h, `select count(*) from participant where ticket_id = $1`, n); people != 0 {
+		t.Errorf("%d people came onto the ticket", people)
+	}
+	if status := value[string](h, `select status || ' ' || preview || ' ' || new_participant from ticket where id = $1`, n); status != "open as it was false" {
+		t.Errorf("the ticket is %q", status)
+	}
+	// Whoever they hand it on to is marked as new, and the customer's own answer to the ticket stays in the conversation.
+	got = h.send(letter{from: "Chef <chef@strict.example>", mailFrom: "chef@strict.example", to: token, subject: "Re: Fwd: Broken", id: "s2@strict.example", body: "Me too.", recipients: []string{token}})
+	h.want(got, desk.Appended, n)
+	if stranger := value[string](h, `select side::text || ' ' || (facts ->> 'stranger') from message where id = $1`, got.Message); stranger != value[string](h, `select $1::bigint::text || ' true'`, forward) {
+		t.Errorf("side and stranger are %q", stranger)
+	}
+	got = h.send(letter{from: "Anna <anna@good.example>", mailFrom: "anna@good.example", subject: "Re: Broken", id: "a2@good.example", answers: "a1@good.example"})
+	h.want(got, desk.Appended, n)
+	if side := value[int64](h, `select coalesce(side, 0) from message where id = $1`, got.Message); side != 0 {
+		t.Errorf("the customer's answer stands beside %d", side)
+	}
+}

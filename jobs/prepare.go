@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"postern/attachments"
@@ -144,7 +145,7 @@ func (w *sendReply) ready(ctx context.Context, out *tickets.Outgoing) (*parcel, 
 
 // compose writes and signs the mail. It happens once: every attempt sends the same bytes, unless they can not be believed any more.
 func (w *sendReply) compose(ctx context.Context, out *tickets.Outgoing, from author) (*parcel, error) {
-	size := int64(len(out.Message.Text) + len(out.Message.HTML))
+	size := int64(len(out.Message.Text) + len(out.Message.Quoted) + len(out.Message.HTML))
 	for _, file := range out.Files {
 		size += file.Size
 	}
@@ -233,9 +234,13 @@ func write(draft mailout.Draft, keys []domains.Key, size int64, expires time.Tim
 // draftOf is what the mail says.
 func draftOf(ctx context.Context, out *tickets.Outgoing, from author) mailout.Draft {
 	m := out.Message
+	text := m.Text
+	if m.Quoted != "" {
+		text = strings.TrimLeft(text+"\n\n"+m.Quoted, "\n")
+	}
 	draft := mailout.Draft{
 		From: from.from, ReplyTo: desk.Address{Name: m.FromName, Addr: out.ReplyTo}, To: m.To, Cc: m.Cc, Subject: m.Subject,
-		MessageID: m.MessageID, References: out.Facts.References, Date: m.At, Text: m.Text, HTML: m.HTML,
+		MessageID: m.MessageID, References: out.Facts.References, Date: m.At, Text: text, HTML: m.HTML,
 	}
 	if len(draft.References) > 0 {
 		draft.InReplyTo = draft.References[len(draft.References)-1]
@@ -244,7 +249,9 @@ func draftOf(ctx context.Context, out *tickets.Outgoing, from author) mailout.Dr
 		draft.To = []desk.Address{from.from}
 	}
 	if draft.HTML == "" {
-		draft.HTML = markup(m.Text)
+		draft.HTML = markup(text)
+	} else if m.Quoted != "" {
+		draft.HTML += "\n" + markup(m.Quoted)
 	}
 	for _, file := range out.Files {
 		draft.Files = append(draft.Files, mailout.File{

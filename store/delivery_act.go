@@ -73,7 +73,7 @@ func (r Reader) DeliveryProblem(ctx context.Context, number int64) (problem bool
 		select exists (
 		    select from message m
 		    join delivery d on d.message_id = m.id
-		    where m.ticket_id = $1 and m.kind = 'reply' and (d.state = 'bounced' and d.redirected_to = '' or d.state in ('queued', 'deferred') and d.delayed_at is not null))`
+		    where m.ticket_id = $1 and m.kind in ('reply', 'forward') and (d.state = 'bounced' and d.redirected_to = '' or d.state in ('queued', 'deferred') and d.delayed_at is not null))`
 	err = r.q.QueryRow(ctx, sql, number).Scan(&problem)
 	return problem, wrap(err, "delivery problem of a ticket")
 }

@@ -78,6 +78,7 @@ type NewMessageRow struct {
 	HTML        string
 	Facts       desk.MessageFacts
 	Words       []string // for search
+	Side        *int64   // the conversation beside the ticket's own in which it stands
 }
 
 // OriginalRow is the sealed original of a message or of a suspended entry: in the row, or in the bucket.
@@ -253,12 +254,12 @@ func (f *Filing) messages(batch *pgx.Batch) error {
 		words[i] = joinWords(rows[i].Words)
 	}
 	batch.Queue(`
-		insert into message (id, ticket_id, kind, author_id, contact_id, from_name, from_address, "to", cc, subject, message_id, at, sent_at, text, quoted, html, facts, search)
+		insert into message (id, ticket_id, kind, author_id, contact_id, from_name, from_address, "to", cc, subject, message_id, at, sent_at, text, quoted, html, facts, search, side)
 		select id, ticket_id, kind, author, case when address <> '' then `+contactOf+` end, from_name, address, "to"::json, cc::json, subject, message_id, at, sent_at, text, quoted, html,
-		       facts::json, case when words <> '' then array_to_tsvector(string_to_array(words, ' ')) end
+		       facts::json, case when words <> '' then array_to_tsvector(string_to_array(words, ' ')) end, side
 		from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[],
-		            $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[])
-		     as new (id, ticket_id, kind, from_name, address, "to", cc, subject, message_id, at, sent_at, text, quoted, html, facts, words, author)`,
+		            $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[], $18::bigint[])
+		     as new (id, ticket_id, kind, from_name, address, "to", cc, subject, message_id, at, sent_at, text, quoted, html, facts, words, author, side)`,
 		column(rows, func(r *NewMessageRow) int64 { return r.ID }),
 		column(rows, func(r *NewMessageRow) int64 { return r.TicketID }),
 		column(rows, func(r *NewMessageRow) string { return string(r.Kind) }),
@@ -273,7 +274,8 @@ func (f *Filing) messages(batch *pgx.Batch) error {
 		column(rows, func(r *NewMessageRow) string { return r.Quoted }),
 		column(rows, func(r *NewMessageRow) string { return r.HTML }),
 		facts, words,
-		column(rows, func(r *NewMessageRow) *int64 { return r.AuthorID }))
+		column(rows, func(r *NewMessageRow) *int64 { return r.AuthorID }),
+		column(rows, func(r *NewMessageRow) *int64 { return r.Side }))
 	return nil
 }
 

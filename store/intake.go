@@ -32,12 +32,19 @@ type Numbers struct{ Tickets, Messages, Originals, Suspended, Reports int }
 type Found struct {
 	Keys       []KeyRow
 	Messages   map[int64]int64 // message → ticket
+	Sides      map[int64]Side  // message → the conversation beside its ticket's own in which it stands; the others are not here
 	Tickets    []TicketState
 	Suspended  map[string]int64   // digest → entry
 	Recipients map[int64][]string // message of ours → to whom it was sent
 	Reports    map[ReportKey]bool // those of the asked that are here already
 
 	TicketIDs, MessageIDs, OriginalIDs, SuspendedIDs, ReportIDs []int64
+}
+
+// Side is a conversation with others beside the ticket's own: what was forwarded to them, and what they answered.
+type Side struct {
+	ID     int64    // of the forward that began it
+	People []string // canonical: to whom we wrote in it; the first hundred
 }
 
 // KeyRow is one Message-ID that a message bears or names.
@@ -114,9 +121,10 @@ const (
 		limit 5000`
 
 	sqlMessages = `
-		select id, ticket_id
-		from message
-		where id = any($1)`
+		select m.id, m.ticket_id, coalesce(m.side, 0),
+		       case when m.side is not null then array(select lower(d.recipient) from message s join delivery d on d.message_id = s.id where s.side = m.side limit 100) end
+		from message m
+		where m.id = any($1)`
 
 	sqlSuspended = `
 		select id, digest
@@ -161,7 +169,7 @@ const (
 		           union
 		           select lower(person ->> 'address')
 		           from (select m."to", m.cc from message m
-		                 where m.ticket_id = t.id and (m.kind = 'reply' or m.kind = 'inbound' and (m.facts ->> 'trust' = 'verified' or m.facts -> 'why' ->> 'rule' in ('new', 'follow-up', 'forwarded', 'released')))
+		                 where m.ticket_id = t.id and m.side is null and (m.kind = 'reply' or m.kind = 'inbound' and (m.facts ->> 'trust' = 'verified' or m.facts -> 'why' ->> 'rule' in ('new', 'follow-up', 'forwarded', 'released')))
 		                 order by m.at desc limit 30) as recent,
 		                lateral (select json_array_elements(recent."to") union all select json_array_elements(recent.cc)) as people (person)
 		           limit 1000
@@ -175,7 +183,7 @@ const (
 
 // lookUp opens the transaction and answers the questions in one round trip, and in a second one if there are tickets to look at.
 func lookUp(ctx context.Context, conn *pgx.Conn, ask Lookup) (Found, error) {
-	found := Found{Messages: map[int64]int64{}, Suspended: map[string]int64{}, Recipients: map[int64][]string{}, Reports: map[ReportKey]bool{}}
+	found := Found{Messages: map[int64]int64{}, Sides: map[int64]Side{}, Suspended: map[string]int64{}, Recipients: map[int64][]string{}, Reports: map[ReportKey]bool{}}
 	batch := &pgx.Batch{}
 	batch.Queue(`begin`)
 	batch.Queue(sqlPlans)
@@ -186,7 +194,15 @@ func lookUp(ctx context.Context, conn *pgx.Conn, ask Lookup) (Found, error) {
 	if len(ask.Messages) > 0 {
 		batch.Queue(sqlMessages, ask.Messages).Query(func(rows pgx.Rows) error {
 			var message, ticket int64
-			_, err := pgx.ForEachRow(rows, []any{&message, &ticket}, func() error { found.Messages[message] = ticket; return nil })
+			var side Side
+			_, err := pgx.ForEachRow(rows, []any{&message, &ticket, &side.ID, &side.People}, func() error {
+				found.Messages[message] = ticket
+				if side.ID != 0 {
+					found.Sides[message] = side
+				}
+				side.People = nil
+				return nil
+			})
 			return err
 		})
 	}

@@ -24,7 +24,8 @@ const selectMessage = `
 		                                             'attempts', d.attempts, 'next_attempt_at', d.next_at, 'updated_at', d.updated_at, 'proof', d.proof,
 		                                             'held_since', d.held_since, 'held_because', d.held_why, 'redirected_to', d.redirected_to,
 		                                             'in_hand', d.worker is not null and d.state in ('queued', 'deferred'), 'stopping', d.stop and d.state in ('queued', 'deferred')) order by d.recipient)
-		           from delivery d where d.message_id = m.id), '[]') as deliveries
+		           from delivery d where d.message_id = m.id), '[]') as deliveries,
+		       m.side
 		from message m
 		left join "user" u on u.id = m.author_id`
 
@@ -86,12 +87,12 @@ func (tx *Tx) LockMessage(ctx context.Context, id int64) (desk.Message, error) {
 	return tx.Message(ctx, Viewer{Staff: true}, id)
 }
 
-// NewestInbound is the newest mail of a ticket that a person wrote; where there is none, the newest one of ours. 0: there is neither.
+// NewestInbound is the newest mail of a ticket that a person wrote; where there is none, the newest one of ours. 0: there is neither. What stands beside the ticket's own conversation is left aside.
 func (r Reader) NewestInbound(ctx context.Context, number int64) (int64, error) {
 	const sql = `
 		select m.id
 		from message m
-		where m.ticket_id = $1 and m.kind in ('inbound', 'reply')
+		where m.ticket_id = $1 and m.kind in ('inbound', 'reply') and m.side is null
 		order by (m.kind = 'inbound' and m.facts ->> 'automatic' is null) desc, m.at desc, m.id desc
 		limit 1`
 	var id int64
@@ -106,7 +107,7 @@ func (r Reader) FirstInbound(ctx context.Context, number int64) (int64, error) {
 	const sql = `
 		select m.id
 		from message m
-		where m.ticket_id = $1 and m.kind = 'inbound'
+		where m.ticket_id = $1 and m.kind = 'inbound' and m.side is null
 		order by m.at, m.id
 		limit 1`
 	var id int64
@@ -148,7 +149,7 @@ type Written struct {
 	Recipients   []string          // a delivery is queued for each
 }
 
-// AddMessage writes a reply or a note: the message, its key for threading and its deliveries.
+// AddMessage writes a reply, a forward or a note: the message, its key for threading and its deliveries.
 func (tx *Tx) AddMessage(ctx context.Context, w Written) error {
 	facts, err := document(w.Facts)
 	if err != nil {
@@ -157,10 +158,10 @@ func (tx *Tx) AddMessage(ctx context.Context, w Written) error {
 	m := w.Message
 	batch := &pgx.Batch{}
 	batch.Queue(`
-		insert into message (id, ticket_id, kind, author_id, from_name, from_address, "to", cc, subject, message_id, at, text, html, facts, send_at, search)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, array_to_tsvector($16))`,
+		insert into message (id, ticket_id, kind, author_id, from_name, from_address, "to", cc, subject, message_id, at, text, html, facts, send_at, search, quoted, side)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, array_to_tsvector($16), $17, $18)`,
 		m.ID, m.TicketID, m.Kind, m.AuthorID, m.FromName, m.FromAddress, orEmpty(m.To), orEmpty(m.Cc), m.Subject, m.MessageID, m.At, m.Text, m.HTML,
-		facts, m.SendAt, orEmpty(w.Words))
+		facts, m.SendAt, orEmpty(w.Words), m.Quoted, m.Side)
 	if m.MessageID != "" {
 		batch.Queue(`
 			insert into message_key (key, message, ticket_id, mailbox_id, named)
@@ -209,7 +210,7 @@ func (tx *Tx) AddEvents(ctx context.Context, author int64, at time.Time, events 
 	return nil
 }
 
-// DropMessage removes a reply that never left, with its deliveries and the events at its side. Its files become uploads of its author again.
+// DropMessage removes a mail of ours that never left, with its deliveries and the events at its side. Its files become uploads of its author again.
 func (tx *Tx) DropMessage(ctx context.Context, m desk.Message) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`update attachment set message = null, created_at = now() where message = $1`, m.ID)

@@ -44,6 +44,7 @@ type leavingRow struct {
 	MessageID    string           `db:"message_id"`
 	At           time.Time        `db:"at"`
 	Text         string           `db:"text"`
+	Quoted       string           `db:"quoted"`
 	HTML         string           `db:"html"`
 	Facts        json.RawMessage  `db:"facts"`
 	SendAt       *time.Time       `db:"send_at"`
@@ -60,7 +61,7 @@ type leavingRow struct {
 func (r leavingRow) leaving() Leaving {
 	one := Leaving{HasFiles: r.HasFiles, Awaited: r.Awaited, Message: desk.Message{
 		ID: r.ID, TicketID: r.TicketID, Kind: r.Kind, FromName: r.FromName, FromAddress: r.FromAddress, To: r.To, Cc: r.Cc, Subject: r.Subject, MessageID: r.MessageID,
-		At: r.At, Text: r.Text, HTML: r.HTML, Facts: r.Facts, SendAt: r.SendAt, HasOriginal: r.Original != nil,
+		At: r.At, Text: r.Text, Quoted: r.Quoted, HTML: r.HTML, Facts: r.Facts, SendAt: r.SendAt, HasOriginal: r.Original != nil,
 	}}
 	if r.Original != nil {
 		one.Original = &Original{ID: *r.Original, Size: *r.Size, DEK: r.DEK, Sealed: r.Sealed, ObjectKey: r.ObjectKey}
@@ -83,7 +84,8 @@ const (
 func (r Reader) Leaving(ctx context.Context, words Words, errands ...desk.SendReply) ([]*Leaving, error) {
 	const sql = `
 		select w.wanted, m.id, m.ticket_id, m.kind, m.from_name, m.from_address, m."to", m.cc, m.subject, m.message_id, m.at,
-		       case when o.id is null or $3 then m.text else '' end as text, case when o.id is null or $3 then m.html else '' end as html,
+		       case when o.id is null or $3 then m.text else '' end as text, case when o.id is null or $3 then m.quoted else '' end as quoted,
+		       case when o.id is null or $3 then m.html else '' end as html,
 		       m.facts, m.send_at, exists (select from attachment a where a.message = m.id) as has_files,
 		       o.id as original, o.size, o.dek, o.sealed, o.object_key,
 		       case when o.id is null then nextval('original_id_seq') end as next_original,

@@ -41,7 +41,7 @@ func (r Reader) Standing(ctx context.Context, number int64) (Standing, error) {
 		             where p.ticket_id = $1 and p.accepted_at is not null and not p.pending order by p.accepted_at limit 100) as accepted,
 		       array(select c.address from participant p join contact c on c.id = p.contact_id where p.ticket_id = $1 and not p.pending
 		             union
-		             select d.recipient from message m join delivery d on d.message_id = m.id where m.ticket_id = $1 limit 1000) as present,
+		             select d.recipient from message m join delivery d on d.message_id = m.id where m.ticket_id = $1 and m.side is null limit 1000) as present,
 		       array(select address from mailbox limit 100000) as ours`
 	standing, err := rowOf[Standing](ctx, r.q, sql, number)
 	if err != nil {

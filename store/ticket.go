@@ -263,7 +263,7 @@ type Newest struct {
 // Newest looks at a conversation after messages were moved.
 func (r Reader) Newest(ctx context.Context, number int64) (Newest, error) {
 	const sql = `
-		select coalesce((select m.text from message m where m.ticket_id = $1 and m.kind in ('inbound', 'reply') order by m.at desc, m.id desc limit 1), '') as text,
+		select coalesce((select m.text from message m where m.ticket_id = $1 and m.kind in ('inbound', 'reply') and m.side is null order by m.at desc, m.id desc limit 1), '') as text,
 		       exists (select from attachment a join message m on m.id = a.message where m.ticket_id = $1) as has_attachment`
 	newest, err := rowOf[Newest](ctx, r.q, sql, number)
 	if err != nil {

@@ -134,9 +134,16 @@ func (t Ticket) seenIn(mailboxes []int64) bool {
 	return false
 }
 
+// Side is a conversation with others beside a ticket's own: what was forwarded to them, and what they answered. It is never shown to the customer.
+type Side struct {
+	ID     int64    // of the forward that began it; 0: there is none
+	People []string // canonical: to whom we wrote in it
+}
+
 // Candidates is what the look-up of a whole group of mails brought.
 type Candidates struct {
 	Messages map[int64]int64      // message of ours → the ticket that it stands on now
+	Sides    map[int64]Side       // message of ours → the conversation beside its ticket's own in which it stands
 	Bearers  map[[16]byte][]int64 // key → tickets with a message that bears the id
 	Namers   map[[16]byte][]int64 // key → tickets with a message that names the id
 	Tickets  map[int64]Ticket     // under every number that was asked for; a merged one leads to its target
@@ -147,6 +154,7 @@ type Match struct {
 	Ticket int64    // 0: a new one
 	Before bool     // the mail is older than what is on the ticket (T-LATE)
 	Why    desk.Why // the rule that decided, and what it saw
+	Side   int64    // the conversation beside the ticket's own that it answers; 0: it is none of them
 	Powers Powers   // what the mail may do there
 	Trust  desk.Trust
 }
@@ -169,6 +177,10 @@ func Decide(mail Mail, clues Clues, known Candidates) Match {
 			powers.Joins, powers.Pending = found.related, !ticket.Has(mail.From)
 		}
 		why := desk.Why{Rule: found.rule, Saw: found.saw}
+		if found.side.ID != 0 {
+			powers := besidePowers(Sender{Trust: trust, OnTicket: slices.Contains(found.side.People, mail.From), Token: true, Automatic: mail.Automatic})
+			return Match{Ticket: ticket.ID, Side: found.side.ID, Why: why, Powers: powers, Trust: trust}
+		}
 		switch {
 		case !powers.Joins:
 			if suggested == 0 {
@@ -204,6 +216,7 @@ type lead struct {
 	ticket  int64
 	rule    string
 	saw     string
+	side    Side // of a mark on a message beside the ticket's own conversation
 	related bool // T-LATE: the two mails have a person in common
 }
 
@@ -215,7 +228,7 @@ func evidence(mail Mail, clues Clues, known Candidates) []lead {
 	marks := func(marks []Mark, rule string) {
 		for _, mark := range marks {
 			if ticket, ok := known.Messages[mark.Message]; ok {
-				leads = append(leads, lead{ticket: ticket, rule: rule, saw: mark.Saw})
+				leads = append(leads, lead{ticket: ticket, rule: rule, saw: mark.Saw, side: known.Sides[mark.Message]})
 			}
 		}
 	}

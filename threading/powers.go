@@ -55,3 +55,11 @@ func PowersOf(s Sender) Powers {
 		return Powers{Unverified: !verified}
 	}
 }
+
+// besidePowers is what an answer may do that comes to a conversation beside the ticket's own: it stands there, whoever wrote it and however old the ticket is, and brings nobody onto the ticket.
+// Those to whom we wrote in it open the ticket again; anybody else is marked as somebody new.
+func besidePowers(s Sender) Powers {
+	powers := PowersOf(s)
+	powers.Joins, powers.AddsPeople, powers.Answered = true, false, false
+	return powers
+}

@@ -52,6 +52,9 @@ func (c *change) note(ctx context.Context, n noted) (int64, error) {
 	if err := c.AddMessage(ctx, store.Written{Message: m, Facts: n.facts, Words: mailtext.Lexemes(n.text)}); err != nil {
 		return 0, err
 	}
+	if err := c.mention(ctx, id, n.text); err != nil {
+		return 0, err
+	}
 	c.audit("ticket.note", ticketName(c.ticket.ID), map[string]any{"message": id})
 	c.happen(desk.HappenedNoted, id)
 	return id, c.attach(ctx, id, n.uploads)

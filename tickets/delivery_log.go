@@ -75,7 +75,7 @@ func (s *Service) DeliveryStories(ctx context.Context, actor desk.Actor, message
 		if err != nil {
 			return err
 		}
-		if m.Kind != desk.KindReply {
+		if !m.Kind.Leaves() {
 			return desk.Faultf(desk.NotFound, "message %d does not leave as mail", message)
 		}
 		rows, err := r.Recipients(ctx, message)

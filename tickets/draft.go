@@ -16,7 +16,7 @@ func (s *Service) SaveDraft(ctx context.Context, actor desk.Actor, d desk.Draft)
 	if len(d.Text) > longestText {
 		return desk.Wrong("text", "a message holds one megabyte of text at most: attach the rest as a file")
 	}
-	d.Text, d.UserID, d.UpdatedAt = storable(d.Text), actor.User.ID, s.now()
+	d.Text, d.Subject, d.UserID, d.UpdatedAt = storable(d.Text), oneLine(d.Subject), actor.User.ID, s.now()
 	d.To, d.Cc, d.Bcc = sendable(d.To), sendable(d.Cc), sendable(d.Bcc)
 	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.SaveDraft(ctx, d) })
 }
@@ -43,8 +43,8 @@ func (s *Service) DropDraft(ctx context.Context, actor desk.Actor, number int64,
 }
 
 func checkDraft(actor desk.Actor, kind desk.MessageKind) error {
-	if kind != desk.KindReply && kind != desk.KindNote {
-		return desk.Wrong("kind", "a draft is of a reply or of a note")
+	if kind != desk.KindReply && kind != desk.KindNote && kind != desk.KindForward {
+		return desk.Wrong("kind", "a draft is of a reply, of a note or of a forward")
 	}
 	return need(actor, desk.MayWrite)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -90,6 +91,7 @@ type inbound struct {
 	Facts   desk.MessageFacts
 	Pending bool     // its author is a stranger
 	People  []string // who become participants
+	Side    int64    // the conversation beside the ticket's own that it answers
 }
 
 // mail files a mail by the statements that intake uses.
@@ -114,6 +116,9 @@ func (h *house) mail(t *testing.T, in inbound) (ticket, message int64) {
 		filing.Messages = []store.NewMessageRow{{ID: message, TicketID: ticket, Kind: desk.KindInbound, FromName: in.From.Name, FromAddress: desk.Canonical(in.From.Addr),
 			To: in.To, Cc: in.Cc, Subject: in.Subject, MessageID: id, At: now, Text: in.Text, Facts: in.Facts,
 			Words: mailtext.Lexemes(in.Subject + " " + in.Text + " " + in.From.Name + " " + in.From.Addr)}}
+		if in.Side != 0 {
+			filing.Messages[0].Side, filing.Touches[0].Preview = &in.Side, ""
+		}
 		filing.Keys = []store.KeyRow{{Key: threading.Key(id), Message: message, TicketID: ticket, MailboxID: h.support}}
 		if in.Pending {
 			filing.Participants = append(filing.Participants, store.ParticipantRow{TicketID: ticket, Address: desk.Canonical(in.From.Addr), Pending: true})
@@ -128,6 +133,18 @@ func (h *house) mail(t *testing.T, in inbound) (ticket, message int64) {
 		t.Fatal(err)
 	}
 	return ticket, message
+}
+
+// file puts a file onto a mail, as intake would.
+func (h *house) file(t *testing.T, message int64, name string) {
+	t.Helper()
+	file, err := h.Upload(t.Context(), h.ann, NewFile{Name: name, MediaType: "text/plain", Size: 5, R: strings.NewReader("hello")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.Pool().Exec(t.Context(), `update attachment set message = $1, uploaded_by = null, origin = 'part' where id = $2`, message, file.ID); err != nil {
+		t.Fatal(err)
+	}
 }
 
 var (

@@ -198,6 +198,11 @@ func (s *Service) Split(ctx context.Context, actor desk.Actor, message int64) (d
 		if err := p.move(ctx, m); err != nil {
 			return err
 		}
+		if m.Side != nil { // it is the new ticket's own conversation
+			if err := p.LeaveSide(ctx, m.ID); err != nil {
+				return err
+			}
+		}
 		return p.tell(ctx)
 	})
 	if err != nil {

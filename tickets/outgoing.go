@@ -61,7 +61,7 @@ func (s *Service) Outgoing(ctx context.Context, words store.Words, errands ...de
 	}
 	list := make([]*Outgoing, len(found))
 	for i, one := range found {
-		if one == nil || one.Message.Kind != desk.KindReply {
+		if one == nil || !one.Message.Kind.Leaves() {
 			continue
 		}
 		if list[i], err = s.outgoing(ctx, errands[i], one, system); err != nil {

@@ -42,7 +42,7 @@ func (a answering) recipients() (to, cc []desk.Address) {
 		}
 		return picked
 	}
-	if a.Message.Kind == desk.KindReply { // answering ourselves: the same people again
+	if a.Message.Kind.Leaves() { // answering ourselves: the same people again
 		return pick(a.Message.To), pick(a.Message.Cc)
 	}
 	author := a.Facts.ReplyTo // where an answer goes, by the author's own word (RFC 5322 §3.6.3)
@@ -52,10 +52,13 @@ func (a answering) recipients() (to, cc []desk.Address) {
 	if len(to) == 0 {
 		to = pick([]desk.Address{a.Requester})
 	}
-	if a.Facts.AsBcc || a.Facts.Automatic != "" {
+	if a.Facts.AsBcc || a.Facts.Automatic != "" || a.Message.Side != nil && a.unproved() {
 		return to, nil
 	}
 	cc = pick(slices.Concat(a.Message.To, a.Message.Cc))
+	if a.Message.Side != nil { // others are none of the customer's business, and the customer none of theirs
+		return to, cc
+	}
 	for _, accepted := range a.Standing.Accepted {
 		cc = append(cc, pick([]desk.Address{{Addr: accepted}})...)
 	}
@@ -80,10 +83,14 @@ func (a answering) author() []desk.Address {
 	return to
 }
 
+// unproved says whether the message came in, and nothing vouches for its author.
+func (a answering) unproved() bool {
+	return a.Message.Kind == desk.KindInbound && a.Facts.Trust != "" && a.Facts.Trust != desk.TrustVerified
+}
+
 // invited says whether somebody may receive the answer because the message names them.
 func (a answering) invited(addr string) bool {
-	unproved := a.Message.Kind == desk.KindInbound && a.Facts.Trust != "" && a.Facts.Trust != desk.TrustVerified
-	if !unproved || a.Facts.Why.Rule == threading.RuleNew || a.Facts.Why.Rule == threading.RuleFollowUp {
+	if !a.unproved() || a.Message.Side != nil || a.Facts.Why.Rule == threading.RuleNew || a.Facts.Why.Rule == threading.RuleFollowUp {
 		return true
 	}
 	return addr == desk.Canonical(a.Message.FromAddress) || addr == desk.Canonical(a.Requester.Addr) || slices.Contains(a.Standing.Present, addr)
@@ -123,7 +130,7 @@ func (s *Service) answering(ctx context.Context, r store.Reader, ticket desk.Tic
 	if asked.Message, err = r.Message(ctx, store.Viewer{Staff: true}, answers); err != nil {
 		return asked, err
 	}
-	if asked.Message.TicketID != ticket.ID || asked.Message.Kind != desk.KindInbound && asked.Message.Kind != desk.KindReply {
+	if asked.Message.TicketID != ticket.ID || asked.Message.Kind != desk.KindInbound && !asked.Message.Kind.Leaves() {
 		return asked, desk.Wrong("answers", "message %d is no mail of ticket #%d", answers, ticket.ID)
 	}
 	asked.Facts, err = asked.Message.Decode()

@@ -58,7 +58,7 @@ func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyReque
 	if r.Status == "" {
 		r.Status = desk.StatusPending
 	}
-	if !r.Status.Valid() {
+	if !r.Status.Valid() && r.Status != desk.KeepStatus {
 		return desk.Message{}, desk.Wrong("status", "there is no status %q", r.Status)
 	}
 	if r.Undo < 0 || r.Undo > longestUndo {
@@ -89,27 +89,47 @@ func (s *Service) reply(ctx context.Context, c *change, r desk.ReplyRequest, wri
 	if r.Recipients == desk.ReplyAll && len(r.To)+len(r.Cc)+len(r.Bcc) == 0 {
 		r.To, r.Cc = asked.recipients()
 	}
-	out := outgoing{body: written, to: r.To, cc: r.Cc, bcc: r.Bcc, uploads: r.Uploads, undo: r.Undo, subject: replySubject(c.ticket.Subject)}
+	if asked.Message.Side != nil {
+		return 0, desk.Wrong("answers", "message %d stands beside the conversation with the customer: answer it there", asked.Message.ID)
+	}
+	out := outgoing{body: written, kind: desk.KindReply, mailbox: r.MailboxID, to: r.To, cc: r.Cc, bcc: r.Bcc, uploads: r.Uploads, undo: r.Undo, signed: r.Signed,
+		subject: replySubject(c.ticket.Subject), before: c.before()}
 	if asked.Message.ID != 0 {
 		out.answers, out.references = asked.Message.ID, ancestors(asked)
 	}
-	before := desk.Before{Status: c.ticket.Status, WaitingSince: c.ticket.WaitingSince, SolvedAt: c.ticket.SolvedAt, ClosedAt: c.ticket.ClosedAt,
-		Problem: c.ticket.DeliveryProblem, Preview: c.ticket.Preview}
-	out.before = &before
 	id, err := s.send(ctx, c, out)
 	if err != nil {
 		return 0, err
 	}
-	if r.Status != c.ticket.Status {
-		c.event("status", string(c.ticket.Status), string(r.Status))
-		become(&c.ticket, r.Status, c.at)
-	}
+	c.answered(r.Status)
 	c.ticket.DeliveryProblem = false // whoever answers has seen it
 	if c.ticket.FirstAnsweredAt == nil {
 		c.ticket.FirstAnsweredAt = &c.at
 	}
 	c.happen(desk.HappenedReplied, id)
 	return id, nil
+}
+
+// before is how the ticket stands: what undoing puts back.
+func (c *change) before() *desk.Before {
+	return &desk.Before{Status: c.ticket.Status, WaitingSince: c.ticket.WaitingSince, SolvedAt: c.ticket.SolvedAt, ClosedAt: c.ticket.ClosedAt,
+		Problem: c.ticket.DeliveryProblem, Preview: c.ticket.Preview}
+}
+
+// answered sets the status that an answer asks for. Where the ticket still waits for us it does so from now on: everybody who waited has heard something.
+func (c *change) answered(wish desk.Status) {
+	if wish == desk.KeepStatus {
+		if wish = c.ticket.Status; wish == desk.StatusNew {
+			wish = desk.StatusOpen
+		}
+	}
+	if wish != c.ticket.Status {
+		c.event("status", string(c.ticket.Status), string(wish))
+		become(&c.ticket, wish, c.at)
+	}
+	if wish.Waiting() {
+		c.ticket.WaitingSince = &c.at
+	}
 }
 
 // stale stops a writer who has not seen everything.
@@ -146,6 +166,8 @@ func replySubject(subject string) string {
 // outgoing is a message of ours that will leave as mail.
 type outgoing struct {
 	body
+	kind        desk.MessageKind // reply or forward
+	mailbox     int64            // that it leaves from; 0: the ticket's
 	to, cc, bcc []desk.Address
 	uploads     []int64
 	subject     string
@@ -153,11 +175,19 @@ type outgoing struct {
 	references  []string
 	before      *desk.Before
 	undo        time.Duration
+	signed      bool
+	quoted      string // what is passed on: stands below the signatures
+	side        int64  // of a forward: the conversation that it continues; 0: it begins one
+	forwards    int64
 }
 
-// send writes a reply on the locked ticket: the message with its recipients and files, and the job by which it leaves.
+// send writes a mail of ours on the locked ticket: the message with its recipients and files, and the job by which it leaves.
 func (s *Service) send(ctx context.Context, c *change, out outgoing) (int64, error) {
 	recipients, err := envelope(out.to, out.cc, out.bcc)
+	if err != nil {
+		return 0, err
+	}
+	sender, err := c.sender(ctx, out.mailbox)
 	if err != nil {
 		return 0, err
 	}
@@ -167,12 +197,21 @@ func (s *Service) send(ctx context.Context, c *change, out outgoing) (int64, err
 	}
 	sendAt := c.at.Add(out.undo)
 	m := desk.Message{
-		ID: id, TicketID: c.ticket.ID, Kind: desk.KindReply, AuthorID: &c.actor.User.ID, FromName: c.ticket.MailboxName, FromAddress: c.ticket.MailboxAddress,
-		To: out.to, Cc: out.cc, Subject: out.subject, MessageID: s.codec.MessageID(id), At: c.at, Text: out.text, HTML: out.html, SendAt: &sendAt,
+		ID: id, TicketID: c.ticket.ID, Kind: out.kind, AuthorID: &c.actor.User.ID, FromName: sender.Name, FromAddress: sender.Address,
+		To: out.to, Cc: out.cc, Subject: out.subject, MessageID: s.codec.MessageID(id), At: c.at, Text: out.text, Quoted: out.quoted, HTML: out.html, SendAt: &sendAt,
+	}
+	if out.signed {
+		m.Quoted = strings.Trim(sender.below()+"\n\n"+out.quoted, "\n")
+	}
+	if out.kind == desk.KindForward {
+		m.Side = &id
+		if out.side != 0 {
+			m.Side = &out.side
+		}
 	}
 	err = c.AddMessage(ctx, store.Written{
-		Message: m, Facts: desk.MessageFacts{Bcc: out.bcc, References: out.references, Answers: out.answers, Before: out.before},
-		Words: wordsOf(m), Key: threading.Key(m.MessageID), MailboxID: c.ticket.MailboxID, Recipients: recipients,
+		Message: m, Facts: desk.MessageFacts{Bcc: out.bcc, References: out.references, Answers: out.answers, Before: out.before, Forwards: out.forwards},
+		Words: wordsOf(m), Key: threading.Key(m.MessageID), MailboxID: sender.MailboxID, Recipients: recipients,
 	})
 	if err != nil {
 		return 0, err
@@ -180,11 +219,13 @@ func (s *Service) send(ctx context.Context, c *change, out outgoing) (int64, err
 	if err := c.attach(ctx, id, out.uploads); err != nil {
 		return 0, err
 	}
-	if err := c.addPeople(ctx, out.to, out.cc); err != nil {
-		return 0, err
+	if out.kind == desk.KindReply {
+		if err := c.addPeople(ctx, out.to, out.cc); err != nil {
+			return 0, err
+		}
+		c.ticket.Preview = mailtext.Snippet(out.text, previewRunes)
 	}
-	c.ticket.Preview = mailtext.Snippet(out.text, previewRunes)
-	c.audit("ticket.reply", ticketName(c.ticket.ID), map[string]any{"message": id, "recipients": len(recipients)})
+	c.audit("ticket."+string(out.kind), ticketName(c.ticket.ID), map[string]any{"message": id, "recipients": len(recipients)})
 	return id, c.Enqueue(ctx, sendAt, errands(id, recipients)...)
 }
 
@@ -235,7 +276,10 @@ func (s *Service) Start(ctx context.Context, actor desk.Actor, n desk.NewTicket)
 		if number, err = c.open(ctx, n); err != nil {
 			return err
 		}
-		out := outgoing{body: written, to: n.To, cc: n.Cc, uploads: n.Uploads, subject: n.Subject, undo: s.cfg.Undo}
+		out := outgoing{body: written, kind: desk.KindReply, to: n.To, cc: n.Cc, bcc: n.Bcc, uploads: n.Uploads, subject: n.Subject, undo: s.cfg.Undo, signed: n.Signed}
+		if n.Undo != 0 {
+			out.undo = n.Undo
+		}
 		if id, err = s.send(ctx, c, out); err != nil {
 			return err
 		}
@@ -269,7 +313,10 @@ func checkStart(n *desk.NewTicket) error {
 	case !n.Status.Valid():
 		return desk.Wrong("status", "there is no status %q", n.Status)
 	}
-	_, err := envelope(n.To, n.Cc)
+	if n.Undo < 0 || n.Undo > longestUndo {
+		return desk.Wrong("undo_seconds", "a message can wait from 0 to 30 seconds")
+	}
+	_, err := envelope(n.To, n.Cc, n.Bcc)
 	return err
 }
 

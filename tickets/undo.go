@@ -48,8 +48,8 @@ func (s *Service) UndoSend(ctx context.Context, actor desk.Actor, message int64)
 // undoable says whether a message can still be taken back by the actor.
 func (c *change) undoable(m desk.Message) error {
 	switch {
-	case m.TicketID != c.ticket.ID || m.Kind != desk.KindReply:
-		return desk.Faultf(desk.Conflict, "only a reply can be undone")
+	case m.TicketID != c.ticket.ID || !m.Kind.Leaves():
+		return desk.Faultf(desk.Conflict, "only a mail of ours can be undone")
 	case m.AuthorID == nil || *m.AuthorID != c.actor.User.ID:
 		return desk.Faultf(desk.Forbidden, "only who wrote a message can take it back")
 	case m.HasOriginal || slices.ContainsFunc(m.Deliveries, func(d desk.Delivery) bool {
@@ -63,8 +63,15 @@ func (c *change) undoable(m desk.Message) error {
 
 // takeBack makes the message a draft. What its author has begun to write meanwhile stays below it.
 func (c *change) takeBack(ctx context.Context, m desk.Message, facts desk.MessageFacts) (desk.Draft, error) {
-	draft := desk.Draft{UserID: c.actor.User.ID, TicketID: c.ticket.ID, Kind: desk.KindReply, Text: m.Text, To: m.To, Cc: m.Cc, Bcc: orNone(facts.Bcc),
-		Uploads: []int64{}, Answers: facts.Answers, UpdatedAt: c.at}
+	draft := desk.Draft{UserID: c.actor.User.ID, TicketID: c.ticket.ID, Kind: m.Kind, Text: m.Text, To: m.To, Cc: m.Cc, Bcc: orNone(facts.Bcc),
+		Uploads: []int64{}, Answers: facts.Answers, Forwards: facts.Forwards, UpdatedAt: c.at}
+	if m.Kind == desk.KindForward {
+		draft.Subject = m.Subject
+	}
+	var err error
+	if draft.MailboxID, err = c.MailboxOf(ctx, m.FromAddress); err != nil {
+		return draft, err
+	}
 	for _, file := range m.Files {
 		draft.Uploads = append(draft.Uploads, file.ID)
 	}
