@@ -25,7 +25,6 @@ create index mention_user on mention (user_id, message_id);
 alter table mailbox add signature text not null default ''; -- stands below every mail of it, after its writer's own
 
 alter table "user"
-    add if not exists signature text not null default '',       -- stands below every mail of theirs
     add undo_seconds smallint not null default 10 check (undo_seconds between 0 and 30),      -- how long a message of theirs can be taken back
     add after_send   text not null default 'next' check (after_send in ('next', 'list', 'stay')); -- where the portal goes then
 
