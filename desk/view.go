@@ -150,6 +150,12 @@ type TicketQuery struct {
 	AssigneeID int64 // 0: anybody
 	Unassigned bool
 	MailboxID  int64
+	TeamID     int64 // 0: any
+	NoTeam     bool
+	TeamsOf    int64 // any team of this person; 0: any team or none
+	Priorities []Priority
+	Sleep      Sleep
+	Overdue    bool   // only those whose target is missed
 	Requester  string // an address
 	Tag        string
 	Text       string // search words and operators: see SearchTerms
@@ -165,6 +171,7 @@ const (
 	OrderWaiting Order = "waiting" // longest waiting first, then those that do not wait, newest change first
 	OrderNewest  Order = "newest"  // highest number first
 	OrderUpdated Order = "updated" // newest change first
+	OrderDue     Order = "due"     // whose target ends first, then those without one, newest change first
 )
 
 // Page is one page of a list. Next is empty on the last one.

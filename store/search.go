@@ -33,6 +33,7 @@ type TicketFilter struct {
 	Order      desk.Order
 	Cursor     string
 	Limit      int
+	Narrow
 }
 
 // Find is a condition on one message of a ticket.
@@ -116,6 +117,12 @@ func (c *conditions) filter(viewer Viewer, f TicketFilter) {
 	} else {
 		c.and("t.merged_into is null")
 	}
+	c.particulars(viewer, f)
+}
+
+// particulars adds what is asked of a ticket itself, whoever may see it.
+func (c *conditions) particulars(viewer Viewer, f TicketFilter) {
+	c.narrow(viewer, f.Narrow)
 	if len(f.Statuses) > 0 {
 		c.and("t.status = any(" + c.arg(f.Statuses) + ")")
 	}

@@ -80,6 +80,8 @@ const (
 	partRest    = "rest"
 	partUpdated = "updated"
 	partNewest  = "newest"
+	partDue     = "due"
+	partNotDue  = "not-due"
 )
 
 // ticketOrders: those who wait longest come first, then all others by their last change; one index for each part.
@@ -88,6 +90,7 @@ var ticketOrders = map[desk.Order][]ticketPart{
 	desk.OrderWaiting: waitingOrder,
 	desk.OrderUpdated: {{partUpdated, "true", "t.updated_at", "desc"}},
 	desk.OrderNewest:  {{partNewest, "true", "t.id", "desc"}},
+	desk.OrderDue:     {{partDue, due + " is not null", due, "asc"}, {partNotDue, due + " is null", "t.updated_at", "desc"}},
 }
 
 var waitingOrder = []ticketPart{
@@ -104,6 +107,10 @@ func placeOfTicket(parts []ticketPart, t desk.Ticket) place {
 		return place{Part: partRest, At: t.UpdatedAt, ID: t.ID}
 	case parts[0].name == partNewest:
 		return place{Part: partNewest, ID: t.ID}
+	case parts[0].name == partDue && t.Due() != nil:
+		return place{Part: partDue, At: *t.Due(), ID: t.ID}
+	case parts[0].name == partDue:
+		return place{Part: partNotDue, At: t.UpdatedAt, ID: t.ID}
 	default:
 		return place{Part: partUpdated, At: t.UpdatedAt, ID: t.ID}
 	}

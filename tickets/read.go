@@ -15,7 +15,7 @@ func (s *Service) List(ctx context.Context, actor desk.Actor, q desk.TicketQuery
 	if err != nil {
 		return desk.Page[desk.Ticket]{}, err
 	}
-	filter, err := filterOf(q, actor.User.ID)
+	filter, err := filterOf(q, asker{actor.User.ID, s.now()})
 	if err != nil {
 		return desk.Page[desk.Ticket]{}, err
 	}
