@@ -180,7 +180,7 @@ type Page[T any] struct {
 	Next  string
 }
 
-// ViewCounts says how many tickets stand in each of the views that everybody has; none is counted beyond 10,000.
+// ViewCounts says how many tickets stand in each of the views that everybody has; none is counted beyond 10,000. Those that are snoozed stand in a view of their own.
 type ViewCounts struct {
 	Unassigned int64 `db:"unassigned"` // new and open, nobody's
 	Mine       int64 `db:"mine"`       // new, open and pending, the reader's
@@ -188,6 +188,7 @@ type ViewCounts struct {
 	Pending    int64 `db:"pending"`
 	Hold       int64 `db:"hold"`
 	Solved     int64 `db:"solved"`
+	Snoozed    int64 `db:"snoozed"`
 	Suspended  int64 `db:"suspended"`
 }
 

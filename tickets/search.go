@@ -104,12 +104,7 @@ func filterOf(q desk.TicketQuery, by asker) (store.TicketFilter, error) {
 	if number, ok := bareNumber(terms); ok {
 		return numbered(f, terms[0], number), nil
 	}
-	last := -1 // the free word that is perhaps still being typed
-	for i, t := range terms {
-		if t.Name == "" && !t.Quoted && !t.Absent {
-			last = i
-		}
-	}
+	last := lastWord(terms)
 	for i, t := range terms {
 		var err error
 		if t.Name == "" {
@@ -122,6 +117,17 @@ func filterOf(q desk.TicketQuery, by asker) (store.TicketFilter, error) {
 		}
 	}
 	return f, nil
+}
+
+// lastWord is the place of the free word that is perhaps still being typed, or -1.
+func lastWord(terms []term) int {
+	last := -1
+	for i, t := range terms {
+		if t.Name == "" && !t.Quoted && !t.Absent {
+			last = i
+		}
+	}
+	return last
 }
 
 // bareNumber says whether the search is nothing but #123 or 123.

@@ -36,6 +36,9 @@ func sweepRows(ctx context.Context, tx *store.Tx, now time.Time) error {
 	if err := tx.SweepSenderRules(ctx, now); err != nil {
 		return err
 	}
+	if err := tx.SweepBulk(ctx, now.Add(-keepBulk)); err != nil {
+		return err
+	}
 	if err := tx.SweepBounces(ctx, now.Add(-desk.SuppressWithin)); err != nil {
 		return err
 	}
