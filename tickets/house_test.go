@@ -80,6 +80,14 @@ func (h *house) row(t *testing.T, into any, sql string, args ...any) {
 	}
 }
 
+// sql is for what other services bring about.
+func (h *house) sql(t *testing.T, text string, args ...any) {
+	t.Helper()
+	if _, err := h.store.Pool().Exec(t.Context(), text, args...); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+}
+
 // inbound is a mail as intake would file it.
 type inbound struct {
 	Ticket  int64 // 0: a new one
