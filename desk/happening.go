@@ -35,3 +35,11 @@ type HappeningDetail struct {
 	Automatic  bool    `json:"automatic,omitempty"`  // by automatic mail (T-OOO): nothing answers it
 	Automation int64   `json:"automation,omitempty"` // the rule that did it, which it does not set off again
 }
+
+// Decode reads the detail; one that cannot be read is an error of the program that wrote it.
+func (h Happening) Decode() (detail HappeningDetail, err error) {
+	if len(h.Detail) > 0 {
+		err = json.Unmarshal(h.Detail, &detail)
+	}
+	return detail, err
+}

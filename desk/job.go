@@ -46,3 +46,9 @@ type TellDelays struct{}
 
 // Kind is the job's name in the queue.
 func (TellDelays) Kind() string { return "tell_delays" }
+
+// WatchClocks does what only time brings about on tickets: snoozed ones come back, targets are missed, turns are taken by who has come back.
+type WatchClocks struct{}
+
+// Kind is the job's name in the queue.
+func (WatchClocks) Kind() string { return "watch_clocks" }

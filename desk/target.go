@@ -104,7 +104,11 @@ func (c Clock) Step(m Moment) Clock {
 	was := c.DueAt
 	c.DueAt = nil
 	if c.Since != nil {
-		if due := m.Hours.Add(*c.Since, c.Allowed-c.Spent); !due.IsZero() {
+		due := m.Hours.Add(*c.Since, c.Allowed-c.Spent)
+		switch {
+		case c.Spent >= c.Allowed && c.MissedAt != nil:
+			c.DueAt = c.MissedAt
+		case !due.IsZero():
 			c.DueAt = &due
 		}
 	}
@@ -128,4 +132,11 @@ func (c Clock) missed(m Moment, was *time.Time) *time.Time {
 	default:
 		return &m.At // the target became a shorter one at the same moment
 	}
+}
+
+// Same says whether two clocks are at the same point.
+func (c Clock) Same(other Clock) bool {
+	same := func(a, b *time.Time) bool { return a == nil && b == nil || a != nil && b != nil && a.Equal(*b) }
+	return c.TicketID == other.TicketID && c.Kind == other.Kind && c.Allowed == other.Allowed && c.Spent == other.Spent &&
+		same(c.Since, other.Since) && same(c.DueAt, other.DueAt) && same(c.ReachedAt, other.ReachedAt) && same(c.MissedAt, other.MissedAt)
 }

@@ -70,6 +70,11 @@ func TestClocksOfTargets(t *testing.T) {
 			{"30 09:00", true, false, eight, "30 18:00", ""},
 			{"01 10:00", false, true, eight, "", "30 18:00"},
 		},
+		"missed, it stood still, and goes on": {
+			{"30 09:00", true, false, time.Hour, "30 10:00", ""},
+			{"30 11:00", false, false, time.Hour, "", "30 10:00"},
+			{"30 12:00", true, false, time.Hour, "30 10:00", "30 10:00"},
+		},
 		"more urgent now: what was spent counts": {
 			{"30 09:00", true, false, eight, "30 18:00", ""},
 			{"30 11:00", true, false, time.Hour, "30 10:00", "30 10:00"},

@@ -96,12 +96,14 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
+	river.AddWorker(workers, &watchClocks{tickets: cfg.Tickets})
 	periodic := []*river.PeriodicJob{
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know
 		every(time.Hour, desk.Sweep{}),
 		every(time.Hour, desk.TellManagers{}),
 		every(time.Hour, desk.RenewPolicies{}),
 		every(5*time.Minute, desk.TellDelays{}),
+		everyIn(clocks, watchEvery, desk.WatchClocks{}),
 	}
 	if cfg.TLS != nil {
 		river.AddWorker(workers, &reportTLS{store: cfg.Store, tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})
@@ -112,6 +114,7 @@ func New(cfg Config) (*Runner, error) {
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: cfg.Workers},
 			upkeep:             {MaxWorkers: 1},
+			clocks:             {MaxWorkers: 1},
 		},
 		Workers:                     workers,
 		FetchCooldown:               fetchCooldown,
@@ -129,7 +132,12 @@ func New(cfg Config) (*Runner, error) {
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
 func every(interval time.Duration, job river.JobArgs) *river.PeriodicJob {
-	options := &river.InsertOpts{Queue: upkeep, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+	return everyIn(upkeep, interval, job)
+}
+
+// everyIn is every, in a queue of that name.
+func everyIn(queue string, interval time.Duration, job river.JobArgs) *river.PeriodicJob {
+	options := &river.InsertOpts{Queue: queue, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
 	}}}
 	construct := func() (river.JobArgs, *river.InsertOpts) { return job, options }

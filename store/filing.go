@@ -183,8 +183,8 @@ func (f *Filing) tickets(batch *pgx.Batch) error {
 		return nil
 	}
 	batch.Queue(`
-		insert into ticket (id, subject, status, mailbox_id, requester_id, preview, waiting_since, has_attachment, unverified, suggested, follows, created_at, updated_at)
-		select id, subject, 'new', mailbox_id, `+contactOf+`, preview, waiting_since, has_attachment, unverified, suggested, follows, at, at
+		insert into ticket (id, subject, status, mailbox_id, team_id, requester_id, preview, waiting_since, has_attachment, unverified, suggested, follows, created_at, updated_at)
+		select id, subject, 'new', mailbox_id, (select b.team_id from mailbox b where b.id = new.mailbox_id), `+contactOf+`, preview, waiting_since, has_attachment, unverified, suggested, follows, at, at
 		from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::boolean[], $8::boolean[], $9::bigint[], $10::bigint[], $11::timestamptz[])
 		     as new (id, subject, mailbox_id, address, preview, waiting_since, has_attachment, unverified, suggested, follows, at)`,
 		column(rows, func(r *NewTicketRow) int64 { return r.ID }),
@@ -210,6 +210,7 @@ func (f *Filing) touches(batch *pgx.Batch) error {
 		update ticket t
 		set status          = new.status,
 		    waiting_since   = case when new.status in ('new', 'open') then coalesce(t.waiting_since, new.waiting) else null end,
+		    snoozed_until   = case when not new.quiet and new.status in ('new', 'open') then null else t.snoozed_until end,
 		    preview         = case when new.preview = '' then t.preview else new.preview end,
 		    updated_at      = greatest(t.updated_at, new.at),
 		    has_attachment  = t.has_attachment or new.has_attachment,

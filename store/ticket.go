@@ -201,16 +201,16 @@ func (tx *Tx) LockTickets(ctx context.Context, numbers ...int64) (map[int64]desk
 	return found, nil
 }
 
-// AddTicket writes a new ticket and returns its number.
+// AddTicket writes a new ticket and returns its number. Without a team it is that of its mailbox.
 func (tx *Tx) AddTicket(ctx context.Context, t desk.Ticket) (int64, error) {
 	const sql = `
-		insert into ticket (subject, status, priority, mailbox_id, requester_id, assignee_id, tags, preview, waiting_since, has_attachment, follows,
+		insert into ticket (subject, status, priority, mailbox_id, team_id, requester_id, assignee_id, tags, preview, waiting_since, has_attachment, follows,
 		                    created_at, updated_at, solved_at, closed_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		values ($1, $2, $3, $4, coalesce($16, (select b.team_id from mailbox b where b.id = $4)), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		returning id`
 	var number int64
 	err := tx.tx.QueryRow(ctx, sql, t.Subject, t.Status, t.Priority, t.MailboxID, t.RequesterID, t.AssigneeID, orEmpty(t.Tags), t.Preview, t.WaitingSince,
-		t.HasAttachment, t.Follows, t.CreatedAt, t.UpdatedAt, t.SolvedAt, t.ClosedAt).Scan(&number)
+		t.HasAttachment, t.Follows, t.CreatedAt, t.UpdatedAt, t.SolvedAt, t.ClosedAt, t.TeamID).Scan(&number)
 	if violates(err, "ticket_mailbox_id_fkey") {
 		return 0, desk.Wrong("mailbox", "there is no such mailbox")
 	}

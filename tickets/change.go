@@ -70,7 +70,7 @@ func (s *Service) Update(ctx context.Context, actor desk.Actor, number int64, w 
 
 // update makes every change that w names.
 func (c *change) update(ctx context.Context, w desk.TicketChange) error {
-	for _, step := range []func(context.Context, desk.TicketChange) error{c.setAssignee, c.setStatus, c.setPriority, c.setSubject, c.setTags} {
+	for _, step := range []func(context.Context, desk.TicketChange) error{c.setFields, c.setTeam, c.setAssignee, c.endable, c.setStatus, c.setPriority, c.setSubject, c.setTags, c.setSnooze} {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (c *change) setSubject(_ context.Context, w desk.TicketChange) error {
 	return nil
 }
 
-func (c *change) setTags(_ context.Context, w desk.TicketChange) error {
+func (c *change) setTags(ctx context.Context, w desk.TicketChange) error {
 	tags := slices.Clone(c.ticket.Tags)
 	if w.Tags != nil {
 		tags = slices.Clone(*w.Tags)
@@ -174,6 +174,7 @@ func (c *change) setTags(_ context.Context, w desk.TicketChange) error {
 		return desk.Wrong("tags", "a ticket has %d tags at most, of %d bytes each", mostTags, longestTag)
 	}
 	c.event("tagged", strings.Join(c.ticket.Tags, " "), strings.Join(tags, " "))
+	fresh := slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return slices.Contains(c.ticket.Tags, tag) })
 	c.ticket.Tags = tags
-	return nil
+	return c.KnowTags(ctx, fresh)
 }

@@ -16,7 +16,10 @@ type reaction struct {
 }
 
 // reactions stand in the order in which they see what happened: what one does, the next finds done.
-var reactions = []reaction{}
+var reactions = []reaction{
+	{"targets", (*Service).anyTargets, (*Service).mindTargets},
+	{"turns", (*Service).anyTurns, (*Service).turn}, // after the rules, which may give it to somebody
+}
 
 // Reactor reacts to a handful of happenings.
 type Reactor struct {

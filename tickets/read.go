@@ -52,6 +52,7 @@ func shown(viewer store.Viewer, t desk.Ticket) desk.Ticket {
 	}
 	t.Tags, t.Preview, t.AssigneeID, t.Suggested = []string{}, "", nil, nil
 	t.Unverified, t.NewParticipant, t.DeliveryProblem = false, false, false
+	t.TeamID, t.TeamName, t.Fields, t.SnoozedUntil, t.AnswerDueAt, t.SolveDueAt = nil, "", map[string]string{}, nil, nil, nil
 	return t
 }
 

@@ -82,6 +82,9 @@ func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyReque
 
 // reply writes an answer that was checked, and sets the status that it asks for.
 func (s *Service) reply(ctx context.Context, c *change, r desk.ReplyRequest, written body) (int64, error) {
+	if err := c.mayEnd(ctx, r.Status); err != nil {
+		return 0, err
+	}
 	asked, err := s.answering(ctx, c.Reader, c.ticket, r.Answers)
 	if err != nil {
 		return 0, err
@@ -283,6 +286,7 @@ func (s *Service) Start(ctx context.Context, actor desk.Actor, n desk.NewTicket)
 		if id, err = s.send(ctx, c, out); err != nil {
 			return err
 		}
+		c.ticket.FirstAnsweredAt = &c.at // nobody waits for an answer to what they did not ask
 		c.happen(desk.HappenedCreated, id)
 		return c.finish(ctx)
 	})

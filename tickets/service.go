@@ -94,6 +94,7 @@ type change struct {
 	actor      desk.Actor
 	at         time.Time
 	ticket     desk.Ticket
+	was        desk.Ticket // as it stood when it was locked; zero: unknown
 	events     []store.Happened
 	audits     []store.AuditRow
 	heard      []store.HappeningRow
@@ -117,7 +118,7 @@ func (s *Service) change(ctx context.Context, actor desk.Actor, number int64, do
 		if err != nil {
 			return err
 		}
-		c := &change{Tx: tx, actor: actor, at: s.now(), ticket: locked[number]}
+		c := &change{Tx: tx, actor: actor, at: s.now(), ticket: locked[number], was: locked[number]}
 		if into := c.ticket.MergedInto; into != nil {
 			return desk.Faultf(desk.Conflict, "ticket #%d was merged into #%d: work there, or undo the merge", number, *into)
 		}
@@ -131,6 +132,11 @@ func (s *Service) change(ctx context.Context, actor desk.Actor, number int64, do
 // finish writes the ticket, the events, the audit entries and the news.
 func (c *change) finish(ctx context.Context) error {
 	c.ticket.UpdatedAt = c.at
+	if moves(c.was, c.ticket) {
+		if _, err := c.clockwork(ctx, c.at); err != nil {
+			return err
+		}
+	}
 	if err := c.SaveTicket(ctx, c.ticket); err != nil {
 		return err
 	}

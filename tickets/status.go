@@ -15,6 +15,9 @@ func become(t *desk.Ticket, status desk.Status, at time.Time) {
 	} else {
 		t.WaitingSince = nil
 	}
+	if status.Ended() {
+		t.SnoozedUntil = nil
+	}
 	switch {
 	case !status.Ended():
 		t.SolvedAt = nil

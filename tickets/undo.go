@@ -91,6 +91,9 @@ func (c *change) takeBack(ctx context.Context, m desk.Message, facts desk.Messag
 
 // restore puts the ticket back to how it stood before the reply, unless somebody changed it meanwhile.
 func (c *change) restore(m desk.Message, before *desk.Before) {
+	if first := c.ticket.FirstAnsweredAt; first != nil && first.Equal(m.At) {
+		c.ticket.FirstAnsweredAt = nil // it was the first answer, and has not left
+	}
 	if before == nil || c.ticket.UpdatedAt.After(m.At) {
 		return
 	}
