@@ -42,4 +42,3 @@ drop index ticket_view;
 create index ticket_view on ticket (status, assignee_id) where merged_into is null and snoozed_until is null;
 create index ticket_view_team on ticket (team_id, status) where merged_into is null and snoozed_until is null and team_id is not null;
 create index ticket_due on ticket ((least(answer_due_at, solve_due_at)), id) where least(answer_due_at, solve_due_at) is not null;
-create index ticket_fields on ticket using gin (fields) where fields <> '{}';
