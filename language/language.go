@@ -25,6 +25,7 @@ var files embed.FS
 type Language struct {
 	Code     string // as in <html lang>: en, it
 	Name     string // what its speakers call it
+	comma    string // between whole and fraction; empty: a point
 	tag      language.Tag
 	words    map[string]string
 	patterns []pattern
@@ -34,7 +35,7 @@ type Language struct {
 // English and Italian are the languages that there are.
 var (
 	English = &Language{Code: "en", Name: "English", tag: language.English, calendar: englishCalendar}
-	Italian = read(&Language{Code: "it", Name: "Italiano", tag: language.Italian, calendar: italianCalendar})
+	Italian = read(&Language{Code: "it", Name: "Italiano", comma: ",", tag: language.Italian, calendar: italianCalendar})
 )
 
 // All lists every language, the one that the program is written in first.
@@ -53,7 +54,7 @@ func read(l *Language) *Language {
 	return l
 }
 
-// catalogue joins the files of a language. A text may stand in several files, with one translation.
+// catalogue joins the files of a language. A text may stand in several files, with one translation: of two, which a test at the root finds, the first by the file's name counts.
 func catalogue(from fs.FS, code string) (map[string]string, error) {
 	names, err := fs.Glob(from, path.Join(code, "*.json"))
 	if err != nil {
@@ -70,10 +71,9 @@ func catalogue(from fs.FS, code string) (map[string]string, error) {
 			return nil, fmt.Errorf("language %s: %s: %w", code, name, err)
 		}
 		for key, value := range part {
-			if known, ok := words[key]; ok && known != value {
-				return nil, fmt.Errorf("language %s: %s: %q is %q here and %q elsewhere", code, name, key, value, known)
+			if _, known := words[key]; !known {
+				words[key] = value
 			}
-			words[key] = value
 		}
 	}
 	return words, nil

@@ -106,10 +106,10 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// Two files may say the same, not two things.
+// Of two translations of one text the first file's counts: a contradiction is for the test at the root to find, not for the program to stop at.
 func TestCatalogueContradicts(t *testing.T) {
-	_, err := catalogue(fstest.MapFS{"it/a.json": {Data: []byte(`{"Save": "Salva"}`)}, "it/b.json": {Data: []byte(`{"Save": "Registra"}`)}}, "it")
-	if err == nil {
-		t.Error("two translations of one text were taken")
+	words, err := catalogue(fstest.MapFS{"it/a.json": {Data: []byte(`{"Save": "Salva"}`)}, "it/b.json": {Data: []byte(`{"Save": "Registra"}`)}}, "it")
+	if err != nil || words["Save"] != "Salva" {
+		t.Error(words, err)
 	}
 }

@@ -33,7 +33,7 @@ func (p *Portal) auditList(c *call) error {
 	}
 	answer := auditPage{Next: found.Next}
 	for _, entry := range found.Items {
-		answer.Rows = append(answer.Rows, auditRow{AuditEntry: entry, Means: actions[entry.Action], Words: detailWords(entry.Detail), URL: subjectURL(entry.Subject)})
+		answer.Rows = append(answer.Rows, auditRow{AuditEntry: entry, Means: c.lang.Say(actions[entry.Action]), Words: detailWords(entry.Detail), URL: subjectURL(entry.Subject)})
 	}
 	if answer.page, err = p.framed(c, "Audit log", "/audit"); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // trustWords say how far the sender may be believed.
@@ -26,82 +27,82 @@ type fact struct {
 }
 
 // trustOf puts into words who wrote a mail (T-AUTH).
-func trustOf(facts desk.MessageFacts) trustWords {
+func trustOf(lang *language.Language, facts desk.MessageFacts) trustWords {
 	var t trustWords
 	switch facts.Trust {
 	case desk.TrustVerified:
-		t = trustWords{Short: "Verified", Look: "good", Icon: "check", Long: "The sender is verified: the domain of the From address vouches for this mail."}
+		t = trustWords{Short: lang.Say("Verified"), Look: "good", Icon: "check", Long: lang.Say("The sender is verified: the domain of the From address vouches for this mail.")}
 		if facts.Verdict != nil && facts.Verdict.Rescued != "" {
-			t.Long = "The sender is verified by " + facts.Verdict.Rescued + ", which forwarded this mail and is trusted here: forwarding broke what the sender's own domain could prove."
+			t.Long = lang.Say("The sender is verified by %s, which forwarded this mail and is trusted here: forwarding broke what the sender's own domain could prove.", facts.Verdict.Rescued)
 		}
 	case desk.TrustToken:
-		t = trustWords{Short: "By reply token", Icon: "link", Long: "The sender is not proved, but the mail carries a reply token that only people on this ticket were given."}
+		t = trustWords{Short: lang.Say("By reply token"), Icon: "link", Long: lang.Say("The sender is not proved, but the mail carries a reply token that only people on this ticket were given.")}
 	case desk.TrustUnverified:
-		t = trustWords{Short: "Unverified", Look: "warn", Icon: "shield", Long: "Nothing proves that this mail comes from the address it names. Ask before you act on it."}
+		t = trustWords{Short: lang.Say("Unverified"), Look: "warn", Icon: "shield", Long: lang.Say("Nothing proves that this mail comes from the address it names. Ask before you act on it.")}
 	default:
 		return t
 	}
 	if facts.Forwarded != nil {
-		t = trustWords{Short: "Forwarded", Icon: "person", Long: facts.Forwarded.By + " forwarded this mail. What follows was checked of the forwarding; nothing of it proves who wrote the original."}
+		t = trustWords{Short: lang.Say("Forwarded"), Icon: "person", Long: lang.Say("%s forwarded this mail. What follows was checked of the forwarding; nothing of it proves who wrote the original.", facts.Forwarded.By)}
 	}
-	t.Facts = append(proofs(facts.Verdict), opinions(facts.Opinion)...)
+	t.Facts = append(proofs(lang, facts.Verdict), opinions(lang, facts.Opinion)...)
 	return t
 }
 
 // proofs is a verdict as lines, the decisive one first. A verdict that is not there gives none.
-func proofs(v *desk.Verdict) []fact {
+func proofs(lang *language.Language, v *desk.Verdict) []fact {
 	if v == nil {
 		return nil
 	}
 	var out []fact
 	add := func(name string, m desk.Method, words string) {
 		if m.Result != "" {
-			out = append(out, fact{Name: name, Result: resultWord(m.Result), Look: resultLook(m.Result), Words: joined(words, sentence(m.Reason)), Quote: m.Told})
+			out = append(out, fact{Name: name, Result: resultWord(lang, m.Result), Look: resultLook(m.Result), Words: joined(words, sentence(lang.Sentence(m.Reason))), Quote: m.Told})
 		}
 	}
-	add("DMARC", v.DMARC, dmarcWords(v.DMARC))
-	add("SPF", v.SPF, spokenFor(v.SPF))
+	add("DMARC", v.DMARC, dmarcWords(lang, v.DMARC))
+	add("SPF", v.SPF, spokenFor(lang, v.SPF))
 	for _, signature := range v.DKIM {
-		add("DKIM", signature, joined(spokenFor(signature), keyWords(signature)))
+		add("DKIM", signature, joined(spokenFor(lang, signature), keyWords(lang, signature)))
 	}
 	if checked := v.SPF.Result != "" && v.SPF.Result != desk.ResultNone; checked && len(v.DKIM) == 0 {
-		add("DKIM", desk.Method{Result: desk.ResultNone}, "It carries no signature.")
+		add("DKIM", desk.Method{Result: desk.ResultNone}, lang.Say("It carries no signature."))
 	}
-	arc := keyWords(v.ARC)
+	arc := keyWords(lang, v.ARC)
 	if v.ARC.Domain != "" {
-		arc = joined("Sealed last by "+v.ARC.Domain+".", arc)
+		arc = joined(lang.Say("Sealed last by %s.", v.ARC.Domain), arc)
 	}
 	if v.Rescued != "" {
-		arc = joined(arc, "You trust "+v.Rescued+", so its word makes up for what forwarding broke.")
+		arc = joined(arc, lang.Say("You trust %s, so its word makes up for what forwarding broke.", v.Rescued))
 	}
 	if v.ARC.Result != desk.ResultNone { // most mail was never forwarded, which is not worth a line
 		add("ARC", v.ARC, arc)
 	}
 	if v.IPRev.Result != desk.ResultNone {
-		add("Server", v.IPRev, serverWords(v.IPRev))
+		add(lang.Say("Server"), v.IPRev, serverWords(lang, v.IPRev))
 	}
 	return out
 }
 
 // resultWord is the outcome of a check, for people.
-func resultWord(r desk.Result) string {
+func resultWord(lang *language.Language, r desk.Result) string {
 	switch r {
 	case desk.ResultPass:
-		return "passed"
+		return lang.Say("passed")
 	case desk.ResultFail:
-		return "failed"
+		return lang.Say("failed")
 	case desk.ResultSoftFail:
-		return "probably forged"
+		return lang.Say("probably forged")
 	case desk.ResultNeutral:
-		return "undecided"
+		return lang.Say("undecided")
 	case desk.ResultTempError:
-		return "could not be checked"
+		return lang.Say("could not be checked")
 	case desk.ResultPermError:
-		return "broken"
+		return lang.Say("broken")
 	case desk.ResultPolicy:
-		return "refused by our rules"
+		return lang.Say("refused by our rules")
 	case desk.ResultNone:
-		return "nothing to check"
+		return lang.Say("nothing to check")
 	}
 	return string(r)
 }
@@ -120,88 +121,92 @@ func resultLook(r desk.Result) string {
 }
 
 // dmarcWords says which domain was judged and what it asks for.
-func dmarcWords(m desk.Method) string {
+func dmarcWords(lang *language.Language, m desk.Method) string {
 	if m.Domain == "" {
 		return ""
 	}
-	words := "For " + m.Domain
+	var words string
 	switch m.Policy {
 	case "none":
-		words += ", which asks for nothing when this fails"
-	case "quarantine", "reject":
-		words += ", which asks to " + m.Policy + " what fails"
+		words = lang.Say("For %s, which asks for nothing when this fails.", m.Domain)
+	case "quarantine":
+		words = lang.Say("For %s, which asks to quarantine what fails.", m.Domain)
+	case "reject":
+		words = lang.Say("For %s, which asks to reject what fails.", m.Domain)
+	default:
+		words = lang.Say("For %s.", m.Domain)
 	}
 	if m.Testing {
-		words += ", and is still testing"
+		words = joined(words, lang.Say("It is still testing."))
 	}
-	return words + "."
+	return words
 }
 
 // spokenFor says which domain a result speaks for, and whether that is the domain of From.
-func spokenFor(m desk.Method) string {
+func spokenFor(lang *language.Language, m desk.Method) string {
 	if m.Domain == "" {
 		return ""
 	}
 	if m.Aligned {
-		return "For " + m.Domain + ", as in From."
+		return lang.Say("For %s, as in From.", m.Domain)
 	}
-	return "For " + m.Domain + ", which is not the domain of From."
+	return lang.Say("For %s, which is not the domain of From.", m.Domain)
 }
 
 // keyWords says with which key a signature was made.
-func keyWords(m desk.Method) string {
+func keyWords(lang *language.Language, m desk.Method) string {
 	var words []string
 	if m.Selector != "" {
-		words = append(words, "selector "+m.Selector)
+		words = append(words, lang.Say("selector %s", m.Selector))
 	}
 	if m.Algorithm != "" {
 		words = append(words, m.Algorithm)
 	}
 	if m.Bits > 0 {
-		words = append(words, fmt.Sprintf("%d bits", m.Bits))
+		words = append(words, lang.Say("%d bits", m.Bits))
 	}
 	if m.Testing {
-		words = append(words, "in test")
+		words = append(words, lang.Say("in test"))
 	}
 	if len(words) == 0 {
 		return ""
 	}
-	return label(strings.Join(words, ", ")) + "."
+	return capital(strings.Join(words, ", ")) + "."
 }
 
 // serverWords says whether the name of the server that brought the mail leads back to it (RFC 8601 §3).
-func serverWords(m desk.Method) string {
+func serverWords(lang *language.Language, m desk.Method) string {
 	switch {
 	case m.Result == desk.ResultPass && m.Domain != "":
-		return "It came from " + m.Domain + "."
+		return lang.Say("It came from %s.", m.Domain)
 	case m.Identity != "":
-		return "It came from " + m.Identity + "."
+		return lang.Say("It came from %s.", m.Identity)
 	}
 	return ""
 }
 
 // opinions is what the filters said, a line each.
-func opinions(o *desk.Opinion) []fact {
+func opinions(lang *language.Language, o *desk.Opinion) []fact {
 	if o == nil {
 		return nil
 	}
 	var out []fact
 	if len(o.Malware) > 0 {
-		out = append(out, fact{Name: "Scanner", Result: "malware", Look: "bad", Words: strings.Join(o.Malware, ", ")})
+		out = append(out, fact{Name: lang.Say("Scanner"), Result: lang.Say("malware"), Look: "bad", Words: strings.Join(o.Malware, ", ")})
 	}
 	if o.Action != "" || len(o.Symbols) > 0 {
-		out = append(out, fact{Name: "Spam filter", Result: fmt.Sprintf("score %.1f", o.Score), Look: scoreLook(o), Words: symbolWords(o.Symbols)})
+		out = append(out, fact{Name: lang.Say("Spam filter"), Result: lang.Say("score %s", lang.Decimal(o.Score, 1)), Look: scoreLook(o), Words: symbolWords(lang, o.Symbols)})
 	}
-	for _, said := range []struct{ result, words string }{{"refuses it", o.Refused}, {"wants it later", o.Deferred}, {"wants it held", o.Quarantined}} {
+	for _, said := range []struct{ result, words string }{{lang.Say("refuses it"), o.Refused}, {lang.Say("wants it later"), o.Deferred}, {lang.Say("wants it held"), o.Quarantined}} {
 		if said.words != "" {
-			out = append(out, fact{Name: "Mail filter", Result: said.result, Look: "warn", Quote: said.words})
+			out = append(out, fact{Name: lang.Say("Mail filter"), Result: said.result, Look: "warn", Quote: lang.Sentence(said.words)})
 		}
 	}
 	for _, note := range o.Notes {
-		out = append(out, fact{Name: "Mail filter", Result: "wanted a change", Words: note})
+		out = append(out, fact{Name: lang.Say("Mail filter"), Result: lang.Say("wanted a change"), Words: lang.Sentence(note)})
 	}
 	for _, silent := range o.Silent {
-		out = append(out, fact{Name: label(silent.Filter), Result: "no answer", Look: "warn", Words: sentence(silent.Reason)})
+		out = append(out, fact{Name: capital(silent.Filter), Result: lang.Say("no answer"), Look: "warn", Words: sentence(lang.Sentence(silent.Reason))})
 	}
 	return out
 }
@@ -221,13 +226,13 @@ func scoreLook(o *desk.Opinion) string {
 const mostSymbols = 12
 
 // symbolWords names what a score is made of, the weightiest first.
-func symbolWords(symbols []desk.Symbol) string {
+func symbolWords(lang *language.Language, symbols []desk.Symbol) string {
 	var words []string
 	for _, one := range symbols[:min(len(symbols), mostSymbols)] {
 		words = append(words, fmt.Sprintf("%s %+.1f", one.Name, one.Score))
 	}
 	if more := len(symbols) - mostSymbols; more > 0 {
-		words = append(words, fmt.Sprintf("and %d more", more))
+		words = append(words, lang.Count(int64(more), "and one more", "and %d more"))
 	}
 	return strings.Join(words, ", ")
 }

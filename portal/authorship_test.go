@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // proved is the verdict of a mail with everything to show.
@@ -41,7 +42,7 @@ func TestT_AUTH_InWords(t *testing.T) {
 			Silent: []desk.Silence{{Filter: "clamd", Reason: "it did not answer in 5 s"}}}}, "Verified", []string{"Scanner malware Eicar", "Spam filter score 7.2 BAYES_SPAM +5.0, R_DKIM_ALLOW -0.2", "Mail filter wants it held “odd”", "Clamd no answer It did not answer in 5 s."}},
 		"ours": {desk.MessageFacts{}, "", nil},
 	} {
-		got := trustOf(test.facts)
+		got := trustOf(language.English, test.facts)
 		said := got.Long
 		for _, one := range got.Facts {
 			said += "\n" + joined(one.Name, one.Result, one.Words)
@@ -69,7 +70,7 @@ func TestT_DSN_InWords(t *testing.T) {
 		"The recipient complains about your reply: Fraud.":            {Kind: "complaint", Words: "fraud"},
 		"The recipient's program says that your reply was displayed.": {Kind: "opened"},
 	} {
-		if got := returnedWords(returned); got != want {
+		if got := returnedWords(language.English, returned); got != want {
 			t.Errorf("%+v\n got %s\nwant %s", returned, got, want)
 		}
 	}
@@ -80,7 +81,7 @@ func TestPercent(t *testing.T) {
 		part, of int64
 		want     string
 	}{{0, 0, ""}, {0, 5, "0 %"}, {5, 5, "100 %"}, {1, 3, "33.3 %"}, {1, 2, "50 %"}, {999_999, 1_000_000, "over 99.9 %"}, {1, 1_000_000, "under 0.1 %"}, {4, -1, ""}} {
-		if got := percent(test.part, test.of); got != test.want {
+		if got := percent(language.English, test.part, test.of); got != test.want {
 			t.Errorf("%d of %d = %q, want %q", test.part, test.of, got, test.want)
 		}
 	}
@@ -91,7 +92,7 @@ func TestPlot(t *testing.T) {
 	day := func(n int, total, passed int64) desk.ReportDay {
 		return desk.ReportDay{Day: since.AddDate(0, 0, n), Total: total, Passed: passed}
 	}
-	p := plotOf([]desk.ReportDay{day(-1, 9, 9), day(0, 100, 100), day(1, 50, 25), day(3, 10, 0), day(3, 1, 1), day(4, 5, 9), day(10, 9, 9)}, since, 10)
+	p := plotOf(language.English, []desk.ReportDay{day(-1, 9, 9), day(0, 100, 100), day(1, 50, 25), day(3, 10, 0), day(3, 1, 1), day(4, 5, 9), day(10, 9, 9)}, since, 10)
 	if p.Line != "M50 0L150 50M350 100" {
 		t.Errorf("the line is %s", p.Line)
 	}
@@ -110,15 +111,15 @@ func TestPlot(t *testing.T) {
 	if got := p.Days[1].Words(); got != "2 Nov 2026: 25 of 50 passed (50 %)" {
 		t.Error(got)
 	}
-	if empty := plotOf(nil, since, 30); empty.Line != "" || empty.Total != 0 {
+	if empty := plotOf(language.English, nil, since, 30); empty.Line != "" || empty.Total != 0 {
 		t.Errorf("nothing gives %+v", empty)
 	}
 }
 
-func TestRemaining(t *testing.T) {
+func TestPurged(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	for left, want := range map[time.Duration]string{-time.Hour: "soon", time.Hour: "soon", 5 * time.Hour: "in 5 hours", 47 * time.Hour: "in 47 hours", 14 * 24 * time.Hour: "in 14 days"} {
-		if got := remaining(now.Add(left), now); got != want {
+	for left, want := range map[time.Duration]string{-time.Hour: "purged soon", time.Hour: "purged soon", 5 * time.Hour: "purged in 5 hours", 47 * time.Hour: "purged in 47 hours", 14 * 24 * time.Hour: "purged in 14 days"} {
+		if got := purged(language.English, now.Add(left), now); got != want {
 			t.Errorf("%v = %q, want %q", left, got, want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // card is one message of a conversation as the page shows it.
@@ -42,11 +43,11 @@ type card struct {
 const unfolded = 3
 
 // cardsOf turns messages into cards. The newest stay open, the others are a line each; automatic mail is one always, unless there is nothing else to read (T-OOO).
-func (p *Portal) cardsOf(messages []desk.Message, all bool) ([]card, error) {
+func (p *Portal) cardsOf(lang *language.Language, messages []desk.Message, all bool) ([]card, error) {
 	cards := make([]card, len(messages))
 	open := 0
 	for i := len(messages) - 1; i >= 0; i-- {
-		one, err := p.cardOf(messages[i], "")
+		one, err := p.cardOf(lang, messages[i], "")
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +66,7 @@ func (p *Portal) cardsOf(messages []desk.Message, all bool) ([]card, error) {
 }
 
 // cardOf makes one card. as is text, html or images; empty lets the mail decide.
-func (p *Portal) cardOf(m desk.Message, as string) (card, error) {
+func (p *Portal) cardOf(lang *language.Language, m desk.Message, as string) (card, error) {
 	facts, err := m.Decode()
 	if err != nil {
 		return card{}, fmt.Errorf("portal: message %d: facts: %w", m.ID, err)
@@ -75,23 +76,23 @@ func (p *Portal) cardOf(m desk.Message, as string) (card, error) {
 		one.Author, one.Address = m.From().Label(), m.FromAddress
 	}
 	if one.Author == "" {
-		one.Author = "Unknown sender"
+		one.Author = lang.Say("Unknown sender")
 	}
 	if one.Line == "" {
-		one.Line = emptyLine(m)
+		one.Line = emptyLine(lang, m)
 	}
 	one.Face = initials(one.Author)
-	one.Event = eventLine(one)
+	one.Event = eventLine(lang, one)
 	if m.Kind == desk.KindEvent && m.HasOriginal {
 		one.Source = m.ID
 	}
 	one.Words, one.Old = linkify(strings.TrimRight(m.Text, "\n ")), linkify(strings.Trim(m.Quoted, "\n"))
 	one.AsHTML = m.HTML != "" && (as == "html" || as == "images" || as == "" && rich(m))
 	one.Images, one.Frame = as == "images", frameClass(m)
-	one.Trust, one.Why = trustOf(facts), whyOf(facts.Why)
-	one.Released = desk.Causes[facts.Released]
+	one.Trust, one.Why = trustOf(lang, facts), whyOf(lang, facts.Why)
+	one.Released = lang.Say(desk.Causes[facts.Released])
 	if facts.Returned != nil {
-		one.Returned = returnedWords(*facts.Returned)
+		one.Returned = returnedWords(lang, *facts.Returned)
 		one.Line = one.Returned
 	}
 	if m.Kind == desk.KindReply && m.SendAt != nil {
@@ -126,11 +127,11 @@ func rich(m desk.Message) bool {
 }
 
 // emptyLine stands for a message without words.
-func emptyLine(m desk.Message) string {
+func emptyLine(lang *language.Language, m desk.Message) string {
 	if len(m.Files) > 0 {
 		return m.Files[0].Name
 	}
-	return "(no text)"
+	return lang.Say("(no text)")
 }
 
 // frameClass guesses how high the frame of an HTML mail should be. The frame is sandboxed, so the page cannot measure it; the reader can drag it.
@@ -165,9 +166,9 @@ var rules = map[string]string{
 }
 
 // whyOf is the answer to 'Why here?'.
-func whyOf(why desk.Why) string {
+func whyOf(lang *language.Language, why desk.Why) string {
 	if known, ok := rules[why.Rule]; ok {
-		return known
+		return lang.Say(known)
 	}
 	return why.Rule
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // deliveriesPage is the queue and the log of what leaves: how much waits, what became of it day by day, and each recipient.
@@ -91,7 +92,7 @@ func (p *Portal) deliveryList(c *call) error {
 	answer := deliveriesPage{Asked: deliveriesAskedOf(values)}
 	found, err := p.tickets.DeliveryLog(ctx, c.actor, answer.Asked.query(values.Get("cursor")))
 	if fault := asFault(err); fault != nil && fault.Kind == desk.Invalid {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	} else if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (p *Portal) deliveryList(c *call) error {
 	if answer.Figures, err = p.figuresOf(c, answer.Asked); err != nil {
 		return err
 	}
-	answer.Tabs = deliveryTabs(answer.Asked)
+	answer.Tabs = deliveryTabs(c.lang, answer.Asked)
 	if answer.page, err = p.framed(c, "Deliveries", "/deliveries"); err != nil {
 		return err
 	}
@@ -124,16 +125,16 @@ func joint(address string) string {
 }
 
 // deliveryTabs are the states to choose from.
-func deliveryTabs(asked deliveriesAsked) []spanLink {
+func deliveryTabs(lang *language.Language, asked deliveriesAsked) []spanLink {
 	states := []string{"", string(desk.DeliveryQueued), string(desk.DeliveryDeferred), held, string(desk.DeliveryBounced), string(desk.DeliverySent), string(desk.DeliveryCancelled)}
 	tabs := make([]spanLink, len(states))
 	for i, state := range states {
-		title := label(state)
+		title := lang.Say(label(state))
 		switch state {
 		case "":
-			title = "All"
+			title = lang.Say("All")
 		case held:
-			title = "Held"
+			title = lang.Say("Held")
 		}
 		tabs[i] = spanLink{title, asked.URL(func(a *deliveriesAsked) { a.State = state }), asked.State == state}
 	}

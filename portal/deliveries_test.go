@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // replied answers a mail to two people and returns the message.
@@ -108,12 +109,12 @@ func TestDestinationRules(t *testing.T) {
 func TestBarsOfFigures(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
-	part := drawFigures(desk.DeliveryFigures{Since: day, Days: []desk.DeliveryDay{{Day: day, Sent: 90, Deferred: 8, Bounced: 2}, {Day: day.AddDate(0, 0, 1)}}, Total: desk.DeliveryDay{Sent: 90, Deferred: 8, Bounced: 2}})
+	part := drawFigures(language.English, desk.DeliveryFigures{Since: day, Days: []desk.DeliveryDay{{Day: day, Sent: 90, Deferred: 8, Bounced: 2}, {Day: day.AddDate(0, 0, 1)}}, Total: desk.DeliveryDay{Sent: 90, Deferred: 8, Bounced: 2}})
 	one := part.Days[0]
 	if part.Most != 100 || one.Sent != (bar{"12", "108"}) || one.Deferred != (bar{"2.4", "9.6"}) || one.Bounced != (bar{"0", "2.4"}) || part.Days[1].All() != 0 || one.Width != "500" {
 		t.Errorf("%+v", part)
 	}
-	if want := "From 28 November 2026 to 29 November 2026: 90 sent, 8 had to wait, 2 bounced. The busiest day had 100."; part.Summary != want {
+	if want := "From 28 Nov 2026 to 29 Nov 2026: 90 sent, 8 had to wait, 2 bounced. The busiest day had 100."; part.Summary != want {
 		t.Error(part.Summary)
 	}
 }

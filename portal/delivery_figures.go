@@ -1,10 +1,10 @@
 package portal
 
 import (
-	"fmt"
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // figuresPart is what became of mail day by day, and how much of it each domain of ours sent.
@@ -24,6 +24,7 @@ type figuresPart struct {
 // figureDay is one day: its numbers, and its bar, in the units of the plot.
 type figureDay struct {
 	desk.DeliveryDay
+	lang       *language.Language
 	X, Width   string // of the whole day
 	BarX, BarW string
 	Sent       bar
@@ -44,7 +45,7 @@ func (d figureDay) All() int64 {
 
 // Words is the day in one line.
 func (d figureDay) Words() string {
-	return fmt.Sprintf("%s: %d sent, %d had to wait, %d bounced", d.Day.Format("2 Jan 2006"), d.DeliveryDay.Sent, d.DeliveryDay.Deferred, d.DeliveryDay.Bounced)
+	return d.lang.Say("%s: %d sent, %d had to wait, %d bounced", d.lang.Date(d.Day), d.DeliveryDay.Sent, d.DeliveryDay.Deferred, d.DeliveryDay.Bounced)
 }
 
 // figuresOf draws the days of the domain that the page is about.
@@ -53,23 +54,23 @@ func (p *Portal) figuresOf(c *call, asked deliveriesAsked) (figuresPart, error) 
 	if err != nil {
 		return figuresPart{}, err
 	}
-	part := drawFigures(figures)
+	part := drawFigures(c.lang, figures)
 	for _, days := range spans {
-		part.Spans = append(part.Spans, spanLink{fmt.Sprintf("%d days", days), asked.URL(func(a *deliveriesAsked) { a.Days = days }), days == asked.Days})
+		part.Spans = append(part.Spans, spanLink{c.lang.Say("%d days", days), asked.URL(func(a *deliveriesAsked) { a.Days = days }), days == asked.Days})
 	}
 	return part, nil
 }
 
 // drawFigures makes bars of figures.
-func drawFigures(figures desk.DeliveryFigures) figuresPart {
-	part := figuresPart{Title: "What became of it", Senders: figures.Senders, Total: figures.Total, Height: figureHeight, From: figures.Since}
+func drawFigures(lang *language.Language, figures desk.DeliveryFigures) figuresPart {
+	part := figuresPart{Title: lang.Say("What became of it"), Senders: figures.Senders, Total: figures.Total, Height: figureHeight, From: figures.Since}
 	part.To = part.From.AddDate(0, 0, max(len(figures.Days)-1, 0))
 	for _, day := range figures.Days {
 		part.Most = max(part.Most, day.Sent+day.Deferred+day.Bounced)
 	}
 	slot := float64(plotWidth) / float64(max(len(figures.Days), 1))
 	for i, day := range figures.Days {
-		one := figureDay{DeliveryDay: day, X: coordinate(float64(i) * slot), Width: coordinate(slot)}
+		one := figureDay{DeliveryDay: day, lang: lang, X: coordinate(float64(i) * slot), Width: coordinate(slot)}
 		one.BarX, one.BarW = coordinate((float64(i)+0.15)*slot), coordinate(slot*0.7)
 		top := float64(figureHeight)
 		stack := func(count int64) bar {
@@ -83,7 +84,7 @@ func drawFigures(figures desk.DeliveryFigures) figuresPart {
 		one.Sent, one.Deferred, one.Bounced = stack(day.Sent), stack(day.Deferred), stack(day.Bounced)
 		part.Days = append(part.Days, one)
 	}
-	part.Summary = fmt.Sprintf("From %s to %s: %d sent, %d had to wait, %d bounced. The busiest day had %d.",
-		part.From.Format("2 January 2006"), part.To.Format("2 January 2006"), part.Total.Sent, part.Total.Deferred, part.Total.Bounced, part.Most)
+	part.Summary = lang.Say("From %s to %s: %d sent, %d had to wait, %d bounced. The busiest day had %d.",
+		lang.Date(part.From), lang.Date(part.To), part.Total.Sent, part.Total.Deferred, part.Total.Bounced, part.Most)
 	return part
 }

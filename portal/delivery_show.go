@@ -43,7 +43,7 @@ func (p *Portal) deliveryPage(c *call, id int64, answer deliveryPage, fault *des
 		return err
 	}
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if answer.page, err = p.framed(c, "Delivery of a reply", "/deliveries"); err != nil {
 		return err

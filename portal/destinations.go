@@ -27,7 +27,7 @@ func (p *Portal) destinationsPage(c *call, answer destinationsPage, fault *desk.
 	}
 	answer.TLS = desk.TLSRules
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if answer.page, err = p.framed(c, "Destinations", "/destinations"); err != nil {
 		return err

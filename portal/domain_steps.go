@@ -5,6 +5,7 @@ import (
 
 	"postern/desk"
 	"postern/domains"
+	"postern/language"
 )
 
 // domainStep is one thing to do for a domain, with the records that it takes.
@@ -40,11 +41,11 @@ var stepKinds = []struct {
 }
 
 // stepsOf sorts records into steps. A step without records does not apply. What nobody knows a step for comes last.
-func stepsOf(domain desk.Domain, records []desk.Record) []domainStep {
+func stepsOf(lang *language.Language, domain desk.Domain, records []desk.Record) []domainStep {
 	var steps []domainStep
 	placed := map[string]bool{}
 	for _, kind := range stepKinds {
-		step := domainStep{Title: kind.title, Why: kind.why, Done: true}
+		step := domainStep{Title: lang.Say(kind.title), Why: lang.Say(kind.why), Done: true}
 		for _, purpose := range kind.purposes {
 			placed[purpose] = true
 			step.take(domain, records, func(r desk.Record) bool { return r.Purpose == purpose })
@@ -53,7 +54,7 @@ func stepsOf(domain desk.Domain, records []desk.Record) []domainStep {
 			steps = append(steps, step)
 		}
 	}
-	rest := domainStep{Title: "Further records", Done: true}
+	rest := domainStep{Title: lang.Say("Further records"), Done: true}
 	rest.take(domain, records, func(r desk.Record) bool { return !placed[r.Purpose] })
 	if len(rest.Records) > 0 {
 		steps = append(steps, rest)

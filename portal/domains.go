@@ -9,6 +9,7 @@ import (
 
 	"postern/desk"
 	"postern/domains"
+	"postern/language"
 )
 
 // domainsPage lists the mail domains, with what about them wants somebody's attention.
@@ -48,7 +49,7 @@ func (p *Portal) domainsPage(c *call, typed string, fault *desk.Fault) error {
 		return err
 	}
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if answer.page, err = p.framed(c, "Domains", "/domains"); err != nil {
 		return err
@@ -84,13 +85,13 @@ func (p *Portal) domainPage(c *call, answer domainPage, fault *desk.Fault) error
 	if err != nil {
 		return err
 	}
-	answer.Domain, answer.Steps = domain, stepsOf(domain, records)
+	answer.Domain, answer.Steps = domain, stepsOf(c.lang, domain, records)
 	for _, record := range records {
 		if record.Required && !record.OK {
 			answer.Missing++
 		}
 	}
-	answer.Lead = leadOf(domain, answer.Missing)
+	answer.Lead = leadOf(c.lang, domain, answer.Missing)
 	alerts, err := p.domains.Alerts(ctx, c.actor)
 	if err != nil {
 		return err
@@ -100,7 +101,7 @@ func (p *Portal) domainPage(c *call, answer domainPage, fault *desk.Fault) error
 		answer.To = c.actor.User.Email
 	}
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if answer.Reports, err = p.reportsOf(c, domain.Name); err != nil {
 		return err
@@ -112,23 +113,22 @@ func (p *Portal) domainPage(c *call, answer domainPage, fault *desk.Fault) error
 }
 
 // leadOf says in a sentence where a domain stands, and what comes next.
-func leadOf(domain desk.Domain, missing int) string {
-	records := plural(missing, "record is", "records are")
+func leadOf(lang *language.Language, domain desk.Domain, missing int) string {
 	switch domain.State {
 	case desk.DomainAdded:
-		return "Publish the records of the first two steps at your DNS provider, then check. A change can take up to an hour to show; Postern looks by itself as well."
+		return lang.Say("Publish the records of the first two steps at your DNS provider, then check. A change can take up to an hour to show; Postern looks by itself as well.")
 	case desk.DomainOwned:
-		return "The domain is yours. " + records + " missing before Postern can sign its mail."
+		return lang.Count(int64(missing), "The domain is yours. One record is missing before Postern can sign its mail.", "The domain is yours. %d records are missing before Postern can sign its mail.")
 	case desk.DomainReady:
-		return "Every record is there, but a test mail was not believed yet: the last step says why."
+		return lang.Say("Every record is there, but a test mail was not believed yet: the last step says why.")
 	case desk.DomainDegraded:
-		return "It was in use, and now " + records + " gone or wrong."
+		return lang.Count(int64(missing), "It was in use, and now one record is gone or wrong.", "It was in use, and now %d records are gone or wrong.")
 	case desk.DomainPaused:
-		return "Paused by one of you: nothing leaves in its name until it is resumed."
+		return lang.Say("Paused by one of you: nothing leaves in its name until it is resumed.")
 	case desk.DomainRemoved:
-		return "Removed: its keys are destroyed. Take the records that are still there out of your DNS, so that nobody can use them."
+		return lang.Say("Removed: its keys are destroyed. Take the records that are still there out of your DNS, so that nobody can use them.")
 	default:
-		return "In use: answers leave in its name, signed. Postern checks every day that it stays so."
+		return lang.Say("In use: answers leave in its name, signed. Postern checks every day that it stays so.")
 	}
 }
 

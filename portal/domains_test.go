@@ -7,6 +7,7 @@ import (
 
 	"postern/desk"
 	"postern/domains"
+	"postern/language"
 )
 
 // An owner goes through the steps of a domain: published records tick them off, a test mail says in sentences what is left.
@@ -40,7 +41,7 @@ func TestDomainChecklist(t *testing.T) {
 
 func TestStepsOfADomain(t *testing.T) {
 	t.Parallel()
-	steps := stepsOf(desk.Domain{Name: "example.com"}, []desk.Record{
+	steps := stepsOf(language.English, desk.Domain{Name: "example.com"}, []desk.Record{
 		{Purpose: domains.PurposeSPF, Name: "example.com", OK: true, Warning: "it ends in +all"},
 		{Purpose: domains.PurposeRSA, Name: "s1._domainkey.example.com", OK: true, Required: true},
 		{Purpose: domains.PurposeEd25519, Name: "s2._domainkey.example.com"},

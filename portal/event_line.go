@@ -5,90 +5,91 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // eventLine is a change of the ticket in one line: who did what.
-func eventLine(one card) string {
+func eventLine(lang *language.Language, one card) string {
 	if one.Kind != desk.KindEvent {
 		return ""
 	}
 	who := author(one)
 	if one.Facts.Event == nil {
-		return strings.TrimSpace(who + " " + one.Text)
+		return strings.TrimSpace(who + " " + lang.Sentence(one.Text))
 	}
 	if e := one.Facts.Event; e.Verb == "assigned" && e.To == one.AuthorName {
-		return who + " took it"
+		return who + " " + lang.Say("took it")
 	}
-	return who + " " + eventWords(*one.Facts.Event)
+	return who + " " + eventWords(lang, *one.Facts.Event)
 }
 
 // eventWords says what happened. A verb that is not known is shown as it is stored, with its values.
-func eventWords(e desk.Event) string {
+func eventWords(lang *language.Language, e desk.Event) string {
 	switch e.Verb {
 	case "status":
-		return "set the status to " + strings.ToLower(label(e.To))
+		return lang.Say("set the status to %s", strings.ToLower(lang.Say(label(e.To))))
 	case "priority":
-		return "set the priority to " + e.To
+		return lang.Say("set the priority to %s", strings.ToLower(lang.Say(label(e.To))))
 	case "assigned", "assignee":
 		if e.To == "" {
-			return "took the assignment off " + e.From
+			return lang.Say("took the assignment off %s", e.From)
 		}
-		return "assigned this to " + e.To
+		return lang.Say("assigned this to %s", e.To)
 	case "subject":
-		return "changed the subject from “" + e.From + "” to “" + e.To + "”"
+		return lang.Say("changed the subject from “%s” to “%s”", e.From, e.To)
 	case "tags", "tagged":
 		switch {
 		case e.From == "":
-			return "added the tags " + e.To
+			return lang.Say("added the tags %s", e.To)
 		case e.To == "":
-			return "removed the tags " + e.From
+			return lang.Say("removed the tags %s", e.From)
 		}
-		return "changed the tags from " + e.From + " to " + e.To
+		return lang.Say("changed the tags from %s to %s", e.From, e.To)
 	case "merged":
-		return "merged " + ticketWord(e.From) + " into " + ticketWord(e.To)
+		return lang.Say("merged %s into %s", ticketWord(lang, e.From), ticketWord(lang, e.To))
 	case "unmerged":
-		return "undid the merging of " + ticketWord(e.From)
+		return lang.Say("undid the merging of %s", ticketWord(lang, e.From))
 	case "accepted":
-		return "accepted " + e.To + " on the ticket"
+		return lang.Say("accepted %s on the ticket", e.To)
 	case "removed":
-		return "took " + e.To + " off the ticket"
+		return lang.Say("took %s off the ticket", e.To)
 	case "requester":
-		return "made " + e.To + " the customer instead of " + e.From
+		return lang.Say("made %s the customer instead of %s", e.To, e.From)
 	case "mailed":
-		return "answered by mail"
+		return lang.Say("answered by mail")
 	case "reply-to":
-		return "answered " + e.To + " and not " + e.From + ", to which Reply-To points"
+		return lang.Say("answered %s and not %s, to which Reply-To points", e.To, e.From)
 	case "acknowledged":
-		return "told " + e.To + " that their mail has come"
+		return lang.Say("told %s that their mail has come", e.To)
 	case "continues":
-		return "began this ticket, which continues " + ticketWord(e.To)
+		return lang.Say("began this ticket, which continues %s", ticketWord(lang, e.To))
 	case "reopened":
-		return "opened this again"
+		return lang.Say("opened this again")
 	case "moved":
-		return "moved a message from " + ticketWord(e.From) + " to " + ticketWord(e.To)
+		return lang.Say("moved a message from %s to %s", ticketWord(lang, e.From), ticketWord(lang, e.To))
 	case "bounced":
-		return "could not deliver to " + e.To
+		return lang.Say("could not deliver to %s", e.To)
 	case "delayed":
-		return "could not deliver to " + e.To + " for four hours, and goes on trying"
+		return lang.Say("could not deliver to %s for four hours, and goes on trying", e.To)
 	case "cancelled":
-		return "stopped the mail to " + e.To
+		return lang.Say("stopped the mail to %s", e.To)
 	case "redirected":
-		return "sent the mail to " + e.To + " instead of " + e.From
+		return lang.Say("sent the mail to %s instead of %s", e.To, e.From)
 	}
-	words := []string{strings.ReplaceAll(e.Verb, "-", " ")}
+	words := []string{lang.Say(strings.ReplaceAll(e.Verb, "-", " "))}
 	if e.From != "" {
-		words = append(words, "from "+e.From)
+		words = append(words, lang.Say("from %s", e.From))
 	}
 	if e.To != "" {
-		words = append(words, "to "+e.To)
+		words = append(words, lang.Say("to %s", e.To))
 	}
 	return strings.Join(words, " ")
 }
 
 // ticketWord writes a ticket's number as people do.
-func ticketWord(number string) string {
+func ticketWord(lang *language.Language, number string) string {
 	if number == "" {
-		return "a ticket"
+		return lang.Say("a ticket")
 	}
 	return "#" + strings.TrimPrefix(number, "#")
 }

@@ -40,11 +40,11 @@ func (p *Portal) fail(c *call, err error) {
 	if errors.Is(err, context.Canceled) && c.r.Context().Err() != nil {
 		return // the reader has gone
 	}
-	answer := errorPage{page: page{Title: "Error"}, Status: http.StatusInternalServerError, Headline: "Something broke",
-		Reason: "The fault is ours and has been written to the log. Try again in a moment; if it stays, give your admin this number."}
+	answer := errorPage{page: page{Title: c.lang.Say("Error")}, Status: http.StatusInternalServerError, Headline: c.lang.Say("Something broke"),
+		Reason: c.lang.Say("The fault is ours and has been written to the log. Try again in a moment; if it stays, give your admin this number.")}
 	if fault := asFault(err); fault != nil {
 		look := failures[fault.Kind]
-		answer.Status, answer.Headline, answer.Reason = look.status, look.headline, sentence(fault.Reason)
+		answer.Status, answer.Headline, answer.Reason = look.status, c.lang.Say(look.headline), c.sentence(fault.Reason)
 	} else {
 		answer.Request = c.id
 		p.log.Error("portal request failed", "id", c.id, "method", c.r.Method, "path", c.r.URL.Path, "error", err)

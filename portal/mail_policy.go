@@ -64,7 +64,7 @@ func (p *Portal) policyPage(c *call, typed typedPolicy, fault *desk.Fault) error
 	}
 	answer := policyPage{page: frame, Typed: typed, Downs: filterDowns, Digests: digests}
 	if fault != nil {
-		answer.Problem, answer.Field = sentence(fault.Reason), fault.Field
+		answer.Problem, answer.Field = c.sentence(fault.Reason), fault.Field
 	}
 	return p.render(c, view{statusOf(fault), "policy", "layout"}, answer)
 }

@@ -44,7 +44,7 @@ func (p *Portal) mailboxesPage(c *call, answer mailboxesPage, fault *desk.Fault)
 	}
 	answer.Levels, answer.Default = dmarcChoices, desk.DefaultAcknowledgement
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if typed := answer.Changed; typed != nil {
 		for i := range answer.Mailboxes {

@@ -26,7 +26,7 @@ func (p *Portal) messageShow(c *call) error {
 	if err != nil {
 		return err
 	}
-	one, err := p.cardOf(m, c.r.URL.Query().Get("as"))
+	one, err := p.cardOf(c.lang, m, c.r.URL.Query().Get("as"))
 	if err != nil {
 		return err
 	}

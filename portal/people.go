@@ -33,7 +33,7 @@ func (p *Portal) peoplePage(c *call, answer peoplePage, fault *desk.Fault) error
 	}
 	answer.People, answer.Next, answer.Roles = found.Items, found.Next, roles
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if answer.page, err = p.framed(c, "People", "/people"); err != nil {
 		return err

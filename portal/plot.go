@@ -2,11 +2,13 @@ package portal
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // The plot's own units: it is stretched to whatever room there is, so nothing in it but lines and bars.
@@ -20,10 +22,13 @@ const (
 
 // plot is the share that passed, day by day, over the number of mails or sessions: drawn by the server, as shapes without any text.
 type plot struct {
+	lang     *language.Language
 	Name     string // for its title; unique on the page
 	Title    string
 	Summary  string // what a person who does not see it should know
-	What     string // mails, sessions
+	What     string // what is counted, as the head of a column: mails, sessions
+	Of       string // of how many the share is
+	UpTo     string // how many the busiest day had
 	Days     []plotDay
 	Line     string // path of the share; a day without reports interrupts it
 	Total    int64
@@ -35,6 +40,7 @@ type plot struct {
 
 // plotDay is one day: its numbers, and its bar.
 type plotDay struct {
+	lang          *language.Language
 	Day           time.Time
 	Total, Passed int64
 	X, Width      string // of the whole day
@@ -46,18 +52,18 @@ type plotDay struct {
 }
 
 // Rate is the share that passed, in words; empty when there was nothing.
-func (d plotDay) Rate() string { return percent(d.Passed, d.Total) }
+func (d plotDay) Rate() string { return percent(d.lang, d.Passed, d.Total) }
 
 // Words is the day in one line.
 func (d plotDay) Words() string {
-	return fmt.Sprintf("%s: %d of %d passed (%s)", d.Day.Format("2 Jan 2006"), d.Passed, d.Total, d.Rate())
+	return d.lang.Say("%s: %d of %d passed (%s)", d.lang.Date(d.Day), d.Passed, d.Total, d.Rate())
 }
 
 // Rate is the share of all that passed, in words.
-func (p plot) Rate() string { return percent(p.Passed, p.Total) }
+func (p plot) Rate() string { return percent(p.lang, p.Passed, p.Total) }
 
 // percent never says 100 when something failed, nor 0 when something passed.
-func percent(part, of int64) string {
+func percent(lang *language.Language, part, of int64) string {
 	if of <= 0 {
 		return ""
 	}
@@ -65,18 +71,21 @@ func percent(part, of int64) string {
 	switch {
 	case part > 0 && part < of && (share < 0.1 || share > 99.9):
 		if share > 50 {
-			return "over 99.9 %"
+			return lang.Say("over %s %%", lang.Decimal(99.9, 1))
 		}
-		return "under 0.1 %"
+		return lang.Say("under %s %%", lang.Decimal(0.1, 1))
 	case part == of || part <= 0:
 		return fmt.Sprintf("%.0f %%", share)
 	}
-	return strings.Replace(fmt.Sprintf("%.1f %%", share), ".0 %", " %", 1)
+	if whole := math.Round(share); math.Abs(share-whole) < 0.05 {
+		return fmt.Sprintf("%.0f %%", whole)
+	}
+	return lang.Decimal(share, 1) + " %"
 }
 
 // plotOf draws the days from since on, so many of them. Days out of that range, and numbers that cannot be, are left out.
-func plotOf(days []desk.ReportDay, since time.Time, count int) plot {
-	p := plot{From: since, To: since.AddDate(0, 0, count-1), Height: plotHeight}
+func plotOf(lang *language.Language, days []desk.ReportDay, since time.Time, count int) plot {
+	p := plot{lang: lang, From: since, To: since.AddDate(0, 0, count-1), Height: plotHeight}
 	for _, day := range days {
 		if day.Total > 0 && day.Passed >= 0 && day.Passed <= day.Total {
 			p.Most = max(p.Most, day.Total)
@@ -91,6 +100,7 @@ func plotOf(days []desk.ReportDay, since time.Time, count int) plot {
 			continue
 		}
 		one := barOf(day, float64(at)*slot, slot, p.Most)
+		one.lang = lang
 		p.Days, p.Total, p.Passed = append(p.Days, one), p.Total+day.Total, p.Passed+day.Passed
 		command := "L"
 		if at != last+1 {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // listing is a view of the list as the address bar holds it: everything that a link back to the same list needs.
@@ -162,7 +163,7 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	r := &rail{}
 	for _, one := range views {
 		target := listing{View: one.Name}
-		r.Views = append(r.Views, railLink{Title: one.Title, URL: target.URL(), Count: one.count(counts), Key: one.Key,
+		r.Views = append(r.Views, railLink{Title: c.lang.Say(one.Title), URL: target.URL(), Count: one.count(counts), Key: one.Key,
 			Here: place == "" && here.View == one.Name && here.Mailbox == 0 && here.Query == ""})
 	}
 	for _, box := range mailboxes {
@@ -174,7 +175,7 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 			Here: place == "" && here.Mailbox == box.ID})
 	}
 	add := func(list *[]railLink, title, path string, count int64) {
-		*list = append(*list, railLink{Title: title, URL: path, Count: count, Here: place == path})
+		*list = append(*list, railLink{Title: c.lang.Say(title), URL: path, Count: count, Here: place == path})
 	}
 	add(&r.Desk, "Suspended", "/suspended", counts.Suspended)
 	add(&r.Desk, "Senders", "/senders", 0)
@@ -200,7 +201,7 @@ func (p *Portal) framed(c *call, title, place string) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	return page{Title: title, User: c.actor.User, Rail: r, Notice: noticeOf(c.r.URL.Query())}, nil
+	return page{Title: c.lang.Say(title), User: c.actor.User, Rail: r, Notice: noticeOf(c.lang, c.r.URL.Query())}, nil
 }
 
 // notices are the sentences about what was just done, by the word that a redirect carries: an address cannot put words of its own on the page.
@@ -214,23 +215,23 @@ var notices = map[string]string{
 
 // heldNotices are those about mail that was held back, for one and for several.
 var heldNotices = map[string][2]string{
-	"release": {"Released. The mail went the way that it would have gone.", "released. They went the way that they would have gone."},
-	"delete":  {"Deleted.", "deleted."},
-	"spam":    {"Deleted, and the spam filter learns from it.", "deleted, and the spam filter learns from them."},
-	"block":   {"Deleted. Its sender is on the block list.", "deleted. Their senders are on the block list."},
-	"allow":   {"Released. Its sender is on the allow list.", "released. Their senders are on the allow list."},
+	"release": {"Released. The mail went the way that it would have gone.", "%d mails were released. They went the way that they would have gone."},
+	"delete":  {"Deleted.", "%d mails were deleted."},
+	"spam":    {"Deleted, and the spam filter learns from it.", "%d mails were deleted, and the spam filter learns from them."},
+	"block":   {"Deleted. Its sender is on the block list.", "%d mails were deleted. Their senders are on the block list."},
+	"allow":   {"Released. Its sender is on the allow list.", "%d mails were released. Their senders are on the allow list."},
 }
 
 // noticeOf is the sentence that an address asks for.
-func noticeOf(values url.Values) string {
+func noticeOf(lang *language.Language, values url.Values) string {
 	done, n := values.Get("done"), number64(values, "n")
 	if held, known := heldNotices[done]; known {
-		if n > 1 {
-			return fmt.Sprintf("%d mails were %s", n, held[1])
-		}
-		return held[0]
+		return lang.Count(max(n, 1), held[0], held[1])
 	}
-	return notices[done]
+	if notice := notices[done]; notice != "" {
+		return lang.Say(notice)
+	}
+	return ""
 }
 
 // railShow answers the script that asks for fresh counts.

@@ -28,7 +28,7 @@ type page struct {
 
 // bare is the frame of a page outside of the desk.
 func (p *Portal) bare(c *call, title string) page {
-	return page{Title: title, User: c.actor.User, Bare: true}
+	return page{Title: c.lang.Say(title), User: c.actor.User, Bare: true}
 }
 
 // view names what is rendered: a status, a page's file, and the block of it.
@@ -97,17 +97,19 @@ func functions(lang *language.Language, now func() time.Time) template.FuncMap {
 		"lang":     func() string { return lang.Code },
 		"asset":    assetURL,
 		"icon":     iconOf,
-		"ago":      func(t any) string { return ago(t, now()) },
+		"ago":      func(t any) string { return ago(lang, t, now()) },
+		"since":    func(t any) string { return since(lang, t, now()) },
 		"when":     when,
 		"date":     func(t time.Time) string { return lang.Date(t.UTC()) },
-		"bytes":    byteSize,
+		"bytes":    lang.Size,
+		"word":     func(word any) string { return lang.Say(fmt.Sprint(word)) },
 		"initials": initials,
 		"label":    func(word any) string { return lang.Say(label(word)) },
 		"sentence": func(reason string) string { return sentence(lang.Sentence(reason)) },
-		"percent":  percent,
+		"percent":  func(part, of int64) string { return percent(lang, part, of) },
 		"story":    storyPath,
 		"anchor":   storyAnchor,
-		"policy":   policyWords,
+		"policy":   func(name desk.TLSPolicyName) string { return policyWords(lang, name) },
 	}
 }
 

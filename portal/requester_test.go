@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"postern/desk"
+	"postern/language"
 	"postern/store"
 	"postern/threading"
 	"postern/tickets"
@@ -151,7 +152,7 @@ func TestEventWords(t *testing.T) {
 		"moved a message from #1 to #2":                      {Verb: "moved", From: "#1", To: "#2"},
 		"some verb from a to b":                              {Verb: "some-verb", From: "a", To: "b"},
 	} {
-		if got := eventWords(e); got != want {
+		if got := eventWords(language.English, e); got != want {
 			t.Errorf("%+v: %q, want %q", e, got, want)
 		}
 	}

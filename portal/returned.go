@@ -4,53 +4,54 @@ import (
 	"strings"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // returnedWords is what another system says about a message of ours, in one sentence and its own words after it (T-DSN).
-func returnedWords(r desk.Returned) string {
+func returnedWords(lang *language.Language, r desk.Returned) string {
 	to := strings.Join(r.Recipients, ", ")
 	if to == "" {
-		to = "a recipient"
+		to = lang.Say("a recipient")
 	}
 	var words string
 	switch r.Kind {
 	case "failed":
-		words = "Could not be delivered to " + to
+		words = lang.Say("Could not be delivered to %s", to)
 		if r.Hard {
-			words += ", and trying again is useless"
+			words = lang.Say("Could not be delivered to %s, and trying again is useless", to)
 		}
 	case "delayed":
-		words = "Not yet delivered to " + to + ", it is still being tried"
+		words = lang.Say("Not yet delivered to %s, it is still being tried", to)
 	case "delivered":
-		words = "Was delivered to " + to
+		words = lang.Say("Was delivered to %s", to)
 	case "complaint":
-		return complaintWords(r.Words)
+		return complaintWords(lang, r.Words)
 	case "opened":
-		return "The recipient's program says that your reply was displayed."
+		return lang.Say("The recipient's program says that your reply was displayed.")
 	case "answer":
-		words = "An automatic answer from " + to
+		words = lang.Say("An automatic answer from %s", to)
 	default:
-		words = label(r.Kind) + " " + to
+		words = lang.Say(label(r.Kind)) + " " + to
 	}
 	if r.Words == "" {
 		return words + "."
 	}
-	return words + ": " + sentence(strings.TrimPrefix(r.Words, "delayed: "))
+	return words + ": " + sentence(lang.Sentence(strings.TrimPrefix(r.Words, "delayed: ")))
 }
 
 // complaintWords says what somebody complains of (RFC 5965 §7.3).
-func complaintWords(kind string) string {
+func complaintWords(lang *language.Language, kind string) string {
 	switch kind {
 	case "", "abuse":
-		return "The recipient called your reply spam."
+		return lang.Say("The recipient called your reply spam.")
 	case "opt-out", "opt-out-list":
-		return "The recipient wants no more mail like your reply."
+		return lang.Say("The recipient wants no more mail like your reply.")
 	case "not-spam":
-		return "The recipient says that your reply is not spam."
+		return lang.Say("The recipient says that your reply is not spam.")
 	case "auth-failure":
-		return "The recipient's server could not verify that your reply is yours."
+		return lang.Say("The recipient's server could not verify that your reply is yours.")
 	}
-	return "The recipient complains about your reply: " + sentence(kind)
+	return lang.Say("The recipient complains about your reply: %s", sentence(lang.Sentence(kind)))
 }
 
 // tellReplies puts what reports say about a reply at the reply itself, where its deliveries do not say it: complaints, and that it was displayed.

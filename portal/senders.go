@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // sendersPage is the block and allow lists, with the form that adds a rule and the one that asks what would happen.
@@ -59,7 +60,7 @@ func (p *Portal) sendersPage(c *call, answer sendersPage, fault *desk.Fault) err
 	}
 	answer.Rules, answer.Next, answer.Actions = found.Items, found.Next, desk.RuleActions
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if answer.Would, err = p.would(c, asked); err != nil {
 		return err
@@ -116,13 +117,13 @@ func (p *Portal) would(c *call, asked url.Values) (would, error) {
 		ruling, err = p.tickets.Would(c.r.Context(), c.actor, mail)
 	}
 	if fault := asFault(err); fault != nil && fault.Kind != desk.Forbidden {
-		w.Problem = sentence(fault.Reason)
+		w.Problem = c.sentence(fault.Reason)
 		return w, nil
 	}
 	if err != nil {
 		return w, err
 	}
-	w.tell(ruling, p.now())
+	w.tell(c.lang, ruling, p.now())
 	return w, nil
 }
 
@@ -151,23 +152,23 @@ func (w would) supposed() (mail desk.Supposed, err error) {
 }
 
 // tell puts a ruling into words.
-func (w *would) tell(ruling desk.Ruling, now time.Time) {
+func (w *would) tell(lang *language.Language, ruling desk.Ruling, now time.Time) {
 	switch ruling.Disposition {
 	case desk.Suspended:
-		w.Short, w.Look = "Held back: "+label(ruling.Cause), "warn"
-		w.Answer = desk.Causes[ruling.Cause]
+		w.Short, w.Look = lang.Say("Held back: %s", lang.Say(label(ruling.Cause))), "warn"
+		w.Answer = lang.Say(desk.Causes[ruling.Cause])
 	case desk.Refused:
-		w.Short, w.Look = "Refused", "bad"
-		w.Answer = "It would be refused while it is being sent, and its sender would know."
+		w.Short, w.Look = lang.Say("Refused"), "bad"
+		w.Answer = lang.Say("It would be refused while it is being sent, and its sender would know.")
 	default:
-		w.Short, w.Look = "Let in", "good"
-		w.Answer = "It would become a message: on a ticket that it answers, else on a new one."
+		w.Short, w.Look = lang.Say("Let in"), "good"
+		w.Answer = lang.Say("It would become a message: on a ticket that it answers, else on a new one.")
 	}
-	w.Evidence = sentence(ruling.Evidence)
+	w.Evidence = sentence(lang.Sentence(ruling.Evidence))
 	if rule := ruling.Rule; rule != nil {
-		w.Rule = "Your rule for " + rule.Pattern + " says: " + actionWords[rule.Action]
+		w.Rule = lang.Say("Your rule for %s says: %s", rule.Pattern, lang.Say(actionWords[rule.Action]))
 		if rule.ExpiresAt != nil {
-			w.Rule += ", " + remaining(*rule.ExpiresAt, now) + " no longer"
+			w.Rule += ", " + noLonger(lang, *rule.ExpiresAt, now)
 		}
 		w.Rule += "."
 		if rule.Note != "" {

@@ -56,7 +56,7 @@ func (p *Portal) signInPost(c *call) error {
 	next := localPath(form.Get("next"), "/")
 	token, _, err := p.identity.SignIn(c.r.Context(), form.Get("email"), form.Get("password"), c.client())
 	if fault := asFault(err); fault != nil {
-		answer := signInPage{page: p.bare(c, "Sign in"), Email: form.Get("email"), Next: next, Problem: sentence(fault.Reason)}
+		answer := signInPage{page: p.bare(c, "Sign in"), Email: form.Get("email"), Next: next, Problem: c.sentence(fault.Reason)}
 		return p.render(c, view{failures[fault.Kind].status, "sign_in", "layout"}, answer)
 	}
 	if err != nil {

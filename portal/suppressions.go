@@ -34,7 +34,7 @@ func (p *Portal) suppressionsPage(c *call, answer suppressionsPage, fault *desk.
 		answer.Next = "/suppressions?" + url.Values{"q": {answer.Query}, "cursor": {answer.Found.Next}}.Encode()
 	}
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if answer.page, err = p.framed(c, "Suppressed addresses", "/suppressions"); err != nil {
 		return err

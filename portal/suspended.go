@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // suspendedPage lists the mails that are held back.
@@ -104,7 +105,7 @@ func (p *Portal) suspendedPage(c *call, at heldList, failed map[int64]string) er
 	if err != nil {
 		return err
 	}
-	answer := suspendedPage{At: at, Causes: causeChips(at, counts), Next: found.Next, Days: around.policy.SuspendedDays}
+	answer := suspendedPage{At: at, Causes: causeChips(c.lang, at, counts), Next: found.Next, Days: around.policy.SuspendedDays}
 	for _, mail := range found.Items {
 		row, err := p.heldMail(mail, around)
 		if err != nil {
@@ -116,7 +117,7 @@ func (p *Portal) suspendedPage(c *call, at heldList, failed map[int64]string) er
 	status := http.StatusOK
 	if len(failed) > 0 {
 		reasons := slices.Compact(slices.Sorted(maps.Values(failed)))
-		answer.Problem = fmt.Sprintf("%s left as it was: %s", plural(len(failed), "mail was", "mails were"), strings.Join(reasons, " "))
+		answer.Problem = c.lang.Count(int64(len(failed)), "One mail was left as it was: %[2]s", "%d mails were left as they were: %s", strings.Join(reasons, " "))
 		status = http.StatusConflict
 	}
 	if answer.page, err = p.framed(c, "Suspended mail", "/suspended"); err != nil {
@@ -126,16 +127,16 @@ func (p *Portal) suspendedPage(c *call, at heldList, failed map[int64]string) er
 }
 
 // causeChips are the causes of which there is mail, in the order in which people meet them, and the one that is chosen.
-func causeChips(at heldList, counts []desk.CauseCount) []causeChip {
+func causeChips(lang *language.Language, at heldList, counts []desk.CauseCount) []causeChip {
 	count, all := map[desk.Cause]int64{}, int64(0)
 	for _, one := range counts {
 		count[one.Cause] = one.Count
 		all += one.Count
 	}
-	chips := []causeChip{{Title: "All", URL: heldList{Query: at.Query}.URL(), Count: all, Here: at.Cause == ""}}
+	chips := []causeChip{{Title: lang.Say("All"), URL: heldList{Query: at.Query}.URL(), Count: all, Here: at.Cause == ""}}
 	for _, cause := range desk.CauseList {
 		if count[cause] > 0 || at.Cause == cause {
-			chips = append(chips, causeChip{Title: label(cause), URL: heldList{Cause: cause, Query: at.Query}.URL(), Count: count[cause], Here: at.Cause == cause})
+			chips = append(chips, causeChip{Title: lang.Say(label(cause)), URL: heldList{Cause: cause, Query: at.Query}.URL(), Count: count[cause], Here: at.Cause == cause})
 		}
 	}
 	return chips
@@ -147,7 +148,7 @@ type heldMail struct {
 	Words    string // the cause, explained
 	Envelope desk.Envelope
 	For      []string // mailboxes of ours that it is for
-	Purge    string   // in how long it goes
+	Purge    string   // when it goes, in words
 	Facts    []fact   // who wrote it and what the filters say
 	Verified bool     // its sender was proved when it came
 	At       heldList
@@ -161,6 +162,7 @@ type around struct {
 	policy    desk.Policy
 	mailboxes map[int64]string
 	at        heldList
+	lang      *language.Language
 }
 
 // aroundHeld asks for it once a page.
@@ -173,7 +175,7 @@ func (p *Portal) aroundHeld(c *call, at heldList) (around, error) {
 	if err != nil {
 		return around{}, err
 	}
-	all := around{policy: policy, mailboxes: map[int64]string{}, at: at}
+	all := around{policy: policy, mailboxes: map[int64]string{}, at: at, lang: c.lang}
 	for _, box := range mailboxes {
 		all.mailboxes[box.ID] = box.Address
 	}
@@ -182,7 +184,7 @@ func (p *Portal) aroundHeld(c *call, at heldList) (around, error) {
 
 // heldMail puts one mail into words.
 func (p *Portal) heldMail(mail desk.SuspendedMail, around around) (heldMail, error) {
-	one := heldMail{SuspendedMail: mail, Words: desk.Causes[mail.Cause], At: around.at, Purge: remaining(mail.ReceivedAt.Add(around.policy.Keep()), p.now())}
+	one := heldMail{SuspendedMail: mail, Words: around.lang.Say(desk.Causes[mail.Cause]), At: around.at, Purge: purged(around.lang, mail.ReceivedAt.Add(around.policy.Keep()), p.now())}
 	var verdict desk.Verdict
 	var opinion desk.Opinion
 	for _, part := range []struct {
@@ -202,19 +204,40 @@ func (p *Portal) heldMail(mail desk.SuspendedMail, around around) (heldMail, err
 	if len(one.For) == 0 {
 		one.For = one.Envelope.Recipients
 	}
-	one.Facts = append(proofs(&verdict), opinions(&opinion)...)
+	one.Facts = append(proofs(around.lang, &verdict), opinions(around.lang, &opinion)...)
 	one.Verified = verdict.Verified(verdict.From != "")
 	return one, nil
 }
 
-// remaining says how long it is until a time, rounded up.
-func remaining(until, now time.Time) string {
-	left := until.Sub(now)
-	switch {
-	case left > 48*time.Hour:
-		return fmt.Sprintf("in %d days", int(math.Ceil(left.Hours()/24)))
-	case left > 2*time.Hour:
-		return fmt.Sprintf("in %d hours", int(math.Ceil(left.Hours())))
+// purged says in how long a mail that is held back goes, rounded up.
+func purged(lang *language.Language, until, now time.Time) string {
+	switch days, hours := left(until, now); {
+	case days > 0:
+		return lang.Count(days, "purged in a day", "purged in %d days")
+	case hours > 0:
+		return lang.Count(hours, "purged in an hour", "purged in %d hours")
 	}
-	return "soon"
+	return lang.Say("purged soon")
+}
+
+// noLonger says in how long a rule ends, rounded up.
+func noLonger(lang *language.Language, until, now time.Time) string {
+	switch days, hours := left(until, now); {
+	case days > 0:
+		return lang.Count(days, "in a day no longer", "in %d days no longer")
+	case hours > 0:
+		return lang.Count(hours, "in an hour no longer", "in %d hours no longer")
+	}
+	return lang.Say("soon no longer")
+}
+
+// left is how long it is until a time, rounded up: in days where there are more than two, else in hours where there are more than two. Both are 0 where it is less.
+func left(until, now time.Time) (days, hours int64) {
+	switch left := until.Sub(now); {
+	case left > 48*time.Hour:
+		return int64(math.Ceil(left.Hours() / 24)), 0
+	case left > 2*time.Hour:
+		return 0, int64(math.Ceil(left.Hours()))
+	}
+	return 0, 0
 }

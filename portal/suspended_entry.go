@@ -41,7 +41,7 @@ func (p *Portal) heldPage(c *call, id int64, typed heldMail, fault *desk.Fault) 
 	}
 	entry.Open, entry.Ticket = true, typed.Ticket
 	if fault != nil {
-		entry.Problem = sentence(fault.Reason)
+		entry.Problem = c.sentence(fault.Reason)
 	}
 	if c.partial() {
 		return p.render(c, view{statusOf(fault), "suspended", "held"}, entry)
@@ -128,7 +128,7 @@ func (p *Portal) suspendedBulk(c *call) error {
 	failed := map[int64]string{}
 	for _, result := range results {
 		if result.Problem != "" {
-			failed[result.ID] = sentence(result.Problem)
+			failed[result.ID] = c.sentence(result.Problem)
 		}
 	}
 	if len(failed) > 0 {

@@ -101,7 +101,7 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 		return nil, err
 	}
 	open.Cut = cut
-	if open.Cards, err = p.cardsOf(messages, c.r.URL.Query().Get("open") == "all"); err != nil {
+	if open.Cards, err = p.cardsOf(c.lang, messages, c.r.URL.Query().Get("open") == "all"); err != nil {
 		return nil, err
 	}
 	if len(messages) > 0 {

@@ -32,7 +32,7 @@ func (p *Portal) tokensPage(c *call, answer tokensPage, fault *desk.Fault) error
 	}
 	answer.Tokens, answer.Next, answer.Scopes = found.Items, found.Next, desk.Scopes
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = c.sentence(fault.Reason)
 	}
 	if answer.page, err = p.framed(c, "API tokens", "/tokens"); err != nil {
 		return err

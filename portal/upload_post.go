@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"postern/desk"
+	"postern/language"
 	"postern/tickets"
 )
 
@@ -79,7 +80,7 @@ func (p *Portal) formWithFiles(c *call) (uploaded, error) {
 func readFault(err error) error {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return desk.Faultf(desk.TooLarge, "The files are larger than %s together. Most mail servers refuse such mails: send a link instead.", byteSize(mostUpload))
+		return desk.Faultf(desk.TooLarge, "The files are larger than %s together. Most mail servers refuse such mails: send a link instead.", language.English.Size(mostUpload))
 	}
 	return err
 }

@@ -10,10 +10,11 @@ import (
 	"unicode/utf8"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // ago says how long ago a time is, in the two or three characters that a list has room for. It takes a time.Time or a *time.Time and is empty for none.
-func ago(value any, now time.Time) string {
+func ago(lang *language.Language, value any, now time.Time) string {
 	var t time.Time
 	switch v := value.(type) {
 	case time.Time:
@@ -29,28 +30,27 @@ func ago(value any, now time.Time) string {
 	since := now.Sub(t)
 	switch {
 	case since < time.Minute:
-		return "now"
+		return lang.Say("now")
 	case since < time.Hour:
-		return fmt.Sprintf("%d min", int(since.Minutes()))
+		return lang.Say("%d min", int(since.Minutes()))
 	case since < 24*time.Hour:
-		return fmt.Sprintf("%d h", int(since.Hours()))
+		return lang.Say("%d h", int(since.Hours()))
 	case since < 365*24*time.Hour:
-		return fmt.Sprintf("%d d", int(since.Hours()/24))
+		return lang.Say("%d d", int(since.Hours()/24))
 	}
-	return fmt.Sprintf("%d y", int(since.Hours()/24/365))
+	return lang.Say("%d y", int(since.Hours()/24/365))
 }
 
-// byteSize is a size for people.
-func byteSize(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1000*1000:
-		return fmt.Sprintf("%.0f kB", float64(n)/1000)
-	case n < 1000*1000*1000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+// since is ago within a sentence: 3 d ago. It is empty for no time.
+func since(lang *language.Language, value any, now time.Time) string {
+	switch past := ago(lang, value, now); past {
+	case "":
+		return ""
+	case lang.Say("now"):
+		return lang.Say("just now")
+	default:
+		return lang.Say("%s ago", past)
 	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
 // initials are at most two letters for a name or an address.
@@ -81,6 +81,11 @@ func label(word any) string {
 	if known, ok := labels[text]; ok {
 		text = known
 	}
+	return capital(text)
+}
+
+// capital makes the first letter of a text a capital.
+func capital(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	if size == 0 {
 		return ""
@@ -90,19 +95,11 @@ func label(word any) string {
 
 // sentence makes a reason that was written as the end of an error into a sentence.
 func sentence(reason string) string {
-	reason = label(strings.TrimSpace(reason))
+	reason = capital(strings.TrimSpace(reason))
 	if reason == "" || strings.ContainsRune(".!?", rune(reason[len(reason)-1])) {
 		return reason
 	}
 	return reason + "."
-}
-
-// plural counts things.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // clip shortens a text to n runes, at one line.
@@ -207,21 +204,21 @@ func linkLength(text string) int {
 }
 
 // policyWords says what a connection had to keep to.
-func policyWords(name desk.TLSPolicyName) string {
+func policyWords(lang *language.Language, name desk.TLSPolicyName) string {
 	switch name {
 	case desk.PolicyEncrypt:
-		return "your rule: encrypted, or not at all"
+		return lang.Say("your rule: encrypted, or not at all")
 	case desk.PolicyVerify:
-		return "your rule: encrypted, and the server proved"
+		return lang.Say("your rule: encrypted, and the server proved")
 	case desk.PolicySTSTesting:
-		return "MTA-STS of their domain, still being tested: reported, not enforced"
+		return lang.Say("MTA-STS of their domain, still being tested: reported, not enforced")
 	case desk.PolicySTSEnforce:
-		return "MTA-STS of their domain, enforced"
+		return lang.Say("MTA-STS of their domain, enforced")
 	case desk.PolicyDANE:
-		return "DANE: the keys in their DNS, under DNSSEC"
+		return lang.Say("DANE: the keys in their DNS, under DNSSEC")
 	case desk.PolicyRequireTLS:
-		return "REQUIRETLS: every hop proves itself"
+		return lang.Say("REQUIRETLS: every hop proves itself")
 	default:
-		return "none: encrypted where it is offered"
+		return lang.Say("none: encrypted where it is offered")
 	}
 }

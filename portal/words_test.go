@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 func TestAgo(t *testing.T) {
@@ -18,14 +19,14 @@ func TestAgo(t *testing.T) {
 		24 * time.Hour: "1 d", 364 * 24 * time.Hour: "364 d", 800 * 24 * time.Hour: "2 y", -time.Hour: "now",
 	} {
 		at := now.Add(-since)
-		if got := ago(at, now); got != want {
+		if got := ago(language.English, at, now); got != want {
 			t.Errorf("ago %v = %q, want %q", since, got, want)
 		}
-		if got := ago(&at, now); got != want {
+		if got := ago(language.English, &at, now); got != want {
 			t.Errorf("ago of a pointer to %v = %q, want %q", since, got, want)
 		}
 	}
-	if got := ago((*time.Time)(nil), now) + ago(time.Time{}, now); got != "" {
+	if got := ago(language.English, (*time.Time)(nil), now) + ago(language.English, time.Time{}, now); got != "" {
 		t.Errorf("no time = %q", got)
 	}
 }
@@ -136,7 +137,7 @@ func TestEventsOfOneMomentShareALine(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	event := func(after time.Duration, who string, e desk.Event) card {
 		one := card{Message: desk.Message{Kind: desk.KindEvent, AuthorName: who, At: at.Add(after)}, Facts: desk.MessageFacts{Event: &e}}
-		one.Event = eventLine(one)
+		one.Event = eventLine(language.English, one)
 		return one
 	}
 	cards := joinEvents([]card{

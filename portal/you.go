@@ -32,7 +32,7 @@ func (p *Portal) youPage(c *call, form youForm, fault *desk.Fault) error {
 		return err
 	}
 	if fault != nil {
-		form.Problem = sentence(fault.Reason)
+		form.Problem = c.sentence(fault.Reason)
 	}
 	return p.render(c, view{statusOf(fault), "you", "layout"}, youPage{page: frame, Form: form})
 }
