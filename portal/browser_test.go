@@ -20,7 +20,7 @@ import (
 const chromium = "/usr/bin/chromium"
 
 // chromium starts a real browser, in which nobody is signed in.
-func (h *house) chromium() context.Context {
+func (h *house) chromium(options ...chromedp.ExecAllocatorOption) context.Context {
 	t := h.t
 	t.Helper()
 	if _, err := os.Stat(chromium); err != nil {
@@ -28,17 +28,17 @@ func (h *house) chromium() context.Context {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(chromedp.ExecPath(chromium), chromedp.NoSandbox))
+	ctx, stop := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(append(options, chromedp.ExecPath(chromium), chromedp.NoSandbox)...))
 	t.Cleanup(stop)
 	check(t, chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate("about:blank"))) // the browser lives as long as the context of its first step
 	return ctx
 }
 
 // browser starts a real browser, with somebody signed in by a one-time link, as a person would be.
-func (h *house) browser(email string) context.Context {
+func (h *house) browser(email string, options ...chromedp.ExecAllocatorOption) context.Context {
 	t := h.t
 	t.Helper()
-	ctx := h.chromium()
+	ctx := h.chromium(options...)
 	link, err := h.people.LoginLink(t.Context(), h.owner, email)
 	check(t, err)
 	check(t, chromedp.Do(ctx, chromedp.Navigate(link)))
