@@ -55,7 +55,7 @@ var actions = map[string]string{
 	"ticket.spam": "Marked as spam", "ticket.split": "Message split off", "ticket.start": "Conversation begun", "ticket.status": "Status changed", "ticket.subject": "Renamed",
 	"ticket.tagged": "Tags changed", "ticket.undo": "Answer taken back", "ticket.unmerged": "Merge undone", "token.add": "Token made", "token.exposed": "Token sent without TLS", "token.revoke": "Token revoked",
 	"user.add": "Person added", "user.change": "Person changed", "user.disable": "Person disabled", "user.enable": "Person enabled", "user.link": "Sign-in link made",
-	"user.signin": "Signed in", "user.signin-failed": "Sign-in failed", "user.signout": "Signed out",
+	"user.reading": "Language and zone changed", "user.signin": "Signed in", "user.signin-failed": "Sign-in failed", "user.signout": "Signed out",
 }
 
 // detailWords writes a document of simple values as 'name value, name value'. Anything deeper is shown as it is.

@@ -11,6 +11,7 @@ import (
 	"postern/desk"
 	"postern/identity"
 	"postern/language"
+	"postern/store"
 )
 
 // policy is the Content-Security-Policy of every page: nothing but our own files, no script or style in the page itself.
@@ -21,13 +22,14 @@ const formLimit = 2 << 20
 
 // call is one request on its way through a handler: who asks, and where the answer goes.
 type call struct {
-	w     *recorder
-	r     *http.Request
-	actor desk.Actor // its User is zero when nobody is signed in
-	token string     // of the session
-	lang  *language.Language
-	zone  *time.Location // in which the reader is shown times; UTC where it is not known
-	id    string         // names the request in the log and on the page of an internal error
+	w      *recorder
+	r      *http.Request
+	actor  desk.Actor // its User is zero when nobody is signed in
+	token  string     // of the session
+	lang   *language.Language
+	chosen store.Reading  // what the person who is signed in chose; zero: nothing
+	zone   *time.Location // in which the reader is shown times; UTC where it is not known
+	id     string         // names the request in the log and on the page of an internal error
 }
 
 // recorder remembers the status for the log.
@@ -97,6 +99,7 @@ func (p *Portal) admit(c *call, right desk.Right) error {
 		switch {
 		case err == nil:
 			c.actor.User, c.token = session.User, cookie.Value
+			c.chosen = store.Reading{Language: session.Language, TimeZone: session.TimeZone}
 			c.reads(session.Language, session.TimeZone)
 		case asFault(err) == nil: // a session that has ended is nobody; a database that is down is an error
 			return err
@@ -118,7 +121,7 @@ const zoneCookie = "zone"
 
 // reads sets how the reader likes to read: what they chose, else what the browser says.
 func (c *call) reads(chosen, zone string) {
-	if cookie, err := c.r.Cookie("language"); err == nil && chosen == "" {
+	if cookie, err := c.r.Cookie(languageCookie); err == nil && chosen == "" {
 		chosen = cookie.Value // chosen on a page for people who are not signed in
 	}
 	c.lang = language.Pick(chosen, c.r.Header.Get("Accept-Language"))

@@ -128,6 +128,13 @@ func (h *house) sql(text string, args ...any) {
 type reader struct {
 	h      *house
 	client *http.Client
+	accept string // Accept-Language; empty: none
+}
+
+// accepts sets the language that the browser asks for.
+func (r *reader) accepts(languages string) *reader {
+	r.accept = languages
+	return r
 }
 
 // reader makes somebody who is signed in, or nobody for an empty address.
@@ -135,7 +142,7 @@ func (h *house) reader(email string) *reader {
 	h.t.Helper()
 	jar, err := cookiejar.New(nil)
 	check(h.t, err)
-	r := &reader{h, &http.Client{Jar: jar, Timeout: 10 * time.Second}}
+	r := &reader{h: h, client: &http.Client{Jar: jar, Timeout: 10 * time.Second}}
 	if email != "" {
 		if answer := r.post("/sign-in", "email", email, "password", password); answer.status != http.StatusOK || strings.HasPrefix(answer.path, "/sign-in") {
 			h.t.Fatalf("sign-in of %s: %d at %s", email, answer.status, answer.path)
@@ -175,6 +182,9 @@ func (a answer) lacks(t testing.TB, words ...string) {
 // do sends a request.
 func (r *reader) do(req *http.Request) answer {
 	r.h.t.Helper()
+	if r.accept != "" {
+		req.Header.Set("Accept-Language", r.accept)
+	}
 	resp, err := r.client.Do(req)
 	check(r.h.t, err)
 	defer resp.Body.Close()

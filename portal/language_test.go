@@ -114,3 +114,25 @@ func TestTemplatesSayNothingByThemselves(t *testing.T) {
 		}
 	}
 }
+
+// Who is not signed in gets the language that the browser asks for, until they choose one; who is, the one that they chose.
+func TestTheReaderChoosesTheLanguage(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	stranger := h.reader("")
+	stranger.accepts("it-IT,it;q=0.9,en;q=0.5").get("/sign-in").has(t, `<html lang="it">`, "Accedi", "Indirizzo e-mail")
+	stranger.accepts("de").get("/sign-in").has(t, `<html lang="en">`, "Sign in")
+	stranger.post("/language", "language", "it", "next", "/sign-in?next=%2Ftickets").has(t, `<html lang="it">`, `name="next" value="/tickets"`)
+	stranger.post("/language", "language", "it", "next", "https://elsewhere.example/").lacks(t, "elsewhere")
+	stranger.get("/sign-in").has(t, "Accedi")
+	stranger.post("/sign-in", "email", "nobody@example.com", "password", "wrong").lacks(t, "Sign in", "password is wrong")
+
+	agent := h.reader("ada@example.com")
+	agent.get("/you").has(t, `<html lang="en">`, "Language and times")
+	agent.post("/you/reading", "language", "xx", "zone", "").has(t, "There is no language")
+	agent.post("/you/reading", "language", "it", "zone", "Europe/Nowhere").has(t, "is no time zone")
+	agent.post("/you/reading", "language", "it", "zone", "Europe/Rome").has(t, `<html lang="it">`, "Salvato.", `value="Europe/Rome"`)
+	agent.accepts("en").get("/you").has(t, `<html lang="it">`, "Lingua e orari")
+	h.reader("ada@example.com").get("/suppressions").has(t, "Indirizzi esclusi")
+	h.reader("olga@example.com").get("/audit").has(t, "Language and zone changed")
+}

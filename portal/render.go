@@ -23,12 +23,17 @@ type page struct {
 	User   desk.User
 	Rail   *rail  // nil on pages for people who are not signed in
 	Notice string // one sentence about what was just done
+	Here   string // address of the page, for pages outside of the desk
 	Bare   bool   // a card in the middle of nothing, for sign-in and errors
 }
 
 // bare is the frame of a page outside of the desk.
 func (p *Portal) bare(c *call, title string) page {
-	return page{Title: c.lang.Say(title), User: c.actor.User, Bare: true}
+	frame := page{Title: c.lang.Say(title), User: c.actor.User, Here: "/", Bare: true}
+	if c.r.Method == http.MethodGet {
+		frame.Here = c.r.URL.RequestURI()
+	}
+	return frame
 }
 
 // view names what is rendered: a status, a page's file, and the block of it.
@@ -92,24 +97,25 @@ func functions(lang *language.Language, now func() time.Time) template.FuncMap {
 		"n": func(count any, one, many string, values ...any) string {
 			return lang.Count(wholeNumber(count), one, many, values...)
 		},
-		"th":       func(text string, values ...any) template.HTML { return markup(lang, text, values) },
-		"said":     func(text any) string { return lang.Sentence(fmt.Sprint(text)) },
-		"lang":     func() string { return lang.Code },
-		"asset":    assetURL,
-		"icon":     iconOf,
-		"ago":      func(t any) string { return ago(lang, t, now()) },
-		"since":    func(t any) string { return since(lang, t, now()) },
-		"when":     when,
-		"date":     func(t time.Time) string { return lang.Date(t.UTC()) },
-		"bytes":    lang.Size,
-		"word":     func(word any) string { return lang.Say(fmt.Sprint(word)) },
-		"initials": initials,
-		"label":    func(word any) string { return lang.Say(label(word)) },
-		"sentence": func(reason string) string { return sentence(lang.Sentence(reason)) },
-		"percent":  func(part, of int64) string { return percent(lang, part, of) },
-		"story":    storyPath,
-		"anchor":   storyAnchor,
-		"policy":   func(name desk.TLSPolicyName) string { return policyWords(lang, name) },
+		"th":        func(text string, values ...any) template.HTML { return markup(lang, text, values) },
+		"said":      func(text any) string { return lang.Sentence(fmt.Sprint(text)) },
+		"lang":      func() string { return lang.Code },
+		"languages": func() []*language.Language { return language.All },
+		"asset":     assetURL,
+		"icon":      iconOf,
+		"ago":       func(t any) string { return ago(lang, t, now()) },
+		"since":     func(t any) string { return since(lang, t, now()) },
+		"when":      when,
+		"date":      func(t time.Time) string { return lang.Date(t.UTC()) },
+		"bytes":     lang.Size,
+		"word":      func(word any) string { return lang.Say(fmt.Sprint(word)) },
+		"initials":  initials,
+		"label":     func(word any) string { return lang.Say(label(word)) },
+		"sentence":  func(reason string) string { return sentence(lang.Sentence(reason)) },
+		"percent":   func(part, of int64) string { return percent(lang, part, of) },
+		"story":     storyPath,
+		"anchor":    storyAnchor,
+		"policy":    func(name desk.TLSPolicyName) string { return policyWords(lang, name) },
 	}
 }
 

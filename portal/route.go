@@ -18,6 +18,7 @@ var routes = []route{
 	{"GET /sign-in/{token}", desk.Public, (*Portal).linkShow},
 	{"POST /sign-in/{token}", desk.Public, (*Portal).linkPost},
 	{"POST /sign-out", desk.SignedIn, (*Portal).signOutPost},
+	{"POST /language", desk.Public, (*Portal).languagePost},
 
 	{"GET /tickets", desk.MayRead, (*Portal).ticketList},
 	{"GET /tickets/new", desk.MayWrite, (*Portal).ticketNew},
@@ -95,6 +96,7 @@ var routes = []route{
 
 	{"GET /you", desk.SignedIn, (*Portal).youShow},
 	{"POST /you", desk.SignedIn, (*Portal).youPost},
+	{"POST /you/reading", desk.SignedIn, (*Portal).readingPost},
 	{"GET /tokens", desk.SignedIn, (*Portal).tokenList},
 	{"POST /tokens", desk.SignedIn, (*Portal).tokenAdd},
 	{"POST /tokens/{id}/revoke", desk.SignedIn, (*Portal).tokenRevoke},

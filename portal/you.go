@@ -10,7 +10,8 @@ import (
 // youPage is where people change what is theirs: name, address, password.
 type youPage struct {
 	page
-	Form youForm
+	Form    youForm
+	Reading readingForm
 }
 
 // youForm is the form, which the first steps show too.
@@ -22,19 +23,20 @@ type youForm struct {
 
 // youShow shows the form.
 func (p *Portal) youShow(c *call) error {
-	return p.youPage(c, youForm{Name: c.actor.User.Name, Email: c.actor.User.Email, Next: "/you?done=saved"}, nil)
+	return p.youPage(c, youPage{Form: youFormOf(c), Reading: p.readingOf(c)}, nil)
 }
 
-// youPage renders the form, with what was wrong with it.
-func (p *Portal) youPage(c *call, form youForm, fault *desk.Fault) error {
-	frame, err := p.framed(c, "You", "/you")
-	if err != nil {
+// youFormOf is the form as it stands.
+func youFormOf(c *call) youForm {
+	return youForm{Name: c.actor.User.Name, Email: c.actor.User.Email, Next: "/you?done=saved"}
+}
+
+// youPage renders the forms; a fault in one of them stands over it already.
+func (p *Portal) youPage(c *call, answer youPage, fault *desk.Fault) (err error) {
+	if answer.page, err = p.framed(c, "You", "/you"); err != nil {
 		return err
 	}
-	if fault != nil {
-		form.Problem = c.sentence(fault.Reason)
-	}
-	return p.render(c, view{statusOf(fault), "you", "layout"}, youPage{page: frame, Form: form})
+	return p.render(c, view{statusOf(fault), "you", "layout"}, answer)
 }
 
 // youPost changes the name, address and password of the person who is signed in. A new password ends their other sessions.
@@ -53,7 +55,7 @@ func (p *Portal) youPost(c *call) error {
 	}
 	_, err = p.identity.UpdateUser(c.r.Context(), c.actor, c.actor.User.ID, change)
 	if fault := asFault(err); fault != nil {
-		return p.youPage(c, youForm{Name: name, Email: email, Next: next}, fault)
+		return p.youPage(c, youPage{Form: youForm{Name: name, Email: email, Next: next, Problem: c.sentence(fault.Reason)}, Reading: p.readingOf(c)}, fault)
 	}
 	if err != nil {
 		return err
