@@ -41,6 +41,12 @@ type RenewPolicies struct{}
 // Kind is the job's name in the queue.
 func (RenewPolicies) Kind() string { return "renew_policies" }
 
+// Elapse lets automations look for tickets on which enough time has passed.
+type Elapse struct{}
+
+// Kind is the job's name in the queue.
+func (Elapse) Kind() string { return "elapse" }
+
 // TellDelays shows on tickets that a reply still waits after hours.
 type TellDelays struct{}
 

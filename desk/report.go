@@ -35,28 +35,28 @@ const (
 	ReasonDelivered      Reason = "delivered"      // it arrived
 )
 
-// Action is what became of a mail for one recipient, in the words of RFC 3464 §2.3.3.
-type Action string
+// ReportAction is what became of a mail for one recipient, in the words of RFC 3464 §2.3.3.
+type ReportAction string
 
 const (
-	ActionFailed    Action = "failed"    // given up, whatever the class of Status
-	ActionDelayed   Action = "delayed"   // tried again
-	ActionDelivered Action = "delivered" // in the mailbox
-	ActionRelayed   Action = "relayed"   // handed to a system that tells no more
-	ActionExpanded  Action = "expanded"  // handed to the members of a list
+	ActionFailed    ReportAction = "failed"    // given up, whatever the class of Status
+	ActionDelayed   ReportAction = "delayed"   // tried again
+	ActionDelivered ReportAction = "delivered" // in the mailbox
+	ActionRelayed   ReportAction = "relayed"   // handed to a system that tells no more
+	ActionExpanded  ReportAction = "expanded"  // handed to the members of a list
 )
 
 // DeliveryReport is what a delivery status notification says of one recipient.
 type DeliveryReport struct {
-	Final      string `json:"final,omitempty"`      // the address that was refused in the end; empty when only the original one is told
-	Original   string `json:"original,omitempty"`   // the address that the mail was sent to, where it is told (RFC 3461 ORCPT)
-	Action     Action `json:"action"`               // never empty
-	Status     string `json:"status"`               // RFC 3463; x.0.0 when only the class is known
-	Code       int    `json:"code,omitempty"`       // SMTP reply code; 0 when none is told
-	Diagnostic string `json:"diagnostic,omitempty"` // the remote's own words, one line of at most 500 bytes, from a stranger
-	Host       string `json:"host,omitempty"`       // who said them
-	Reason     Reason `json:"reason,omitempty"`
-	Hard       bool   `json:"hard"` // failed for good, and so will every other mail to this address: no such mailbox or domain
+	Final      string       `json:"final,omitempty"`      // the address that was refused in the end; empty when only the original one is told
+	Original   string       `json:"original,omitempty"`   // the address that the mail was sent to, where it is told (RFC 3461 ORCPT)
+	Action     ReportAction `json:"action"`               // never empty
+	Status     string       `json:"status"`               // RFC 3463; x.0.0 when only the class is known
+	Code       int          `json:"code,omitempty"`       // SMTP reply code; 0 when none is told
+	Diagnostic string       `json:"diagnostic,omitempty"` // the remote's own words, one line of at most 500 bytes, from a stranger
+	Host       string       `json:"host,omitempty"`       // who said them
+	Reason     Reason       `json:"reason,omitempty"`
+	Hard       bool         `json:"hard"` // failed for good, and so will every other mail to this address: no such mailbox or domain
 }
 
 // Addresses are those that the report may mean by one of our recipients: the original before the final one.

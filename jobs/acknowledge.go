@@ -147,7 +147,7 @@ func (a *acknowledger) decide(ctx context.Context, free int) (granted []store.Ac
 			if err != nil {
 				return err
 			}
-			closed[wish.Domain] = closed[wish.Domain] || hit == domainLimit
+			closed[wish.Domain] = closed[wish.Domain] || hit == desk.DomainLimit
 			if who != "" {
 				paused = append(paused, who)
 			}
@@ -164,30 +164,30 @@ func (a *acknowledger) decide(ctx context.Context, free int) (granted []store.Ac
 }
 
 // judge says why a wish is refused. One that was granted before and deferred is not judged again.
-func (a *acknowledger) judge(ctx context.Context, tx *store.Tx, wish store.Acknowledgement) (reason string, hit limit, err error) {
+func (a *acknowledger) judge(ctx context.Context, tx *store.Tx, wish store.Acknowledgement) (reason string, hit desk.AutomaticLimit, err error) {
 	if wish.Attempts > 0 {
-		return "", noLimit, nil
+		return "", desk.NoLimit, nil
 	}
 	if reason := unwanted(wish, a.sender.Hostname, a.now()); reason != "" {
-		return reason, noLimit, nil
+		return reason, desk.NoLimit, nil
 	}
 	sent, err := tx.CountAcknowledgements(ctx, wish, a.now())
 	if err != nil {
-		return "", noLimit, err
+		return "", desk.NoLimit, err
 	}
-	reason, hit = beyond(sent)
+	reason, hit = desk.AutomaticCounts(sent).Beyond()
 	return reason, hit, nil
 }
 
 // pause acts on a limit that is reached: a domain's circuit breaker opens for an hour; of the limit on all together only the admin hears. who is empty where that was so already.
-func (a *acknowledger) pause(ctx context.Context, tx *store.Tx, wish store.Acknowledgement, hit limit) (who string, err error) {
+func (a *acknowledger) pause(ctx context.Context, tx *store.Tx, wish store.Acknowledgement, hit desk.AutomaticLimit) (who string, err error) {
 	domain := ""
 	switch hit {
-	case noLimit:
+	case desk.NoLimit:
 		return "", nil
-	case domainLimit:
+	case desk.DomainLimit:
 		who, domain = wish.Domain, wish.Domain
-	case totalLimit:
+	case desk.TotalLimit:
 		who = "everybody"
 	}
 	now := a.now()

@@ -228,7 +228,7 @@ func TestT_02_ForgedSenders(t *testing.T) {
 		})
 	}
 	processes.Wait()
-	if mails := c.sink.Mails(); len(mails) != mostToDomain || len(c.refused(t)) != 980 {
+	if mails := c.sink.Mails(); len(mails) != desk.MostAutomaticToDomain || len(c.refused(t)) != 980 {
 		t.Errorf("%d left, %d were refused", len(mails), len(c.refused(t)))
 	}
 	for _, one := range c.sink.Mails() {
@@ -247,13 +247,13 @@ func TestT_02_ForgedSenders(t *testing.T) {
 	c.clock.forward(59 * time.Minute)
 	c.mails(t, "late@customer.test", "dave@other.test")
 	c.work(t, c.hand)
-	if mails := c.sink.Mails(); len(mails) != mostToDomain+1 || mails[mostToDomain].To[0] != "dave@other.test" {
+	if mails := c.sink.Mails(); len(mails) != desk.MostAutomaticToDomain+1 || mails[desk.MostAutomaticToDomain].To[0] != "dave@other.test" {
 		t.Errorf("%d left", len(mails))
 	}
 	c.clock.forward(2 * time.Minute)
 	c.mails(t, "latest@customer.test")
 	c.work(t, c.hand)
-	if mails := c.sink.Mails(); len(mails) != mostToDomain+2 || paused() != 1 {
+	if mails := c.sink.Mails(); len(mails) != desk.MostAutomaticToDomain+2 || paused() != 1 {
 		t.Errorf("after the hour: %d left, %d entries", len(mails), paused())
 	}
 }

@@ -97,6 +97,7 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
 	river.AddWorker(workers, &watchClocks{tickets: cfg.Tickets})
+	river.AddWorker(workers, &elapse{tickets: cfg.Tickets})
 	periodic := []*river.PeriodicJob{
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know
 		every(time.Hour, desk.Sweep{}),
@@ -104,6 +105,7 @@ func New(cfg Config) (*Runner, error) {
 		every(time.Hour, desk.RenewPolicies{}),
 		every(5*time.Minute, desk.TellDelays{}),
 		everyIn(clocks, watchEvery, desk.WatchClocks{}),
+		every(time.Minute, desk.Elapse{}),
 	}
 	if cfg.TLS != nil {
 		river.AddWorker(workers, &reportTLS{store: cfg.Store, tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})

@@ -253,6 +253,9 @@ func draftOf(ctx context.Context, out *tickets.Outgoing, from author) mailout.Dr
 	} else if m.Quoted != "" {
 		draft.HTML += "\n" + markup(m.Quoted)
 	}
+	if out.Facts.Automatic != "" { // T-LOOP: what no person wrote says so, and where it came from
+		draft.AutoSubmitted, draft.Loop = "auto-replied", out.Loop
+	}
 	for _, file := range out.Files {
 		draft.Files = append(draft.Files, mailout.File{
 			Name: file.Name, MediaType: file.MediaType, ContentID: file.ContentID, Inline: file.Inline, Size: file.Size,

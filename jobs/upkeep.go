@@ -90,7 +90,17 @@ const keepAcknowledgements = 30 * 24 * time.Hour
 
 func (w *sweep) Work(ctx context.Context, _ *river.Job[desk.Sweep]) error {
 	before := w.now().Add(-keepAcknowledgements)
-	return errors.Join(w.tickets.Sweep(ctx), w.identity.Sweep(ctx), w.store.Write(ctx, func(tx *store.Tx) error { return tx.SweepAcknowledgements(ctx, before) }))
+	return errors.Join(w.tickets.Sweep(ctx), w.tickets.SweepRuns(ctx), w.identity.Sweep(ctx), w.store.Write(ctx, func(tx *store.Tx) error { return tx.SweepAcknowledgements(ctx, before) }))
+}
+
+// elapse lets automations look for tickets on which enough time has passed.
+type elapse struct {
+	river.WorkerDefaults[desk.Elapse]
+	tickets *tickets.Service
+}
+
+func (w *elapse) Work(ctx context.Context, _ *river.Job[desk.Elapse]) error {
+	return w.tickets.Elapse(ctx)
 }
 
 // tellDelays shows on tickets that a reply still waits after hours.

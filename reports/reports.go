@@ -57,7 +57,7 @@ func (r Report) Bounced() bool { return r.any(desk.ActionFailed) }
 // Delayed says whether a recipient waits.
 func (r Report) Delayed() bool { return r.any(desk.ActionDelayed) }
 
-func (r Report) any(action desk.Action) bool {
+func (r Report) any(action desk.ReportAction) bool {
 	for _, one := range r.Recipients {
 		if one.Action == action {
 			return true

@@ -111,11 +111,11 @@ func host(value string) string {
 }
 
 // actionOf reads an Action field; Postfix writes 'deliverable', some write none.
-func actionOf(word string, r reply) desk.Action {
+func actionOf(word string, r reply) desk.ReportAction {
 	word, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(word)), " ")
 	switch word = strings.Trim(word, ";,."); word {
 	case "failed", "delayed", "delivered", "relayed", "expanded":
-		return desk.Action(word)
+		return desk.ReportAction(word)
 	case "deliverable":
 		return desk.ActionDelivered
 	case "failure", "undeliverable", "undelivered":

@@ -90,13 +90,15 @@ type AcknowledgementCounts struct {
 	All     int `db:"everybody"` // within an hour
 }
 
-// CountAcknowledgements counts what was sent before a wish's turn.
+// CountAcknowledgements counts what was sent before a wish's turn, answers by automations among it.
 func (tx *Tx) CountAcknowledgements(ctx context.Context, a Acknowledgement, now time.Time) (AcknowledgementCounts, error) {
 	const sql = `
-		select (select count(*) from acknowledgement where address = $1 and mailbox_id = $2 and sent_at > $5) as address,
-		       (select count(*) from acknowledgement where ticket_id = $3 and sent_at is not null) as ticket,
-		       (select count(*) from acknowledgement where domain = $4 and sent_at > $6) as domain,
-		       (select count(*) from acknowledgement where sent_at > $6) as everybody`
+		select (select count(*) from acknowledgement where address = $1 and mailbox_id = $2 and sent_at > $5)
+		       + (select count(*) from automatic_reply where address = $1 and mailbox_id = $2 and at > $5) as address,
+		       (select count(*) from acknowledgement where ticket_id = $3 and sent_at is not null)
+		       + (select count(*) from automatic_reply where ticket_id = $3) as ticket,
+		       (select count(*) from acknowledgement where domain = $4 and sent_at > $6) + (select count(*) from automatic_reply where domain = $4 and at > $6) as domain,
+		       (select count(*) from acknowledgement where sent_at > $6) + (select count(*) from automatic_reply where at > $6) as everybody`
 	counts, err := rowOf[AcknowledgementCounts](ctx, tx.q, sql, a.Address, a.Mailbox, a.Ticket, a.Domain, now.Add(-24*time.Hour), now.Add(-time.Hour))
 	return counts, wrap(err, "count acknowledgements")
 }
@@ -139,9 +141,10 @@ func (tx *Tx) PauseAcknowledgements(ctx context.Context, domain string, now, unt
 	return tag.RowsAffected() > 0, wrap(err, "pause acknowledgements")
 }
 
-// SweepAcknowledgements removes wishes from before the given time, and pauses that were over by then.
+// SweepAcknowledgements removes wishes from before the given time, pauses that were over by then, and what automations answered.
 func (tx *Tx) SweepAcknowledgements(ctx context.Context, before time.Time) error {
-	for _, sql := range []string{`delete from acknowledgement where wanted_at < $1`, `delete from acknowledgement_pause where until < $1`} {
+	for _, sql := range []string{`delete from acknowledgement where wanted_at < $1`, `delete from acknowledgement_pause where until < $1`,
+		`delete from automatic_reply where at < $1`} {
 		if _, err := tx.tx.Exec(ctx, sql, before); err != nil {
 			return wrap(err, "sweep acknowledgements")
 		}

@@ -48,7 +48,7 @@ func (c *change) note(ctx context.Context, n noted) (int64, error) {
 		return 0, err
 	}
 	author := c.actor.User
-	m := desk.Message{ID: id, TicketID: c.ticket.ID, Kind: desk.KindNote, AuthorID: &author.ID, FromName: author.Name, FromAddress: author.Email, At: c.at, Text: n.text}
+	m := desk.Message{ID: id, TicketID: c.ticket.ID, Kind: desk.KindNote, AuthorID: authorOf(c.actor), FromName: author.Name, FromAddress: author.Email, At: c.at, Text: n.text}
 	if err := c.AddMessage(ctx, store.Written{Message: m, Facts: n.facts, Words: mailtext.Lexemes(n.text)}); err != nil {
 		return 0, err
 	}
@@ -58,6 +58,14 @@ func (c *change) note(ctx context.Context, n noted) (int64, error) {
 	c.audit("ticket.note", ticketName(c.ticket.ID), map[string]any{"message": id})
 	c.happen(desk.HappenedNoted, id)
 	return id, c.attach(ctx, id, n.uploads)
+}
+
+// authorOf is the user who writes; nil for Postern itself.
+func authorOf(actor desk.Actor) *int64 {
+	if actor.User.ID == 0 {
+		return nil
+	}
+	return &actor.User.ID
 }
 
 // Update changes what of a ticket is not said in messages. Each field that really changes is one event and one audit entry.

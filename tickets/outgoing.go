@@ -19,6 +19,7 @@ type Outgoing struct {
 	Facts      desk.MessageFacts
 	ReplyTo    string          // where answers go: the mailbox with the message's token
 	ReturnPath ReturnPath      // where bounces go
+	Loop       string          // by which an answer that no person wrote is known when it comes back
 	System     SystemSender    // in whose name mail leaves when the mailbox's domain may not be From
 	Files      []FileToSend    // in the order in which they were attached
 	Awaited    []store.Awaited // recipients at the destination who are not done with
@@ -73,7 +74,7 @@ func (s *Service) Outgoing(ctx context.Context, words store.Words, errands ...de
 
 func (s *Service) outgoing(ctx context.Context, errand desk.SendReply, found *store.Leaving, system string) (*Outgoing, error) {
 	m := found.Message
-	out := &Outgoing{Errand: errand, Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, m.ID), ReturnPath: s.ReturnPath(m.FromAddress, m.ID),
+	out := &Outgoing{Errand: errand, Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, m.ID), ReturnPath: s.ReturnPath(m.FromAddress, m.ID), Loop: s.codec.Hostname(),
 		System: SystemSender{From: system, ReturnPath: s.ReturnPath(system, m.ID)}, Awaited: found.Awaited, kept: found.Original, next: found.NextOriginal}
 	var err error
 	if out.Facts, err = m.Decode(); err != nil {

@@ -18,6 +18,7 @@ type reaction struct {
 // reactions stand in the order in which they see what happened: what one does, the next finds done.
 var reactions = []reaction{
 	{"targets", (*Service).anyTargets, (*Service).mindTargets},
+	{"automations", (*Service).automates, (*Service).automate},
 	{"turns", (*Service).anyTurns, (*Service).turn}, // after the rules, which may give it to somebody
 }
 

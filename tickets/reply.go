@@ -177,6 +177,7 @@ type outgoing struct {
 	answers     int64
 	references  []string
 	before      *desk.Before
+	automatic   string // why no person wrote it; empty: one did
 	undo        time.Duration
 	signed      bool
 	quoted      string // what is passed on: stands below the signatures
@@ -200,7 +201,7 @@ func (s *Service) send(ctx context.Context, c *change, out outgoing) (int64, err
 	}
 	sendAt := c.at.Add(out.undo)
 	m := desk.Message{
-		ID: id, TicketID: c.ticket.ID, Kind: out.kind, AuthorID: &c.actor.User.ID, FromName: sender.Name, FromAddress: sender.Address,
+		ID: id, TicketID: c.ticket.ID, Kind: out.kind, AuthorID: authorOf(c.actor), FromName: sender.Name, FromAddress: sender.Address,
 		To: out.to, Cc: out.cc, Subject: out.subject, MessageID: s.codec.MessageID(id), At: c.at, Text: out.text, Quoted: out.quoted, HTML: out.html, SendAt: &sendAt,
 	}
 	if out.signed {
@@ -213,7 +214,7 @@ func (s *Service) send(ctx context.Context, c *change, out outgoing) (int64, err
 		}
 	}
 	err = c.AddMessage(ctx, store.Written{
-		Message: m, Facts: desk.MessageFacts{Bcc: out.bcc, References: out.references, Answers: out.answers, Before: out.before, Forwards: out.forwards},
+		Message: m, Facts: desk.MessageFacts{Bcc: out.bcc, References: out.references, Answers: out.answers, Before: out.before, Forwards: out.forwards, Automatic: out.automatic},
 		Words: wordsOf(m), Key: threading.Key(m.MessageID), MailboxID: sender.MailboxID, Recipients: recipients,
 	})
 	if err != nil {
