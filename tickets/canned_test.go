@@ -7,8 +7,8 @@ import (
 	"postern/desk"
 )
 
-// team makes a team with members.
-func (h *house) team(t *testing.T, name string, members ...desk.Actor) (id int64) {
+// crew makes a team with members.
+func (h *house) crew(t *testing.T, name string, members ...desk.Actor) (id int64) {
 	t.Helper()
 	h.row(t, &id, `insert into team (name) values ($1) returning id`, name)
 	for _, member := range members {
@@ -21,7 +21,7 @@ func (h *house) team(t *testing.T, name string, members ...desk.Actor) (id int64
 func TestCannedRepliesAreTheirOwnersTheirTeamsOrEverybodys(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	team := h.team(t, "Billing", h.ann)
+	team := h.crew(t, "Billing", h.ann)
 	save := func(actor desk.Actor, c desk.Canned) (int64, error) { return h.SaveCanned(t.Context(), actor, c) }
 	must := func(actor desk.Actor, c desk.Canned) int64 {
 		t.Helper()
