@@ -34,7 +34,7 @@ func (r Reader) Ticket(ctx context.Context, viewer Viewer, number int64) (desk.T
 	return ticket, nil
 }
 
-// Tickets is one page of the tickets that the filter asks for.
+// Tickets is one page of the tickets that the filter asks for. A search for common words may end a page early, even an empty one, whose cursor leads on.
 func (r Reader) Tickets(ctx context.Context, viewer Viewer, f TicketFilter) (desk.Page[desk.Ticket], error) {
 	none := desk.Page[desk.Ticket]{Items: []desk.Ticket{}}
 	limit := bounded(f.Limit, largestPage)
@@ -46,6 +46,10 @@ func (r Reader) Tickets(ctx context.Context, viewer Viewer, f TicketFilter) (des
 	if !ok {
 		return none, desk.Wrong("order", "there is no order %q", f.Order)
 	}
+	way, err := r.choose(ctx, viewer, f)
+	if err != nil {
+		return none, err
+	}
 	found := none.Items
 	for _, part := range parts {
 		if from != nil && from.Part != part.name {
@@ -55,11 +59,14 @@ func (r Reader) Tickets(ctx context.Context, viewer Viewer, f TicketFilter) (des
 			from = nil
 			continue // nobody waits there: do not walk those who wait to find that out
 		}
-		tickets, err := r.ticketStretch(ctx, stretch{viewer, f, part, from, limit + 1 - len(found)})
+		tickets, stopped, err := r.ticketStretch(ctx, stretch{viewer, way.filter, part, from, limit + 1 - len(found), way.only}, way.walks)
 		if err != nil {
 			return none, err
 		}
-		if found = append(found, tickets...); len(found) > limit {
+		if found = append(found, tickets...); stopped != nil && len(found) <= limit {
+			return desk.Page[desk.Ticket]{Items: found, Next: stopped.String()}, nil
+		}
+		if len(found) > limit {
 			break
 		}
 		from = nil
@@ -123,27 +130,30 @@ type stretch struct {
 	part   ticketPart
 	from   *place // nil: from the beginning
 	limit  int
+	only   []int64 // the tickets that hold the rare words of a search; nil: there are none
 }
 
-func (r Reader) ticketStretch(ctx context.Context, s stretch) ([]desk.Ticket, error) {
-	part, from := s.part, s.from
-	var c conditions
-	c.and(part.only)
-	c.filter(s.viewer, s.filter)
-	if from != nil {
-		sign := map[string]string{"asc": ">", "desc": "<"}[part.order]
-		if part.name == partNewest {
-			c.and("t.id " + sign + " " + c.arg(from.ID))
-		} else {
-			c.and("(" + part.by + ", t.id) " + sign + " (" + c.arg(from.At) + "::timestamptz, " + c.arg(from.ID) + "::bigint)")
+// ticketStretch are the next tickets of a part of a list. stopped is where looking into conversations ended before it found enough; nil: the page is full, or the part ends.
+func (r Reader) ticketStretch(ctx context.Context, s stretch, walks bool) (tickets []desk.Ticket, stopped *place, err error) {
+	if walks {
+		got, err := r.walk(ctx, s)
+		if err != nil {
+			return nil, nil, err
 		}
+		tickets, err = r.inOrder(ctx, got.numbers)
+		return tickets, got.stopped, err
 	}
-	sql := selectTicket + "\n\t\twhere " + c.where() + "\n\t\torder by " + part.by + " " + part.order + ", t.id " + part.order + "\n\t\tlimit " + c.arg(s.limit)
-	tickets, err := rowsOf[desk.Ticket](ctx, r.q, sql, c.args...)
+	var c conditions
+	c.and(s.part.only)
+	c.filter(s.viewer, s.filter)
+	s.narrowed(&c, s.from)
+	sql := selectTicket + "\n\t\twhere " + c.where() + "\n\t\torder by " + s.sorting() + "\n\t\tlimit " + c.arg(s.limit)
+	// Planned for these values: what is right for one mailbox or tag is wrong for another.
+	tickets, err = rowsOf[desk.Ticket](ctx, r.q, sql, append([]any{pgx.QueryExecModeCacheDescribe}, c.args...)...)
 	if err != nil {
-		return nil, fmt.Errorf("store: tickets: %w", err)
+		return nil, nil, fmt.Errorf("store: tickets: %w", err)
 	}
-	return tickets, nil
+	return tickets, nil, nil
 }
 
 // countedTo is as far as a view is counted: beyond, nobody reads the number, and counting all would cost more with every mail.
@@ -168,7 +178,7 @@ func (r Reader) ViewCounts(ctx context.Context, viewer Viewer, user int64) (desk
 		count("t.status = 'hold'") + " as hold, " +
 		count("t.status = 'solved'") + " as solved, "
 	if viewer.Staff {
-		sql += "(select count(*) from (select from ticket t where t.merged_into is null and t.snoozed_until is not null limit " + limit + ") as counted) as snoozed, " +
+		sql += "(select count(*) from (select from ticket t where t.merged_into is null and t.snoozed_until is not null order by t.snoozed_until limit " + limit + ") as counted) as snoozed, " +
 			"(select count(*) from (select from suspended limit " + limit + ") as counted) as suspended"
 	} else {
 		sql += "0::bigint as snoozed, 0::bigint as suspended"
