@@ -61,6 +61,7 @@ type Runner struct {
 	client  client
 	answers *acknowledger
 	reacts  *reactor
+	tells   *notifier
 	heart   *heart
 	replies *sendReply
 	tls     *TLSCounter
@@ -129,7 +130,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Runner{client: queue, answers: newAcknowledger(cfg), reacts: newReactor(cfg), heart: heart, replies: replies, tls: cfg.TLS}, nil
+	return &Runner{client: queue, answers: newAcknowledger(cfg), reacts: newReactor(cfg), tells: newNotifier(cfg), heart: heart, replies: replies, tls: cfg.TLS}, nil
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
@@ -156,6 +157,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	}
 	r.answers.start(ctx)
 	r.reacts.start(ctx)
+	r.tells.start(ctx)
 	if r.tls != nil {
 		r.tls.start(ctx)
 	}
@@ -178,6 +180,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 	err := r.client.Stop(ctx)
 	r.answers.stop(ctx)
 	r.reacts.stop()
+	r.tells.stop()
 	if r.tls != nil {
 		r.tls.stop()
 	}

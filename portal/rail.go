@@ -134,6 +134,7 @@ func (l listing) Title() string {
 
 // rail is the column of views and places at the left.
 type rail struct {
+	Bell      bell
 	Views     []railLink
 	Mailboxes []railLink
 	Desk      []railLink // suspended mail and the like
@@ -161,6 +162,10 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 		return nil, err
 	}
 	r := &rail{}
+	if r.Bell.Bell, err = p.tickets.Bell(ctx, c.actor); err != nil {
+		return nil, err
+	}
+	r.Bell.Here = place == "/notifications"
 	for _, one := range views {
 		target := listing{View: one.Name}
 		r.Views = append(r.Views, railLink{Title: c.lang.Say(one.Title), URL: target.URL(), Count: one.count(counts), Key: one.Key,

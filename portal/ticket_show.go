@@ -31,7 +31,8 @@ type ticketPage struct {
 	Requester chooser
 	ByMail    byMail
 	Here      herePart // who else is on it
-	HasMail   bool     // some came in, so that it could be spam
+	Watching  watching
+	HasMail   bool // some came in, so that it could be spam
 }
 
 // mostMessages is how much of a conversation one page holds. Messages that are not unfolded cost a line each.
@@ -107,6 +108,9 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	if len(messages) > 0 {
 		open.Newest = slices.MaxFunc(messages, func(a, b desk.Message) int { return int(a.ID - b.ID) }).ID
 	}
+	if err := p.saw(c, number); err != nil {
+		return nil, err
+	}
 	open.Here = p.hereOn(c, number)
 	open.News = newsPart{Number: number, After: open.Newest, Back: open.Back}
 	if open.People, err = p.tickets.Participants(ctx, c.actor, number); err != nil {
@@ -116,6 +120,9 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 		return nil, err
 	}
 	if open.Staff, err = p.identity.Staff(ctx); err != nil {
+		return nil, err
+	}
+	if open.Watching, err = p.watchingOf(c, number); err != nil {
 		return nil, err
 	}
 	for i := range open.Cards {

@@ -20,6 +20,7 @@ var reactions = []reaction{
 	{"targets", (*Service).anyTargets, (*Service).mindTargets},
 	{"automations", (*Service).automates, (*Service).automate},
 	{"turns", (*Service).anyTurns, (*Service).turn}, // after the rules, which may give it to somebody
+	{"notifications", always, (*Service).notify},
 }
 
 // Reactor reacts to a handful of happenings.

@@ -45,6 +45,9 @@ func sweepRows(ctx context.Context, tx *store.Tx, now time.Time) error {
 	if err := tx.SweepFormEntries(ctx, now); err != nil {
 		return err
 	}
+	if err := tx.SweepNotifications(ctx, now.Add(-keepNotifications)); err != nil {
+		return err
+	}
 	_, err := tx.SweepIdempotent(ctx, now.Add(-store.KeepAnswers))
 	return err
 }

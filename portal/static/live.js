@@ -83,7 +83,7 @@ const lookAll = () => look([here(), ...all(".row").map((row) => Number(row.datas
 // The bell.
 function ring() {
   const bell = find("#bell");
-  if (bell) htmx.ajax("GET", "/notifications/new?after=" + bell.dataset.newest, { source: bell, target: "#toasts", swap: "beforeend" });
+  if (bell) htmx.ajax("GET", "/notifications/new?after=" + bell.dataset.newest + (document.hidden ? "" : "&open=" + here()), { source: bell, target: "#toasts", swap: "beforeend" });
 }
 document.addEventListener("htmx:load", (e) => {
   const { id, text, url } = e.detail.elt.dataset ?? {};
