@@ -7,41 +7,7 @@ import (
 
 	"postern/desk"
 	"postern/language"
-	"postern/store"
 )
-
-// react works off everything that has happened, as the worker does.
-func (h *house) react(t *testing.T) {
-	t.Helper()
-	for {
-		var taken []desk.Happening
-		now := time.Now().Add(time.Hour)
-		err := h.store.Write(t.Context(), func(tx *store.Tx) (err error) {
-			taken, err = tx.TakeHappenings(t.Context(), now, now, 100)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(taken) == 0 {
-			return
-		}
-		who, err := h.Reactor(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, one := range taken {
-			for range 2 { // a process may die after it has reacted, so that another reacts again
-				if err := who.React(t.Context(), one); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := h.store.Write(t.Context(), func(tx *store.Tx) error { return tx.EndHappenings(t.Context(), []int64{one.ID}) }); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
 
 // told lists what somebody was told, the newest first.
 func (h *house) told(t *testing.T, who desk.Actor) (lines []string) {
