@@ -13,6 +13,8 @@ create table ticket_day (                              -- figures of days that a
 create index message_at on message using brin (at) with (pages_per_range = 32, autosummarize = on);
 -- Entered once, when a ticket is solved.
 create index ticket_solved on ticket (solved_at) where solved_at is not null;
+-- What is not solved, snoozed or not: the backlog, and searches by status. What is solved leaves it.
+create index ticket_unsolved on ticket (status, updated_at desc) where merged_into is null and status in ('new', 'open', 'pending', 'hold');
 
 -- What the tables have learned since they were looked at last is unknown to the planner until it is told, and it reads whole tables for want of it.
 analyze ticket;

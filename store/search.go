@@ -185,13 +185,15 @@ func (c *conditions) find(viewer Viewer, f Find) {
 		inner = append(inner, c.exact(f))
 	}
 	where := strings.Join(inner, " and ")
+	// The conversation first, and then the words: 'offset 0' keeps the planner from asking the index of words anew for each ticket.
+	of := "exists (select from (select * from message m where m.ticket_id = t.id offset 0) m where " + where + ")"
 	switch {
 	case f.Absent:
-		c.and("not exists (select from message m where m.ticket_id = t.id and " + where + ")")
+		c.and("not " + of)
 	case f.Number != 0: // as a union, since an 'or' would keep the index of words from being used
 		c.and("t.id in (select " + c.arg(f.Number) + "::bigint union all select m.ticket_id from message m where " + where + ")")
 	default:
-		c.and("exists (select from message m where m.ticket_id = t.id and " + where + ")")
+		c.and(of)
 	}
 }
 

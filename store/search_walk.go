@@ -18,8 +18,8 @@ import (
 const (
 	// rareTo is up to how many messages are looked up: about where both ways cost the same with a million messages, some 5,000 rows.
 	rareTo = 5000
-	// surely is how many messages the database has to expect before it is believed that a word is common; what it has not counted it takes for half a percent of all.
-	surely = 10 * rareTo
+	// surely is how many messages the database has to expect before it is believed that a word is common: more than it expects, as a part of all, of a word that it has not counted.
+	surely, surelyPart = 2 * rareTo, .006
 	// walkTo is how many tickets of a list one page looks into.
 	walkTo = 4000
 	// firstWindow is how many of them are looked into first; each further window is so many times as large.
@@ -60,20 +60,8 @@ func (r Reader) rare(ctx context.Context, viewer Viewer, find Find) (tickets []i
 		return nil, false, nil
 	}
 	words := tsquery(find.Lexemes, find.Prefix)
-	var plan []byte
-	if err := r.q.QueryRow(ctx, `explain (format json) select from message m where m.search @@ $1::tsquery`, pgx.QueryExecModeExec, words).Scan(&plan); err != nil {
-		return nil, false, fmt.Errorf("store: search: %w", err)
-	}
-	var expected []struct {
-		Plan struct {
-			Rows float64 `json:"Plan Rows"`
-		}
-	}
-	if err := json.Unmarshal(plan, &expected); err != nil {
-		return nil, false, fmt.Errorf("store: search: %w", err)
-	}
-	if len(expected) > 0 && expected[0].Plan.Rows > surely {
-		return nil, false, nil
+	if common, err := r.common(ctx, words); err != nil || common {
+		return nil, false, err
 	}
 	var c conditions
 	c.and("m.search @@ " + c.arg(words) + "::tsquery")
@@ -109,6 +97,28 @@ func (r Reader) rare(ctx context.Context, viewer Viewer, find Find) (tickets []i
 	}
 	slices.Sort(tickets)
 	return slices.Compact(tickets), true, nil
+}
+
+// common says whether the database knows that many messages hold the words, without looking.
+func (r Reader) common(ctx context.Context, words string) (bool, error) {
+	var plan []byte
+	if err := r.q.QueryRow(ctx, `explain (format json) select from message m where m.search @@ $1::tsquery`, pgx.QueryExecModeExec, words).Scan(&plan); err != nil {
+		return false, wrap(err, "search")
+	}
+	var expected []struct {
+		Plan struct {
+			Rows float64 `json:"Plan Rows"`
+		}
+	}
+	if err := json.Unmarshal(plan, &expected); err != nil || len(expected) == 0 {
+		return false, wrap(err, "search")
+	}
+	if expected[0].Plan.Rows <= surely {
+		return false, nil
+	}
+	var all float64
+	err := r.q.QueryRow(ctx, `select reltuples from pg_class where oid = 'message'::regclass`).Scan(&all)
+	return expected[0].Plan.Rows > surelyPart*all, wrap(err, "search")
 }
 
 // walked is what a walk came to.
