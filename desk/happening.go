@@ -11,6 +11,7 @@ type HappeningKind string
 const (
 	HappenedCreated HappeningKind = "created" // the ticket began, by a mail, a form or an agent
 	HappenedJoined  HappeningKind = "joined"  // a mail of a person outside joined it
+	HappenedAside   HappeningKind = "aside"   // a mail joined a conversation beside the ticket's own: somebody answered what was forwarded to them
 	HappenedReplied HappeningKind = "replied" // one of us answered
 	HappenedNoted   HappeningKind = "noted"   // one of us wrote a note
 	HappenedChanged HappeningKind = "changed" // one of us, or a rule, changed what is not said in messages; Detail holds the verbs

@@ -63,18 +63,20 @@ func (p *plan) file(m *mail, match threading.Match, to filed) error {
 	p.know(to.ticket)
 	p.keys(m, id, to.ticket)
 	p.keysOfForward(m, id, to.ticket)
-	p.happened(m, id, to)
+	p.happened(m, match, id, to)
 	p.filing.News.Tickets = append(p.filing.News.Tickets, to.ticket.ID)
 	p.outcomes = append(p.outcomes, desk.Outcome{Disposition: to.disposition, Ticket: to.ticket.ID, Message: id})
 	return p.keep(m, keptBy{message: &id})
 }
 
 // happened tells those who react to what happens to tickets.
-func (p *plan) happened(m *mail, message int64, to filed) {
+func (p *plan) happened(m *mail, match threading.Match, message int64, to filed) {
 	row := store.HappeningRow{Ticket: to.ticket.ID, Message: message, Kind: desk.HappenedJoined, At: m.at, Detail: desk.HappeningDetail{Automatic: m.automatic() != ""}}
 	switch {
 	case to.disposition == desk.Ticketed:
 		row.Kind = desk.HappenedCreated
+	case match.Side != 0:
+		row.Kind = desk.HappenedAside
 	case to.bounced:
 		row.Kind = desk.HappenedBounced
 	}

@@ -23,6 +23,24 @@ func (r Reader) Draft(ctx context.Context, user, number int64, kind desk.Message
 	return draft, true, nil
 }
 
+// Drafts is everything that a user is writing on a ticket, by kind.
+func (r Reader) Drafts(ctx context.Context, user, number int64) (map[desk.MessageKind]desk.Draft, error) {
+	const sql = `
+		select user_id, ticket_id, kind, text, "to", cc, bcc, uploads, answers, mailbox_id, subject, forwards, taken, original, updated_at
+		from draft
+		where user_id = $1 and ticket_id = $2
+		limit 10`
+	drafts, err := rowsOf[desk.Draft](ctx, r.q, sql, user, number)
+	if err != nil {
+		return nil, fmt.Errorf("store: drafts on #%d: %w", number, err)
+	}
+	found := make(map[desk.MessageKind]desk.Draft, len(drafts))
+	for _, draft := range drafts {
+		found[draft.Kind] = draft
+	}
+	return found, nil
+}
+
 // SaveDraft keeps a draft in place of the one before.
 func (tx *Tx) SaveDraft(ctx context.Context, d desk.Draft) error {
 	const sql = `

@@ -130,6 +130,18 @@ func (r Reader) Since(ctx context.Context, number, seen, user int64) (int64, err
 	return id, nil
 }
 
+// MessagesSince are the messages, other than events, that came to a ticket after the given one and were not written by that user, oldest first; five at most (T-STALE).
+func (r Reader) MessagesSince(ctx context.Context, viewer Viewer, number, seen, user int64) ([]desk.Message, error) {
+	var c conditions
+	c.and("m.ticket_id = " + c.arg(number) + " and m.id > " + c.arg(seen) + " and m.kind <> 'event' and m.author_id is distinct from " + c.arg(user))
+	c.messagesOf(viewer)
+	messages, err := rowsOf[desk.Message](ctx, r.q, selectMessage+"\n\t\twhere "+c.where()+"\n\t\torder by m.id\n\t\tlimit 5", c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: messages of #%d since %d: %w", number, seen, err)
+	}
+	return messages, nil
+}
+
 // NextMessage takes the id of a message that will be written, since its Message-ID is made from it.
 func (tx *Tx) NextMessage(ctx context.Context) (int64, error) {
 	var id int64
