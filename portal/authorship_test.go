@@ -154,7 +154,7 @@ func TestT_DSN_AtTheReply(t *testing.T) {
 	h := newHouse(t)
 	n := h.mail(question).Ticket
 	agent, path := h.reader("ada@example.com"), fmt.Sprintf("/tickets/%d", n)
-	agent.post(path+"/reply", "text", "Refunded.", "to", "ben@customer.example", "answers", "0")
+	agent.post(path+"/reply", "text", "Refunded.", "to", "ben@customer.example", "answers", "0", "sure", "stranger ben@customer.example")
 	h.sql(`update message set send_at = null where kind = 'reply'`)
 	h.sql(`update delivery set state = 'bounced', reply = '5.1.1 no such user here'`)
 	messages, err := h.tickets.Conversation(t.Context(), h.agent, n, "", 50)

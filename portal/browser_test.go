@@ -91,9 +91,10 @@ func TestADayInTheBrowser(t *testing.T) {
 		evaluate("window.stays = true"), chromedp.Click(fmt.Sprintf(`.row[data-number="%d"]`, n)), says(".ticket h1", "Charged twice"),
 		until("window.stays === true"), until(fmt.Sprintf("location.pathname === '/tickets/%d'", n)), says(".row[aria-current]", "Charged twice"))
 	does(t, ctx, "reply by keys", chromedp.Focus("#main"), chromedp.KeyEvent("r"), chromedp.SendKeys("#reply-text", "We will look into it."))
-	does(t, ctx, "the draft is saved by itself", says(".saved", "Draft saved"))
-	does(t, ctx, "send", chromedp.Click(".write.reply .primary"), says(".card.reply", "Leaves in"), says(".card.reply", "We will look into it."))
-	does(t, ctx, "undo", chromedp.Click(".undo .button"), until(`document.querySelector("#reply-text").value.includes("We will look into it.")`), chromedp.WaitNotPresent(".card.reply"))
+	does(t, ctx, "the draft is saved by itself", says(".saved", "Saved"))
+	does(t, ctx, "send, and the next one is there", chromedp.Click(".write.reply .primary"), says(".sent", "leaves in"), says(".ticket h1", "Another one"), until(fmt.Sprintf("location.pathname !== '/tickets/%d' && location.search === ''", n)))
+	does(t, ctx, "undo", chromedp.Click(".sent .button"), until(`document.querySelector("#reply-text").value.includes("We will look into it.")`), chromedp.WaitNotPresent(".card.reply"),
+		until(fmt.Sprintf("location.pathname === '/tickets/%d'", n)))
 	does(t, ctx, "note", chromedp.Focus("#main"), chromedp.KeyEvent("n"), chromedp.SendKeys("#note-text", "Ask the bank."), chromedp.Click(".write.note .primary"), says(".card.note", "Ask the bank."))
 	does(t, ctx, "take it", chromedp.Click("[data-key=m]"), says(".event", "took it"))
 	does(t, ctx, "solve by key", chromedp.Focus("#main"), chromedp.KeyEvent("e"), until(`document.querySelector("select[name=status]").value === "solved"`),
@@ -109,7 +110,8 @@ func TestADayInTheBrowser(t *testing.T) {
 	h.mail("From: cy@customer.example\nTo: support@example.com\nSubject: A third\nMessage-ID: <o2@customer.example>\n\nHello!\n")
 	does(t, ctx, "in the list too", says("#list-news", "1 conversation has changed"), until(`document.querySelectorAll(".row").length === 1`))
 	does(t, ctx, "and is one click away", chromedp.Click("#news a"), says(".cards", "Still waiting."))
-	does(t, ctx, "back to the list", chromedp.NavigateBack(), until("location.pathname === '/tickets'"), chromedp.WaitVisible(".row"))
+	does(t, ctx, "back, by way of the ticket that came after sending, to the list", chromedp.NavigateBack(), until(fmt.Sprintf("location.pathname !== '/tickets/%d'", n)),
+		chromedp.NavigateBack(), until(fmt.Sprintf("location.pathname === '/tickets/%d'", n)), chromedp.NavigateBack(), until("location.pathname === '/tickets'"), chromedp.WaitVisible(".row"))
 }
 
 // evaluate runs a script for its effect.

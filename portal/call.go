@@ -182,6 +182,16 @@ func number64(values url.Values, name string) int64 {
 	return n
 }
 
+// numbers64 reads all numbers of one name out of a form; what is no number is left out.
+func numbers64(values url.Values, name string) (list []int64) {
+	for _, text := range values[name] {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 // partial says whether the page's script asks for a part of a page: htmx names itself, except when it rebuilds a page from the history.
 func (c *call) partial() bool {
 	return c.r.Header.Get("HX-Request") == "true" && c.r.Header.Get("HX-History-Restore-Request") != "true"

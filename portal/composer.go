@@ -6,23 +6,35 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/tickets"
 )
 
-// composer is the form at the foot of a conversation: a reply and a note, each with a draft of its own.
+// composer is the form at the foot of a conversation: a reply, a note and a forward, each with a draft of its own.
 type composer struct {
-	Reply    letter
-	Note     letter
-	From     string
-	Answers  int64
-	LastSeen int64  // newest message that the writer has seen (T-STALE)
-	Tab      string // reply or note
-	Fault    string // why the form could not be sent
-	Stale    bool   // a newer message came while it was written
-	Closed   string // why nothing can be written here
-	Direct   bool   // recipients are the sender only
-	CanAll   bool   // there are others to reply to
-	Diverted diverted
-	Silent   []desk.Suppression // of the recipients, those who get no mail
+	Reply     letter
+	Note      letter
+	Forward   letter
+	Passed    passed // what the forward passes on
+	Sender    letter // recipients of an answer to its author alone
+	All       letter // recipients of an answer to everybody
+	CanAll    bool   // the two differ
+	Mailboxes []fromChoice
+	LastSeen  int64  // newest message that the writer has seen (T-STALE)
+	Tab       string // reply, note or forward
+	Fault     string // why the form could not be sent
+	Stale     bool   // a newer message came while it was written
+	Meanwhile []card // those messages
+	Cautions  []cautionWords
+	Closed    string // why nothing can be written here
+	Diverted  diverted
+	Silent    []desk.Suppression // of the recipients, those who get no mail
+}
+
+// fromChoice is a mailbox that a mail can leave from.
+type fromChoice struct {
+	ID    int64
+	Label string
+	Below string // what stands below a mail of it
 }
 
 // diverted warns of a reply that goes where the sender's mail wants it, and not to the sender (T-08). Empty: it does not.
@@ -33,63 +45,219 @@ type diverted struct {
 
 // letter is what is being written.
 type letter struct {
-	Ticket      int64 // 0: a new conversation, which has no draft on the server
+	ID          string // begins the ids of its fields
+	Ticket      int64  // 0: a new conversation, which has no draft on the server
 	Text        string
 	To, Cc, Bcc string
+	Subject     string // of a forward
+	Answers     int64
+	From        int64 // the mailbox that it leaves from
 	Uploads     []desk.FileInfo
 	SavedAt     time.Time
 	Blank       bool
 }
 
-// composerOf fills the composer: from the form that could not be sent, else from the draft on the server, else with the recipients of a reply to all (T-RECIPIENTS).
+// passed is the message that a forward passes on.
+type passed struct {
+	ID       int64 // 0: none; the forward goes on with a conversation
+	Author   string
+	At       time.Time
+	Line     string // its first words
+	Files    []passedFile
+	Mail     bool // the mail as it came is there and could go along
+	Original bool // it does
+}
+
+// passedFile is a file of it, and whether it goes along.
+type passedFile struct {
+	desk.FileInfo
+	Taken bool
+}
+
+// composerOf fills the composer: from the form that could not be sent, else from the drafts on the server, else with the recipients of a reply to all (T-RECIPIENTS).
 func (p *Portal) composerOf(c *call, open *ticketPage, with composing) (composer, error) {
-	ctx, number, query := c.r.Context(), open.Ticket.ID, c.r.URL.Query()
-	box := composer{From: formatAddress(desk.Address{Name: open.Ticket.MailboxName, Addr: open.Ticket.MailboxAddress}), LastSeen: open.Newest, Tab: "reply"}
+	query, number := c.r.URL.Query(), open.Ticket.ID
+	box := composer{LastSeen: open.Newest, Tab: "reply"}
 	if open.MergedIn != 0 {
-		box.Closed = "This ticket was merged, so its conversation goes on there."
+		box.Closed = c.lang.Say("This ticket was merged, so its conversation goes on there.")
 		return box, nil
 	}
-	to, cc, answers, err := p.tickets.Recipients(ctx, c.actor, number, number64(query, "answer"))
+	known, err := p.tickets.Composing(c.r.Context(), c.actor, open.Ticket, number64(query, "answer"))
 	if err != nil {
-		return composer{}, err
+		return box, err
 	}
-	box.Answers, box.CanAll = answers, len(to)+len(cc) > 1
-	answered := cardNamed(open.Cards, answers)
+	box.fresh(number, known)
+	box.Mailboxes = fromChoices(known)
+	answered := cardNamed(open.Cards, known.Answers)
 	switch {
-	case query.Get("to") == "sender" && len(to) > 0:
-		to, cc, box.Direct = to[:1], nil, true
+	case query.Get("to") == "sender":
+		box.Reply.To, box.Reply.Cc = box.Sender.To, ""
 	case query.Get("to") == "author" && answered != nil:
-		to, cc, box.Direct = []desk.Address{answered.Message.From()}, nil, true
+		box.Reply.To, box.Reply.Cc, box.CanAll = formatAddress(answered.Message.From()), "", false
 	}
-	box.Reply = letter{Ticket: number, To: formatAddresses(to), Cc: formatAddresses(cc), Blank: true}
-	box.Note = letter{Ticket: number, Blank: true}
-	for _, kind := range []desk.MessageKind{desk.KindReply, desk.KindNote} {
-		draft, found, err := p.tickets.LoadDraft(ctx, c.actor, number, kind)
-		if err != nil {
-			return composer{}, err
-		}
-		if found {
-			box.take(draft, query.Has("answer") || query.Has("to"))
-		}
-	}
+	drafts := known.Drafts
 	if with.draft != nil {
-		box.take(*with.draft, false)
+		drafts[with.draft.Kind] = *with.draft
 	}
-	if with.fault != nil {
-		box.Fault, box.Stale = sentence(with.fault.Reason), with.fault.Kind == desk.Conflict
+	chosen := query.Has("answer") || query.Has("to") || query.Has("forward")
+	for _, kind := range []desk.MessageKind{desk.KindNote, desk.KindForward, desk.KindReply} {
+		if draft, found := drafts[kind]; found {
+			box.take(draft, chosen && with.draft == nil)
+		}
 	}
-	if query.Get("tab") == "note" {
-		box.Tab = "note"
+	box.pass(open.Cards, number64(query, "forward"), drafts[desk.KindForward], chosen && with.draft == nil)
+	box.tab(query.Get("tab"), with)
+	if err := p.troubles(c, &box, number, with); err != nil {
+		return box, err
 	}
-	box.Diverted = divertedOf(cardNamed(open.Cards, box.Answers), box.Reply)
+	box.Diverted = divertedOf(cardNamed(open.Cards, box.Reply.Answers), box.Reply)
 	if box.Silent, err = p.silent(c, box.Reply); err != nil {
-		return composer{}, err
+		return box, err
 	}
-	if box.Reply.Uploads, err = p.named(c, box.Reply.Uploads); err != nil {
-		return composer{}, err
+	for _, one := range []*letter{&box.Reply, &box.Note, &box.Forward} {
+		if one.Uploads, err = p.named(c, one.Uploads); err != nil {
+			return box, err
+		}
 	}
-	box.Note.Uploads, err = p.named(c, box.Note.Uploads)
-	return box, err
+	return box, nil
+}
+
+// fresh is a composer in which nothing is written yet. An answer to somebody beside the conversation with the customer is written as a forward is, and stands there too.
+func (box *composer) fresh(number int64, known tickets.Composing) {
+	box.Sender = letter{To: formatAddresses(known.Sender)}
+	box.All = letter{To: formatAddresses(known.To), Cc: formatAddresses(known.Cc)}
+	box.CanAll = box.All.To != box.Sender.To || box.All.Cc != ""
+	box.Reply = letter{Ticket: number, From: known.From, Blank: true}
+	box.Note = letter{Ticket: number, Blank: true}
+	box.Forward = letter{ID: "forward-", Ticket: number, From: known.From, Blank: true}
+	if known.Side {
+		box.Forward.Answers, box.Forward.To, box.Forward.Cc, box.Forward.Subject = known.Answers, box.All.To, box.All.Cc, known.Subject
+		box.Tab = "forward"
+		return
+	}
+	box.Reply.Answers, box.Reply.To, box.Reply.Cc = known.Answers, box.All.To, box.All.Cc
+}
+
+// fromChoices are the mailboxes that a mail can leave from.
+func fromChoices(known tickets.Composing) []fromChoice {
+	choices := make([]fromChoice, len(known.Mailboxes))
+	for i, box := range known.Mailboxes {
+		below, own := known.Below[box.ID]
+		if !own {
+			below = known.Below[0]
+		}
+		choices[i] = fromChoice{ID: box.ID, Label: formatAddress(desk.Address{Name: box.Name, Addr: box.Address}), Below: strings.TrimPrefix(below, "-- \n")}
+	}
+	return choices
+}
+
+// take puts a draft into the composer. With fresh recipients the agent has just chosen another message to answer or to pass on, and only the words are kept.
+func (box *composer) take(draft desk.Draft, fresh bool) {
+	into := &box.Reply
+	switch draft.Kind {
+	case desk.KindNote:
+		into = &box.Note
+	case desk.KindForward:
+		into = &box.Forward
+	}
+	words := letter{ID: into.ID, Ticket: draft.TicketID, Text: draft.Text, SavedAt: draft.UpdatedAt, Subject: into.Subject, Answers: into.Answers, From: into.From}
+	for _, id := range draft.Uploads {
+		words.Uploads = append(words.Uploads, desk.FileInfo{ID: id})
+	}
+	if draft.Kind != desk.KindNote {
+		words.To, words.Cc, words.Bcc = formatAddresses(draft.To), formatAddresses(draft.Cc), formatAddresses(draft.Bcc)
+		if fresh || words.To == "" && draft.Kind == desk.KindReply {
+			words.To, words.Cc = into.To, into.Cc
+		} else if draft.Answers != 0 || draft.Kind == desk.KindForward {
+			words.Answers = draft.Answers
+		}
+		if draft.MailboxID != 0 && !fresh {
+			words.From = draft.MailboxID
+		}
+		if draft.Subject != "" && !(fresh && into.Subject != "") {
+			words.Subject = draft.Subject
+		}
+	}
+	*into = words
+}
+
+// pass chooses the message that the forward passes on: the one asked for, the draft's, else the newest mail of the customer. A forward that answers somebody passes nothing on.
+func (box *composer) pass(cards []card, asked int64, draft desk.Draft, fresh bool) {
+	if asked == 0 && box.Forward.Answers != 0 {
+		return
+	}
+	chosen := cardNamed(cards, asked)
+	taken := draft.Kind != "" && !fresh
+	if chosen == nil {
+		chosen = cardNamed(cards, draft.Forwards)
+	}
+	if chosen == nil && !taken {
+		chosen = cardNamed(cards, box.Reply.Answers)
+	}
+	if chosen == nil || chosen.Kind == desk.KindNote || chosen.Kind == desk.KindEvent {
+		return
+	}
+	if asked != 0 {
+		box.Forward.Answers = 0
+	}
+	box.Passed = passed{ID: chosen.ID, Author: chosen.Author, At: chosen.At, Line: clip(chosen.Text, 240), Mail: chosen.HasOriginal, Original: draft.Original && taken}
+	for _, file := range chosen.Files {
+		box.Passed.Files = append(box.Passed.Files, passedFile{file, !file.Inline && (!taken || slices.Contains(draft.Take, file.ID))})
+	}
+	if box.Forward.Subject == "" || asked != 0 {
+		box.Forward.Subject = forwardSubject(chosen.Subject)
+	}
+}
+
+// forwardSubject puts one Fwd: in front, and no second one.
+func forwardSubject(subject string) string {
+	if start := strings.ToLower(subject); strings.HasPrefix(start, "fwd:") || strings.HasPrefix(start, "fw:") {
+		return subject
+	}
+	return "Fwd: " + subject
+}
+
+// tab opens what was asked for, what could not be sent, or what was begun.
+func (box *composer) tab(asked string, with composing) {
+	switch {
+	case with.draft != nil:
+		box.Tab = string(with.draft.Kind)
+	case asked == "reply" || asked == "note" || asked == "forward":
+		box.Tab = asked
+	case box.Tab == "forward" || !box.Reply.Blank:
+	case !box.Note.Blank:
+		box.Tab = "note"
+	case !box.Forward.Blank:
+		box.Tab = "forward"
+	}
+}
+
+// troubles says why the form could not be sent.
+func (p *Portal) troubles(c *call, box *composer, number int64, with composing) error {
+	for _, one := range with.cautions {
+		box.Cautions = append(box.Cautions, cautionIn(c.lang, one))
+	}
+	if with.fault == nil {
+		return nil
+	}
+	box.Fault = sentence(c.lang.Sentence(with.fault.Reason))
+	if with.fault.Kind != desk.Conflict || with.seen == 0 {
+		return nil
+	}
+	box.Stale = true
+	messages, err := p.tickets.Meanwhile(c.r.Context(), c.actor, number, with.seen)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		one, err := p.cardOf(m, "text")
+		if err != nil {
+			return err
+		}
+		one.Line = clip(m.Text, 600)
+		box.Meanwhile = append(box.Meanwhile, one)
+	}
+	return nil
 }
 
 // silent are those recipients of a letter whose addresses bounce, so that nothing would be sent to them. What cannot be read as addresses yet has none.
@@ -131,28 +299,6 @@ func divertedOf(answered *card, reply letter) diverted {
 	return diverted{}
 }
 
-// take puts a draft into the composer. With fresh recipients the agent has just chosen another message to answer, and only the words are kept.
-func (box *composer) take(draft desk.Draft, fresh bool) {
-	words := letter{Ticket: draft.TicketID, Text: draft.Text, SavedAt: draft.UpdatedAt}
-	for _, id := range draft.Uploads {
-		words.Uploads = append(words.Uploads, desk.FileInfo{ID: id})
-	}
-	if draft.Kind == desk.KindNote {
-		box.Note = words
-		if box.Reply.Blank {
-			box.Tab = "note"
-		}
-		return
-	}
-	words.To, words.Cc, words.Bcc = formatAddresses(draft.To), formatAddresses(draft.Cc), formatAddresses(draft.Bcc)
-	if fresh || words.To == "" {
-		words.To, words.Cc = box.Reply.To, box.Reply.Cc
-	} else if draft.Answers != 0 {
-		box.Answers = draft.Answers
-	}
-	box.Reply, box.Tab = words, "reply"
-}
-
 // Others is To, Cc and Bcc in one line, to be read at a glance.
 func (l letter) Others() string {
 	parts := []string{l.To}
@@ -163,4 +309,35 @@ func (l letter) Others() string {
 		parts = append(parts, "Bcc "+l.Bcc)
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
+}
+
+// Used is how many bytes the letter's files take.
+func (l letter) Used() (n int64) {
+	for _, file := range l.Uploads {
+		n += file.Size
+	}
+	return n
+}
+
+// Limit is how many bytes of files a mail takes.
+func (l letter) Limit() int64 { return tickets.MostFiles }
+
+// fromPart is the field in which the mailbox is chosen that a mail leaves from.
+type fromPart struct {
+	ID      string // begins the field's id
+	Choices []fromChoice
+	From    int64
+}
+
+// FromOf is that field of a letter.
+func (box composer) FromOf(l letter) fromPart { return fromPart{l.ID, box.Mailboxes, l.From} }
+
+// Below is what stands below a letter when it leaves.
+func (box composer) Below(l letter) string {
+	for _, one := range box.Mailboxes {
+		if one.ID == l.From {
+			return one.Below
+		}
+	}
+	return ""
 }

@@ -29,7 +29,7 @@ var places = map[string][]place{
 	"GET /sign-in/{token}":          {{"{link}", ""}},
 	"GET /tickets":                  {{"/tickets", "agent"}, {"/tickets?q=charged", "agent"}, {"/tickets?q=before:never", "agent"}, {"/tickets?view=hold", "agent"}},
 	"GET /tickets/new":              {{"/tickets/new", "agent"}},
-	"GET /tickets/{number}":         {{"/tickets/{ticket}", "agent"}, {"/tickets/{ticket}?tab=note", "agent"}, {"/tickets/{html}", "agent"}, {"/tickets/{stranger}", "agent"}, {"/tickets/{long}?open=all", "agent"}, {"/tickets/999999", "agent"}},
+	"GET /tickets/{number}":         {{"/tickets/{ticket}", "agent"}, {"/tickets/{ticket}?tab=note", "agent"}, {"/tickets/{ticket}?tab=forward", "agent"}, {"/tickets/{ticket}?sent={reply}", "agent"}, {"/tickets/{html}", "agent"}, {"/tickets/{stranger}", "agent"}, {"/tickets/{long}?open=all", "agent"}, {"/tickets/999999", "agent"}},
 	"GET /messages/{id}":            {{"/messages/{message}", "agent"}},
 	"GET /messages/{id}/deliveries": {{"/messages/{reply}/deliveries", "agent"}},
 	"GET /suspended":                {{"/suspended", "agent"}, {"/suspended?q=nothing", "agent"}},
@@ -53,6 +53,9 @@ var places = map[string][]place{
 var noPages = map[string]string{
 	"GET /{$}":                        "leads on",
 	"GET /tickets/{number}/news":      "a bar on a ticket's page",
+	"GET /messages/{id}/sent":         "a bar about a mail on its way",
+	"GET /suggest/people":             "a menu under a field",
+	"GET /suggest/colleagues":         "a menu under a field",
 	"GET /messages/{id}/body":         "the frame of a mail, tested by hostile mail",
 	"GET /messages/{id}/cid/{cid...}": "a picture",
 	"GET /messages/{id}/original":     "a file",

@@ -190,7 +190,7 @@ func TestT_RECIPIENTS_ShownIsSent(t *testing.T) {
 		t.Errorf("Cc is %q", got)
 	}
 	done := agent.post(path+"/reply", "text", "Sorry, refunded.", "to", "Anna Rossi <anna@customer.example>, Carla <carla@customer.example>", "bcc", "boss@example.net",
-		"answers", hidden(t, page.body, "answers"), "last_seen", hidden(t, page.body, "last_seen"), "status", "solved")
+		"answers", hidden(t, page.body, "answers"), "last_seen", hidden(t, page.body, "last_seen"), "status", "solved", "sure", "stranger carla@customer.example", "sure", "stranger boss@example.net")
 	done.has(t, "Sorry, refunded.", "Leaves in", "Undo", "Solved")
 	messages, err := h.tickets.Conversation(t.Context(), h.agent, n, "", 50)
 	check(t, err)
@@ -222,7 +222,7 @@ func TestT_STALE(t *testing.T) {
 	if stale.status != http.StatusConflict {
 		t.Fatalf("a stale reply gives %d", stale.status)
 	}
-	stale.has(t, "A newer message arrived", "Please stop, it is solved.", "Send anyway", ">We look into it.</textarea>")
+	stale.has(t, "this came while you were writing", "Please stop, it is solved.", "Send anyway", ">We look into it.</textarea>")
 	agent.get(path).has(t, ">We look into it.</textarea>") // the draft is on the server
 	form[7] = hidden(t, stale.body, "last_seen")
 	if got := agent.post(path+"/reply", form...); got.status != http.StatusOK {
@@ -238,7 +238,7 @@ func TestT_UNDO(t *testing.T) {
 	h := newHouse(t)
 	n := h.mail(question).Ticket
 	agent, path := h.reader("ada@example.com"), fmt.Sprintf("/tickets/%d", n)
-	sent := agent.post(path+"/reply", "text", "Too early", "to", "anna@customer.example", "bcc", "boss@example.net", "answers", "0")
+	sent := agent.post(path+"/reply", "text", "Too early", "to", "anna@customer.example", "bcc", "boss@example.net", "answers", "0", "sure", "stranger boss@example.net")
 	undo := regexp.MustCompile(`/messages/\d+/undo`).FindString(sent.body)
 	if undo == "" {
 		t.Fatal("no undo on the page")

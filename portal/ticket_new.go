@@ -7,34 +7,37 @@ import (
 // newTicketPage is the form that starts a conversation.
 type newTicketPage struct {
 	page
-	Mailboxes []desk.Mailbox
-	Mailbox   int64
-	Subject   string
-	Letter    letter
-	Problem   string
+	Composer composer // of which the reply is written
+	Subject  string
+	Problem  string
 }
 
 // ticketNew shows the form.
 func (p *Portal) ticketNew(c *call) error {
 	query := c.r.URL.Query()
-	answer := newTicketPage{Mailbox: number64(query, "mailbox"), Letter: letter{To: query.Get("to")}}
-	return p.newTicketPage(c, answer, nil)
+	return p.newTicketPage(c, newTicketPage{Composer: composer{Reply: letter{From: number64(query, "mailbox"), To: query.Get("to")}}}, nil)
 }
 
 // newTicketPage renders the form, with what was wrong with it.
 func (p *Portal) newTicketPage(c *call, answer newTicketPage, fault *desk.Fault) error {
 	var err error
-	if answer.page, err = p.framed(c, "New conversation", "/tickets/new"); err != nil {
+	if answer.page, err = p.framed(c, c.lang.Say("New conversation"), "/tickets/new"); err != nil {
 		return err
 	}
-	if answer.Mailboxes, err = p.domains.Mailboxes(c.r.Context()); err != nil {
+	known, err := p.tickets.Starting(c.r.Context(), c.actor)
+	if err != nil {
 		return err
 	}
-	if answer.Letter.Uploads, err = p.named(c, answer.Letter.Uploads); err != nil {
+	box := &answer.Composer
+	box.Mailboxes = fromChoices(known)
+	if box.Reply.From == 0 && len(box.Mailboxes) > 0 {
+		box.Reply.From = box.Mailboxes[0].ID
+	}
+	if box.Reply.Uploads, err = p.named(c, box.Reply.Uploads); err != nil {
 		return err
 	}
 	if fault != nil {
-		answer.Problem = sentence(fault.Reason)
+		answer.Problem = sentence(c.lang.Sentence(fault.Reason))
 	}
 	return p.render(c, view{statusOf(fault), "ticket_new", "layout"}, answer)
 }
@@ -48,22 +51,34 @@ func (p *Portal) ticketStart(c *call) error {
 	draft, err := draftOf(c, 0, desk.KindReply, form)
 	var made desk.Ticket
 	if err == nil {
-		made, _, err = p.tickets.Start(c.r.Context(), c.actor, desk.NewTicket{
-			MailboxID: number64(form.Values, "mailbox"), To: draft.To, Cc: draft.Cc, Subject: form.Get("subject"), Text: draft.Text, Uploads: draft.Uploads,
-			Status: desk.Status(form.Get("status")),
-		})
+		err = p.tickets.CheckFiles(c.r.Context(), c.actor, draft)
+	}
+	if err == nil {
+		made, err = p.start(c, draft, form)
 	}
 	fault := asFault(err)
 	if fault != nil && fault.Kind == desk.Invalid {
-		answer := newTicketPage{Mailbox: number64(form.Values, "mailbox"), Subject: form.Get("subject"),
-			Letter: letter{Text: draft.Text, To: form.Get("to"), Cc: form.Get("cc")}}
+		written := letter{Text: draft.Text, To: form.Get("to"), Cc: form.Get("cc"), Bcc: form.Get("bcc"), From: draft.MailboxID}
 		for _, id := range draft.Uploads {
-			answer.Letter.Uploads = append(answer.Letter.Uploads, desk.FileInfo{ID: id})
+			written.Uploads = append(written.Uploads, desk.FileInfo{ID: id})
 		}
-		return p.newTicketPage(c, answer, fault)
+		return p.newTicketPage(c, newTicketPage{Subject: form.Get("subject"), Composer: composer{Reply: written}}, fault)
 	}
 	if err != nil {
 		return err
 	}
 	return c.seeOther(listing{View: "all"}.Ticket(made.ID))
+}
+
+// start begins the conversation, as its writer likes to send.
+func (p *Portal) start(c *call, draft desk.Draft, form uploaded) (desk.Ticket, error) {
+	habits, err := p.tickets.Habits(c.r.Context(), c.actor)
+	if err != nil {
+		return desk.Ticket{}, err
+	}
+	made, _, err := p.tickets.Start(c.r.Context(), c.actor, desk.NewTicket{
+		MailboxID: draft.MailboxID, To: draft.To, Cc: draft.Cc, Bcc: draft.Bcc, Subject: form.Get("subject"), Text: draft.Text, Uploads: draft.Uploads,
+		Status: desk.Status(form.Get("status")), Undo: habits.Undo(), Signed: true,
+	})
+	return made, err
 }

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ type ticketPage struct {
 	Newest    int64 // id of the newest message on the page
 	News      newsPart
 	Composer  composer
+	Sent      *sentPart // a mail that was sent on another ticket just now
 	People    []desk.Participant
 	Others    []desk.Ticket
 	Staff     []desk.User
@@ -49,8 +51,18 @@ func (p *Portal) ticketShow(c *call) error {
 
 // composing is what the composer takes over from a form that could not be sent.
 type composing struct {
-	draft *desk.Draft
-	fault *desk.Fault
+	draft    *desk.Draft
+	fault    *desk.Fault
+	seen     int64          // newest message that its writer had on the page
+	cautions []desk.Caution // what its writer should look at first
+}
+
+// status is the HTTP status of the page.
+func (w composing) status() int {
+	if len(w.cautions) > 0 {
+		return http.StatusConflict
+	}
+	return statusOf(w.fault)
 }
 
 // ticketPage renders the page of a ticket, with the composer as the agent left it.
@@ -59,7 +71,8 @@ func (p *Portal) ticketPage(c *call, number int64, with composing) error {
 	if err != nil {
 		return err
 	}
-	status := statusOf(with.fault)
+	status := with.status()
+	c.moved()
 	// A row of the list asks for the right side only.
 	if c.partial() && c.r.Header.Get("HX-Target") == "work" && c.r.Method == "GET" {
 		return p.render(c, view{status, "ticket_list", "work-page"}, listPage{page: page{Title: title(open.Ticket), User: c.actor.User}, Ticket: open})
@@ -131,6 +144,12 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	open.Requester, open.HasMail = chooserOf(open, open.Staff), newestMail(open.Cards) != nil
 	if open.ByMail, err = p.byMailOf(c, open); err != nil {
 		return nil, err
+	}
+	if open.Sent, err = p.sentOf(c, number64(c.r.URL.Query(), "sent")); err != nil {
+		return nil, err
+	}
+	if open.Sent != nil && open.Sent.Number == number {
+		open.Sent = nil // its card says it
 	}
 	open.Composer, err = p.composerOf(c, open, with)
 	return open, err

@@ -23,12 +23,7 @@ type uploaded struct {
 
 // uploads are the ids of all files of the form: those uploaded before whose box is still ticked, and those that came with it.
 func (u uploaded) uploads() []int64 {
-	var ids []int64
-	for _, text := range u.Values["upload"] {
-		if id := number64(url.Values{"n": {text}}, "n"); id != 0 {
-			ids = append(ids, id)
-		}
-	}
+	ids := numbers64(u.Values, "upload")
 	for _, file := range u.files {
 		ids = append(ids, file.ID)
 	}

@@ -25,3 +25,21 @@ func (tx *Tx) LeaveSide(ctx context.Context, message int64) error {
 	_, err := tx.tx.Exec(ctx, `update message set side = null where id = $1`, message)
 	return wrap(err, "a message that leaves its side")
 }
+
+// Passed is what of a message goes along with a forward of it.
+type Passed struct {
+	Message  int64
+	Files    []int64
+	Original bool // the mail as it came
+}
+
+// SizeOfFiles is how many bytes the given uploads of a user that wait, and what goes along of a message, take together.
+func (r Reader) SizeOfFiles(ctx context.Context, user int64, uploads []int64, p Passed) (int64, error) {
+	const sql = `
+		select coalesce((select sum(a.size) from attachment a where a.id = any($2) and a.message is null and a.uploaded_by = $1), 0)
+		     + coalesce((select sum(a.size) from attachment a where a.id = any($4) and a.message = $3), 0)
+		     + coalesce((select o.size from original o where o.message = $3 and $5), 0)`
+	var size int64
+	err := r.q.QueryRow(ctx, sql, user, orEmpty(uploads), p.Message, orEmpty(p.Files), p.Original).Scan(&size)
+	return size, wrap(err, "size of files")
+}

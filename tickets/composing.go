@@ -44,22 +44,39 @@ func (s *Service) Composing(ctx context.Context, actor desk.Actor, ticket desk.T
 	if out.Drafts, err = s.store.Drafts(ctx, actor.User.ID, ticket.ID); err != nil {
 		return out, err
 	}
-	if out.Habits, err = s.store.Habits(ctx, actor.User.ID); err != nil {
+	if err := s.offered(ctx, actor, &out); err != nil {
 		return out, err
 	}
-	if out.Mailboxes, err = s.store.Mailboxes(ctx); err != nil {
+	out.From = s.writtenTo(asked, ticket, out.Mailboxes)
+	return out, nil
+}
+
+// Starting fills a composer for a new conversation.
+func (s *Service) Starting(ctx context.Context, actor desk.Actor) (out Composing, err error) {
+	if err := need(actor, desk.MayWrite); err != nil {
 		return out, err
+	}
+	err = s.offered(ctx, actor, &out)
+	return out, err
+}
+
+// offered reads what is the same for everything that the actor writes.
+func (s *Service) offered(ctx context.Context, actor desk.Actor, out *Composing) (err error) {
+	if out.Habits, err = s.store.Habits(ctx, actor.User.ID); err != nil {
+		return err
+	}
+	if out.Mailboxes, err = s.store.Mailboxes(ctx); err != nil {
+		return err
 	}
 	below, err := s.store.MailboxSignatures(ctx)
 	if err != nil {
-		return out, err
+		return err
 	}
 	out.Below = map[int64]string{0: signatures(out.Habits.Signature, "")}
 	for mailbox, signature := range below {
 		out.Below[mailbox] = signatures(out.Habits.Signature, signature)
 	}
-	out.From = s.writtenTo(asked, ticket, out.Mailboxes)
-	return out, nil
+	return nil
 }
 
 // writtenTo is the mailbox that the message answered was written to: the first of ours in To, then in Cc, then among those for whom it was handed over. Else it is the ticket's own.
@@ -97,4 +114,3 @@ func (s *Service) Meanwhile(ctx context.Context, actor desk.Actor, number, seen 
 	}
 	return s.store.MessagesSince(ctx, store.Viewer{Staff: true}, number, seen, actor.User.ID)
 }
-

@@ -122,3 +122,21 @@ func (s *Service) OpenLink(ctx context.Context, token, ip, userAgent string) (at
 	})
 	return objectOf(file), file.FileInfo, err
 }
+
+// MostFiles is how many bytes of files one mail of ours carries: in base64, what the servers of most providers take, which is 25 MB with everything.
+const MostFiles = 18_000_000
+
+// CheckFiles says whether the files of a draft of the actor fit into one mail.
+func (s *Service) CheckFiles(ctx context.Context, actor desk.Actor, d desk.Draft) error {
+	if err := need(actor, desk.MayWrite); err != nil || !d.Kind.Leaves() || len(d.Uploads)+len(d.Take) == 0 && !d.Original {
+		return err
+	}
+	size, err := s.store.SizeOfFiles(ctx, actor.User.ID, d.Uploads, store.Passed{Message: d.Forwards, Files: d.Take, Original: d.Original})
+	if err != nil {
+		return err
+	}
+	if size > MostFiles {
+		return desk.Wrong("attachments", "the files are %d MB together, and a mail carries %d: leave some out, or send a link", (size+999_999)/1_000_000, MostFiles/1_000_000)
+	}
+	return nil
+}

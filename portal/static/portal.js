@@ -54,7 +54,7 @@ document.addEventListener("htmx:afterOnLoad", (e) => {
   e.detail.elt.form.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-// What a page needs once it is there: copy buttons, and dropping and pasting of files.
+// What a page needs once it is there: copy buttons.
 function ready(root) {
   for (const button of all("[data-copy]", root)) {
     button.hidden = false;
@@ -64,19 +64,6 @@ function ready(root) {
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
   }
-  const composer = root.matches?.("#composer") ? root : find("#composer", root);
-  if (!composer) return;
-  const attach = (files) => {
-    const input = all('input[type="file"]', composer).find((i) => i.offsetParent !== null);
-    if (!input || !files.length) return false;
-    input.files = files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-    return true;
-  };
-  composer.addEventListener("dragover", (e) => { e.preventDefault(); composer.classList.add("dropping"); });
-  composer.addEventListener("dragleave", () => composer.classList.remove("dropping"));
-  composer.addEventListener("drop", (e) => { e.preventDefault(); composer.classList.remove("dropping"); attach(e.dataTransfer.files); });
-  composer.addEventListener("paste", (e) => { if (attach(e.clipboardData.files)) e.preventDefault(); });
 }
 
 document.addEventListener("click", (e) => e.target.closest(".toast")?.remove());
@@ -93,7 +80,7 @@ const step = (by) => {
 const panelField = (selector) => { const panel = find("#panel"); if (panel && getComputedStyle(panel).display === "none") panel.showPopover(); find(selector)?.focus(); };
 const keys = {
   j: () => step(1), k: () => step(-1), o: () => document.activeElement?.matches(".row") && document.activeElement.click(),
-  u: () => press(".ticket-head .back"), r: () => write("reply"), a: () => write("reply"), n: () => write("note"),
+  u: () => press(".ticket-head .back"), n: () => write("note"),
   e: () => press("[data-key=e]"), m: () => press("[data-key=m]"), A: () => find("#assignee")?.focus(),
   l: () => panelField("#tags"), p: () => panelField("#priority"), "/": () => find(".search input")?.focus(), "?": () => find("#keys")?.togglePopover(),
 };
