@@ -250,7 +250,7 @@ func (p *Portal) troubles(c *call, box *composer, number int64, with composing) 
 		return err
 	}
 	for _, m := range messages {
-		one, err := p.cardOf(m, "text")
+		one, err := p.cardOf(c.lang, m, "text")
 		if err != nil {
 			return err
 		}
