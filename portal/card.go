@@ -16,13 +16,14 @@ type card struct {
 	Facts     desk.MessageFacts
 	Author    string // the name that a person recognises
 	Address   string
-	Face      string // its initials
-	Event     string // of an event: the whole line
-	Source    int64  // of an event: the message with the mail by which an agent did it
-	Folded    bool   // one line; a click fetches the rest
-	Line      string // the first words, for the folded line
-	Words     []span // the new part as text, with links
-	Old       []span // the quoted part, folded (T-QUOTE)
+	Face      string     // its initials
+	Event     string     // of an event: the whole line
+	Until     *time.Time // of an event: a moment at the end of the line
+	Source    int64      // of an event: the message with the mail by which an agent did it
+	Folded    bool       // one line; a click fetches the rest
+	Line      string     // the first words, for the folded line
+	Words     []span     // the new part as text, with links
+	Old       []span     // the quoted part, folded (T-QUOTE)
 	AsHTML    bool
 	Images    bool   // remote images are shown
 	Frame     string // class that gives the frame of an HTML mail about the height that it needs
@@ -83,6 +84,11 @@ func (p *Portal) cardOf(lang *language.Language, m desk.Message, as string) (car
 	}
 	one.Face = initials(one.Author)
 	one.Event = eventLine(lang, one)
+	if e := facts.Event; e != nil && e.Verb == "snoozed" {
+		if until, err := time.Parse(time.RFC3339, e.To); err == nil {
+			one.Until = &until
+		}
+	}
 	if m.Kind == desk.KindEvent && m.HasOriginal {
 		one.Source = m.ID
 	}

@@ -67,6 +67,25 @@ func eventWords(lang *language.Language, e desk.Event) string {
 		return lang.Say("opened this again")
 	case "moved":
 		return lang.Say("moved a message from %s to %s", ticketWord(lang, e.From), ticketWord(lang, e.To))
+	case "team":
+		if e.To == "" {
+			return lang.Say("took this from the team %s", e.From)
+		}
+		return lang.Say("gave this to the team %s", e.To)
+	case "snoozed":
+		return lang.Say("snoozed this until") // the moment stands behind it, in the zone of the reader
+	case "woken":
+		return lang.Say("brought this back from snoozing")
+	case "field":
+		if e.To == "" {
+			return lang.Say("cleared %s", e.From)
+		}
+		return lang.Say("set %s to %s", e.From, e.To)
+	case "missed":
+		if e.To == string(desk.TargetAnswer) {
+			return lang.Say("notes that the target for the first answer was missed")
+		}
+		return lang.Say("notes that the target for the solution was missed")
 	case "bounced":
 		return lang.Say("could not deliver to %s", e.To)
 	case "delayed":
@@ -101,7 +120,7 @@ const joinFor = 2 * time.Minute
 func joinEvents(cards []card) []card {
 	out := make([]card, 0, len(cards))
 	for _, one := range cards {
-		if n := len(out); n > 0 && one.Event != "" && out[n-1].Event != "" && one.AuthorName == out[n-1].AuthorName && one.At.Sub(out[n-1].At) < joinFor {
+		if n := len(out); n > 0 && one.Event != "" && out[n-1].Event != "" && one.Until == nil && out[n-1].Until == nil && one.AuthorName == out[n-1].AuthorName && one.At.Sub(out[n-1].At) < joinFor {
 			out[n-1].Source = max(out[n-1].Source, one.Source)
 			out[n-1].Event += ", " + strings.TrimPrefix(one.Event, author(one)+" ")
 			continue

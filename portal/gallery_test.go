@@ -44,6 +44,14 @@ var places = map[string][]place{
 	"GET /mailboxes":                {{"/mailboxes", "owner"}},
 	"GET /people":                   {{"/people", "owner"}},
 	"GET /settings/mail":            {{"/settings/mail", "owner"}},
+	"GET /teams":                    {{"/teams", "owner"}},
+	"GET /teams/new":                {{"/teams/new", "owner"}},
+	"GET /teams/{id}":               {{"/teams/{team}", "owner"}},
+	"GET /tags":                     {{"/tags", "owner"}, {"/tags?q=nothing", "owner"}},
+	"GET /fields":                   {{"/fields", "owner"}},
+	"GET /targets":                  {{"/targets", "owner"}},
+	"GET /hours/new":                {{"/hours/new", "owner"}},
+	"GET /hours/{id}":               {{"/hours/{hours}", "owner"}},
 	"GET /setup":                    {{"/setup", "owner"}},
 	"GET /you":                      {{"/you", "agent"}},
 	"GET /tokens":                   {{"/tokens", "agent"}},
@@ -63,6 +71,7 @@ var noPages = map[string]string{
 	"GET /events":                     "a stream",
 	"GET /here":                       "who else is on a ticket, a part of its page",
 	"GET /rail":                       "a part of every page",
+	"GET /tags/names":                 "a part of the panel of a ticket",
 	"GET /suspended/{id}/original":    "a file",
 }
 
@@ -92,6 +101,7 @@ func newGallery(t *testing.T) *gallery {
 	g := &gallery{house: newHouse(t), names: map[string]string{}}
 	g.conversations()
 	g.desk()
+	g.service()
 	return g
 }
 

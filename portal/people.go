@@ -1,10 +1,12 @@
 package portal
 
 import (
+	"slices"
 	"strings"
 
 	"postern/desk"
 	"postern/identity"
+	"postern/tickets"
 )
 
 // peoplePage lists who can sign in.
@@ -17,10 +19,14 @@ type peoplePage struct {
 	Typed   identity.NewUser
 	Link    string // a one-time link that was just made; it is shown once
 	LinkFor string
+	Away    []int64
 }
 
 // roles are those that an admin gives, the most usual first.
 var roles = []desk.Role{desk.RoleAgent, desk.RoleAdmin, desk.RoleOwner, desk.RoleCustomer}
+
+// IsAway says whether somebody gets no tickets by turn.
+func (p peoplePage) IsAway(user int64) bool { return slices.Contains(p.Away, user) }
 
 // personList shows who can sign in, and the form that adds somebody.
 func (p *Portal) personList(c *call) error { return p.peoplePage(c, peoplePage{}, nil) }
@@ -32,6 +38,9 @@ func (p *Portal) peoplePage(c *call, answer peoplePage, fault *desk.Fault) error
 		return err
 	}
 	answer.People, answer.Next, answer.Roles = found.Items, found.Next, roles
+	if answer.Away, err = p.tickets.Away(c.r.Context(), c.actor); err != nil {
+		return err
+	}
 	if fault != nil {
 		answer.Problem = c.sentence(fault.Reason)
 	}
@@ -77,6 +86,10 @@ func (p *Portal) personUpdate(c *call) error {
 	switch form.Get("do") {
 	case "disable":
 		done, err = "disabled", p.identity.Disable(ctx, c.actor, id)
+	case "away":
+		err = p.tickets.SetPresence(ctx, c.actor, id, tickets.IsAway)
+	case "there":
+		err = p.tickets.SetPresence(ctx, c.actor, id, tickets.IsThere)
 	case "enable":
 		done, err = "enabled", p.identity.Enable(ctx, c.actor, id)
 	default:

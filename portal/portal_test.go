@@ -325,7 +325,7 @@ func TestChangesOfATicket(t *testing.T) {
 	agent, path := h.reader("ada@example.com"), fmt.Sprintf("/tickets/%d", n)
 	agent.post(path, "status", "hold").has(t, "set the status to on hold")
 	agent.post(path, "assignee", fmt.Sprint(h.agent.User.ID)).has(t, "took it")
-	agent.post(path, "tags", "billing, refund").has(t, `value="billing refund"`)
+	agent.post(path, "tags", "billing, refund").has(t, `name="drop_tag" value="billing"`, `name="drop_tag" value="refund"`)
 	agent.post(path, "priority", "urgent").has(t, "Urgent")
 	agent.post(path, "subject", "Charged thrice").has(t, "Charged thrice")
 	if got := agent.post(path, "status", "sideways"); got.status != http.StatusUnprocessableEntity {

@@ -192,6 +192,10 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 		add(&r.Admin, "Mailboxes", "/mailboxes", 0)
 		add(&r.Admin, "Mail policy", "/settings/mail", 0)
 		add(&r.Admin, "People", "/people", 0)
+		add(&r.Admin, "Teams", "/teams", 0)
+		add(&r.Admin, "Targets", "/targets", 0)
+		add(&r.Admin, "Fields", "/fields", 0)
+		add(&r.Admin, "Tags", "/tags", 0)
 		add(&r.Admin, "Audit log", "/audit", 0)
 	}
 	return r, nil

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"path"
 	"strings"
@@ -92,7 +93,7 @@ func parseTemplates(lang *language.Language, now func() time.Time) map[string]*t
 
 // functions are the words that templates may use beyond html/template's own.
 func functions(lang *language.Language, now func() time.Time) template.FuncMap {
-	return template.FuncMap{
+	all := template.FuncMap{
 		"t": lang.Say,
 		"n": func(count any, one, many string, values ...any) string {
 			return lang.Count(wholeNumber(count), one, many, values...)
@@ -117,6 +118,8 @@ func functions(lang *language.Language, now func() time.Time) template.FuncMap {
 		"anchor":    storyAnchor,
 		"policy":    func(name desk.TLSPolicyName) string { return policyWords(lang, name) },
 	}
+	maps.Copy(all, workFunctions(lang, now))
+	return all
 }
 
 // iconOf is a drawing from the sheet of icons. The name is a constant in a template; the text beside it says what it means, so it is hidden from screen readers.

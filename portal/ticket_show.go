@@ -35,6 +35,7 @@ type ticketPage struct {
 	Here      herePart // who else is on it
 	Watching  watching
 	HasMail   bool // some came in, so that it could be spam
+	panelPart
 }
 
 // mostMessages is how much of a conversation one page holds. Messages that are not unfolded cost a line each.
@@ -140,6 +141,9 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	}
 	for i := range open.Cards {
 		open.Cards[i].mark(ticket, open.People)
+	}
+	if open.panelPart, err = p.panelOf(c, ticket, open.Staff); err != nil {
+		return nil, err
 	}
 	open.Requester, open.HasMail = chooserOf(open, open.Staff), newestMail(open.Cards) != nil
 	if open.ByMail, err = p.byMailOf(c, open); err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"postern/desk"
 )
@@ -28,14 +30,17 @@ func (p *Portal) change(c *call, do func(number int64, form url.Values) error) e
 // ticketUpdate changes the fields that the form names; the others stay.
 func (p *Portal) ticketUpdate(c *call) error {
 	return p.change(c, func(number int64, form url.Values) error {
-		_, err := p.tickets.Update(c.r.Context(), c.actor, number, changeOf(form))
+		change, err := changeOf(form, p.now().In(c.zone))
+		if err == nil {
+			_, err = p.tickets.Update(c.r.Context(), c.actor, number, change)
+		}
 		return err
 	})
 }
 
-// changeOf reads the fields out of a form.
-func changeOf(form url.Values) desk.TicketChange {
-	var change desk.TicketChange
+// changeOf reads the fields out of a form. Times in it are in the zone of now.
+func changeOf(form url.Values, now time.Time) (desk.TicketChange, error) {
+	change := desk.TicketChange{AddTags: strings.FieldsFunc(form.Get("add_tags"), betweenTags), DropTags: form["drop_tag"], Fields: fieldsOf(form)}
 	if form.Has("status") {
 		change.Status = new(desk.Status(form.Get("status")))
 	}
@@ -49,9 +54,78 @@ func changeOf(form url.Values) desk.TicketChange {
 		change.Subject = new(strings.TrimSpace(form.Get("subject")))
 	}
 	if form.Has("tags") {
-		change.Tags = new(strings.FieldsFunc(form.Get("tags"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }))
+		change.Tags = new(strings.FieldsFunc(form.Get("tags"), betweenTags))
 	}
-	return change
+	if form.Has("team") {
+		change.Team = new(number64(form, "team"))
+	}
+	if err := ownerOf(&change, form); err != nil {
+		return change, err
+	}
+	return change, snoozeOf(&change, form, now)
+}
+
+func betweenTags(r rune) bool { return r == ',' || r == ' ' || r == '\n' }
+
+// fieldsOf reads the values of custom fields. An unticked checkbox sends only the empty value that stands before it.
+func fieldsOf(form url.Values) map[string]string {
+	fields := map[string]string{}
+	for name, values := range form {
+		if key, ok := strings.CutPrefix(name, "field:"); ok {
+			fields[key] = values[len(values)-1]
+		}
+	}
+	return fields
+}
+
+// ownerOf reads whose the ticket shall be: nobody, person:5 or team:3.
+func ownerOf(change *desk.TicketChange, form url.Values) error {
+	if !form.Has("owner") {
+		return nil
+	}
+	what, number, _ := strings.Cut(form.Get("owner"), ":")
+	id, err := strconv.ParseInt(number, 10, 64)
+	switch {
+	case what == "nobody":
+		change.Assignee = new(int64(0))
+	case err != nil || id <= 0:
+		return desk.Wrong("owner", "The form does not say to whom it shall be given.")
+	case what == "person":
+		change.Assignee = &id
+	case what == "team":
+		change.Team, change.Assignee = &id, new(int64(0)) // the team decides who of it
+	}
+	return nil
+}
+
+// snoozeOf reads until when the ticket shall rest: a word, wake, or a time on the clock of the reader.
+func snoozeOf(change *desk.TicketChange, form url.Values, now time.Time) error {
+	switch word := form.Get("snooze"); {
+	case word == "wake":
+		change.Snooze = &time.Time{}
+	case word != "":
+		until, err := desk.Snooze(word).Until(now)
+		change.Snooze = &until
+		return err
+	case form.Has("until"):
+		until, err := time.ParseInLocation("2006-01-02T15:04", form.Get("until"), now.Location())
+		if err != nil {
+			return desk.Wrong("until", "Write a day and a time, such as 2026-12-01T09:00.")
+		}
+		change.Snooze = &until
+	}
+	return nil
+}
+
+// customerPost changes the name of the ticket's customer and what is noted about them.
+func (p *Portal) customerPost(c *call) error {
+	return p.change(c, func(number int64, form url.Values) error {
+		ticket, err := p.tickets.Get(c.r.Context(), c.actor, number)
+		if err != nil {
+			return err
+		}
+		return p.tickets.SetCustomer(c.r.Context(), c.actor, ticket.RequesterID, form.Get("name"), form.Get("note"))
+	})
 }
 
 // mergePost merges the ticket into another and shows that one.

@@ -1,10 +1,12 @@
 package portal
 
 import (
+	"slices"
 	"strings"
 
 	"postern/desk"
 	"postern/identity"
+	"postern/tickets"
 )
 
 // youPage is where people change what is theirs: name, address, password.
@@ -12,6 +14,7 @@ type youPage struct {
 	page
 	Form    youForm
 	Reading readingForm
+	Away    bool // gets no tickets by turn
 }
 
 // youForm is the form, which the first steps show too.
@@ -35,6 +38,13 @@ func youFormOf(c *call) youForm {
 func (p *Portal) youPage(c *call, answer youPage, fault *desk.Fault) (err error) {
 	if answer.page, err = p.framed(c, "You", "/you"); err != nil {
 		return err
+	}
+	if c.actor.Can(desk.MayRead) {
+		away, err := p.tickets.Away(c.r.Context(), c.actor)
+		if err != nil {
+			return err
+		}
+		answer.Away = slices.Contains(away, c.actor.User.ID)
 	}
 	return p.render(c, view{statusOf(fault), "you", "layout"}, answer)
 }
@@ -61,4 +71,16 @@ func (p *Portal) youPost(c *call) error {
 		return err
 	}
 	return c.seeOther(next)
+}
+
+// presencePost says whether the person who is signed in takes tickets by turn.
+func (p *Portal) presencePost(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	if err := p.tickets.SetPresence(c.r.Context(), c.actor, c.actor.User.ID, tickets.Presence(form.Get("do") != "away")); err != nil {
+		return err
+	}
+	return c.seeOther(localPath(form.Get("next"), "/you?done=saved"))
 }

@@ -89,6 +89,9 @@ func (c *change) setFields(ctx context.Context, w desk.TicketChange) error {
 		values = map[string]string{}
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.Fields)) {
+		if c.ticket.Fields[key] == w.Fields[key] {
+			continue // whatever may be filled in now: what was filled in stays until somebody changes it
+		}
 		at := slices.IndexFunc(fields, func(f desk.Field) bool { return f.Key == key && f.On(c.ticket.MailboxID) })
 		if at < 0 {
 			return desk.Wrong("field", "tickets of %s have no field %q", c.ticket.MailboxAddress, key)

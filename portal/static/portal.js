@@ -82,7 +82,7 @@ const keys = {
   j: () => step(1), k: () => step(-1), o: () => document.activeElement?.matches(".row") && document.activeElement.click(),
   u: () => press(".ticket-head .back"), n: () => write("note"),
   e: () => press("[data-key=e]"), m: () => press("[data-key=m]"), A: () => find("#assignee")?.focus(),
-  l: () => panelField("#tags"), p: () => panelField("#priority"), "/": () => find(".search input")?.focus(), "?": () => find("#keys")?.togglePopover(),
+  z: () => press("[data-key=z]"), l: () => panelField("#tags"), p: () => panelField("#priority"), "/": () => find(".search input")?.focus(), "?": () => find("#keys")?.togglePopover(),
 };
 let went = 0;
 document.addEventListener("keydown", (e) => {
