@@ -111,6 +111,7 @@ type Policy struct {
 	PerSender          int             `json:"per_sender" doc:"Mails from one address in an hour; more are suspended. 0: no limit."`
 	PerAutomatic       int             `json:"per_automatic" doc:"The same for automatic mail."`
 	StrangerRecipients int             `json:"stranger_recipients" doc:"People in To and Cc of a stranger's mail; more are suspended."`
+	Language           string          `json:"language" enum:"en,it" doc:"Of what Postern writes to customers by itself."`
 	VerificationCodes  bool            `json:"verification_codes" doc:"Other services' sign-in codes and confirmation links are held back."`
 }
 
@@ -152,6 +153,7 @@ type PolicyChange struct {
 	PerSender          *int               `json:"per_sender,omitempty"`
 	PerAutomatic       *int               `json:"per_automatic,omitempty"`
 	StrangerRecipients *int               `json:"stranger_recipients,omitempty"`
+	Language           *string            `json:"language,omitempty" enum:"en,it"`
 	VerificationCodes  *bool              `json:"verification_codes,omitempty"`
 	AgentsByMail       *desk.AgentsByMail `json:"agents_by_mail,omitempty" enum:"off,on"`
 }
@@ -167,6 +169,7 @@ func (c PolicyChange) apply(p *desk.Policy) error {
 	put(&p.PerSender, c.PerSender)
 	put(&p.PerAutomatic, c.PerAutomatic)
 	put(&p.StrangerRecipients, c.StrangerRecipients)
+	put(&p.Language, c.Language)
 	put(&p.VerificationCodes, c.VerificationCodes)
 	return nil
 }

@@ -84,7 +84,7 @@ func TestPolicy(t *testing.T) {
 	before := o.get(t, "agent", "/policy").want(http.StatusOK)
 	want := map[string]any{
 		"arc_sealers": []any{}, "spam_suspend": 6.0, "spam_reject": 0.0, "filter_down": "accept", "suspended_days": 14.0, "digest": "off",
-		"per_sender": 200.0, "per_automatic": 20.0, "stranger_recipients": 48.0, "verification_codes": true, "agents_by_mail": "off",
+		"per_sender": 200.0, "per_automatic": 20.0, "stranger_recipients": 48.0, "verification_codes": true, "agents_by_mail": "off", "language": "en",
 	}
 	if got := before.value(); !reflect.DeepEqual(got, want) {
 		t.Errorf("a fresh policy is %v", got)
@@ -102,7 +102,7 @@ func TestPolicy(t *testing.T) {
 	}
 	for name, change := range map[string]map[string]any{
 		"unknown field": {"spam_limit": 3}, "too long": {"suspended_days": 91}, "no word": {"digest": "weekly"}, "refused before held": {"spam_suspend": 8, "spam_reject": 5},
-		"no domain": {"arc_sealers": []string{"not a domain"}}, "negative": {"per_sender": -1}, "a string": {"per_sender": "10"}, "no switch": {"agents_by_mail": true},
+		"no domain": {"arc_sealers": []string{"not a domain"}}, "negative": {"per_sender": -1}, "a string": {"per_sender": "10"}, "no switch": {"agents_by_mail": true}, "no language": {"language": "xx"},
 	} {
 		if got := o.send(t, "admin", "PATCH", "/policy", change); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: status %d: %s", name, got.status, got.body)

@@ -51,6 +51,7 @@ type Policy struct {
 	PerSender          int        `json:"per_sender"`          // mails from one address in an hour; more are suspended as 'rate-limit'; 0: no limit
 	PerAutomatic       int        `json:"per_automatic"`       // the same for automatic mail, which is how loops show (T-03)
 	StrangerRecipients int        `json:"stranger_recipients"` // people in To and Cc of a stranger's mail; more are suspended
+	Language           string     `json:"language"`            // of what Postern writes to customers by itself: a code that the room language knows
 	VerificationCodes  bool       `json:"verification_codes"`  // hold back other services' sign-in codes and confirmation links (T-11)
 }
 
@@ -58,7 +59,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		ARCSealers: []string{}, SpamSuspend: 6, FilterDown: FilterDownAccept, SuspendedDays: 14, Digest: DigestOff,
-		PerSender: 200, PerAutomatic: 20, StrangerRecipients: 48, VerificationCodes: true,
+		PerSender: 200, PerAutomatic: 20, StrangerRecipients: 48, VerificationCodes: true, Language: "en",
 	}
 }
 

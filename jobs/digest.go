@@ -12,6 +12,7 @@ import (
 
 	"postern/desk"
 	"postern/domains"
+	"postern/language"
 	"postern/mailout"
 	"postern/tickets"
 )
@@ -30,7 +31,7 @@ func (w *tellManagers) Work(ctx context.Context, _ *river.Job[desk.TellManagers]
 	if err != nil || !due {
 		return err
 	}
-	return post(ctx, letter{w.domains, w.sender, w.log, digest.Notice, func(from author) mailout.Draft { return draftOfDigest(digest, from) }})
+	return post(ctx, letter{w.domains, w.sender, w.log, digest.Notice, func(lang *language.Language) (subject, text string) { return wordsOfDigest(lang, digest) }})
 }
 
 // letter is a mail to managers.
@@ -39,26 +40,39 @@ type letter struct {
 	sender  *mailout.Sender
 	log     *slog.Logger
 	notice  tickets.Notice
-	draft   func(author) mailout.Draft
+	words   func(*language.Language) (subject, text string)
 }
 
-// post sends a letter to managers, once: it leaves with the null sender, and nobody hears of a bounce.
+// post sends a letter to managers, once to those of each language: it leaves with the null sender, and nobody hears of a bounce.
 func post(ctx context.Context, l letter) error {
 	from, err := authorOf(ctx, l.domains, l.notice.From, l.notice.System)
 	if err != nil {
 		return err
 	}
-	sheet, err := write(l.draft(from), from.keys, letterSize, time.Time{})
+	for _, readers := range l.notice.ByLanguage() {
+		if err := l.to(ctx, from, readers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// to sends it to those of one language.
+func (l letter) to(ctx context.Context, from author, readers tickets.Readers) error {
+	subject, text := l.words(language.Pick(readers.Language, ""))
+	sheet, err := write(mailout.Draft{
+		From: from.from, To: readers.To, Subject: subject, MessageID: readers.MessageID, Date: l.notice.At, Text: text, AutoSubmitted: "auto-generated", Loop: l.notice.Loop,
+	}, from.keys, letterSize, time.Time{})
 	if err != nil {
 		return err
 	}
 	defer sheet.close()
-	recipients := make([]string, len(l.notice.To))
-	for i, manager := range l.notice.To {
+	recipients := make([]string, len(readers.To))
+	for i, manager := range readers.To {
 		recipients[i] = manager.Addr
 	}
 	outcome := l.sender.Deliver(ctx, mailout.Outgoing{ // without a return path: the null sender
-		ID: l.notice.MessageID, Recipients: recipients, Size: sheet.size, Patience: letterPatience,
+		ID: readers.MessageID, Recipients: recipients, Size: sheet.size, Patience: letterPatience,
 		Open: func() (io.ReadCloser, error) {
 			reader, err := sheet.reader()
 			if err != nil {
@@ -68,7 +82,7 @@ func post(ctx context.Context, l letter) error {
 		},
 	})
 	for _, one := range outcome {
-		l.log.InfoContext(ctx, "letter to managers", "mail", l.notice.MessageID, "recipient", one.Recipient, "state", one.State, "reply", one.Reply)
+		l.log.InfoContext(ctx, "letter to managers", "mail", readers.MessageID, "recipient", one.Recipient, "state", one.State, "reply", one.Reply)
 	}
 	return nil
 }
@@ -76,24 +90,18 @@ func post(ctx context.Context, l letter) error {
 // letterPatience is how long a digest waits for its turn at a busy destination: nobody brings it back.
 const letterPatience = time.Minute
 
-// draftOfDigest says what is held back, by cause, and where to look.
-func draftOfDigest(digest tickets.Digest, from author) mailout.Draft {
-	var text strings.Builder
+// wordsOfDigest says what is held back, by cause, and where to look.
+func wordsOfDigest(lang *language.Language, digest tickets.Digest) (subject, text string) {
 	total := int64(0)
 	for _, one := range digest.Counts {
 		total += one.Count
 	}
-	mails := "1 mail was"
-	if total != 1 {
-		mails = fmt.Sprintf("%d mails were", total)
-	}
-	fmt.Fprintf(&text, "%s held back since %s:\n\n", mails, digest.Since.UTC().Format("2 January 2006, 15:04 MST"))
+	var out strings.Builder
+	fmt.Fprintln(&out, lang.Count(total, "One mail was held back since %[2]s:", "%d mails were held back since %s:", lang.Minute(digest.Since.UTC()))+"\n")
 	for _, one := range digest.Counts {
-		fmt.Fprintf(&text, "%6d  %s\n        %s\n", one.Count, one.Cause, desk.Causes[one.Cause])
+		fmt.Fprintf(&out, "%6d  %s\n        %s\n", one.Count, one.Cause, lang.Say(desk.Causes[one.Cause]))
 	}
-	fmt.Fprintf(&text, "\nRelease what is genuine: %s\nWhat nobody looks at is purged after %d days.\n", digest.URL, int(digest.Keep.Hours()/24))
-	return mailout.Draft{
-		From: from.from, To: digest.To, Subject: fmt.Sprintf("Postern: %s held back", mails), MessageID: digest.MessageID, Date: digest.At,
-		Text: text.String(), AutoSubmitted: "auto-generated", Loop: digest.Loop,
-	}
+	fmt.Fprintf(&out, "\n%s %s\n", lang.Say("Release what is genuine:"), digest.URL)
+	fmt.Fprintln(&out, lang.Count(int64(digest.Keep.Hours()/24), "What nobody looks at is purged after a day.", "What nobody looks at is purged after %d days."))
+	return "Postern: " + lang.Count(total, "one mail was held back", "%d mails were held back"), out.String()
 }

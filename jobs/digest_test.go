@@ -53,3 +53,31 @@ func TestDigestOfSuspendedMail(t *testing.T) {
 		t.Errorf("from %q to %v", mails[0].From, mails[0].To)
 	}
 }
+
+// Managers of several languages get a letter each in their own.
+func TestDigestInLanguages(t *testing.T) {
+	t.Parallel()
+	h := newCounter(t, testkit.Behaviour{})
+	worker := &tellManagers{tickets: h.config.Tickets, domains: h.config.Domains, sender: h.config.Sender, log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	h.exec(t, `update "user" set role = 'agent'`)
+	h.exec(t, `insert into "user" (email, name, role, language) values ('boss@customer.test', 'Bea Boss', 'admin', ''), ('capo@customer.test', 'Carla Capo', 'admin', 'it')`)
+	h.exec(t, `insert into suspended (cause, evidence, from_address, subject, envelope, digest, received_at) values ('spam', '', 'x@evil.example', '', '{}', 'b', now())`)
+	h.exec(t, `insert into setting (key, value) values ('mail-policy', '{"digest": "hourly", "suspended_days": 14}')`)
+	h.exec(t, `insert into setting (key, value) values ('digest-sent', to_jsonb(now() - interval '2 hours'))`)
+	if err := worker.Work(t.Context(), &river.Job[desk.TellManagers]{}); err != nil {
+		t.Fatal(err)
+	}
+	mails := h.sink.Mails()
+	if len(mails) != 2 {
+		t.Fatalf("%d letters, want one for each language", len(mails))
+	}
+	for _, one := range mails {
+		want, lacks := "Subject: Postern: one mail was held back", "trattenuto"
+		if one.To[0] == "capo@customer.test" {
+			want, lacks = "un messaggio trattenuto", "held back"
+		}
+		if text := string(one.Bytes); len(one.To) != 1 || !strings.Contains(text, want) || strings.Contains(text, lacks) {
+			t.Errorf("to %v:\n%s", one.To, text)
+		}
+	}
+}

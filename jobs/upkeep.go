@@ -14,6 +14,7 @@ import (
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
+	"postern/language"
 	"postern/mailout"
 	"postern/store"
 	"postern/tickets"
@@ -42,28 +43,24 @@ func (w *verifyDomains) tell(ctx context.Context) error {
 	if err != nil || !sendable {
 		return err
 	}
-	return post(ctx, letter{w.domains, w.sender, w.log, notice, func(from author) mailout.Draft { return draftOfAlerts(alerts, notice, from) }})
+	return post(ctx, letter{w.domains, w.sender, w.log, notice, func(lang *language.Language) (subject, text string) { return wordsOfAlerts(lang, alerts, notice.URL) }})
 }
 
-// draftOfAlerts says what is wrong or right again, one paragraph each.
-func draftOfAlerts(alerts []domains.Alert, notice tickets.Notice, from author) mailout.Draft {
-	var text strings.Builder
+// wordsOfAlerts says what is wrong or right again, one paragraph each.
+func wordsOfAlerts(lang *language.Language, alerts []domains.Alert, url string) (subject, text string) {
+	var out strings.Builder
 	names := []string{}
 	for _, alert := range alerts {
 		if !slices.Contains(names, alert.Domain) {
 			names = append(names, alert.Domain)
 		}
-		fmt.Fprintf(&text, "%s:\n%s\n\n", alert.At.UTC().Format("2 January 2006, 15:04 MST"), alert.Text)
+		fmt.Fprintf(&out, "%s:\n%s\n\n", lang.Minute(alert.At.UTC()), lang.Sentence(alert.Text))
 	}
-	about := names[0]
+	fmt.Fprintf(&out, "%s %s\n", lang.Say("What is wanted and what was found:"), url)
 	if len(names) > 1 {
-		about = fmt.Sprintf("%d domains", len(names))
+		return "Postern: " + lang.Count(int64(len(names)), "about one domain", "about %d domains"), out.String()
 	}
-	fmt.Fprintf(&text, "What is wanted and what was found: %s\n", notice.URL)
-	return mailout.Draft{
-		From: from.from, To: notice.To, Subject: "Postern: about " + about, MessageID: notice.MessageID, Date: notice.At,
-		Text: text.String(), AutoSubmitted: "auto-generated", Loop: notice.Loop,
-	}
+	return "Postern: " + lang.Say("about %s", names[0]), out.String()
 }
 
 // renewPolicies keeps what other domains ask of senders from running out.

@@ -46,6 +46,9 @@ func (l *Language) Moment(t time.Time) string {
 	return fmt.Sprintf("%s %d %s %d, %s", l.calendar.weekdays[t.Weekday()], t.Day(), l.calendar.long[t.Month()-1], t.Year(), t.Format("15:04:05 MST"))
 }
 
+// Minute is a moment to the minute with its date and zone, for texts that nobody reads at a known time: mails, files.
+func (l *Language) Minute(t time.Time) string { return l.Date(t) + ", " + t.Format("15:04 MST") }
+
 // Date is a day.
 func (l *Language) Date(t time.Time) string {
 	return fmt.Sprintf("%d %s %d", t.Day(), l.calendar.months[t.Month()-1], t.Year())

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // ticketNumber is what stands for the ticket's number in the text of an acknowledgement.
@@ -22,18 +23,19 @@ type Acknowledgement struct {
 	Answers   string // the Message-ID of the customer's mail; left out where it is more than an id need be
 	Date      time.Time
 	Text      string // of the mailbox, with {number} for the ticket's number; empty: desk.DefaultAcknowledgement
+	Language  string // code, of all that is not the mailbox's own; what nobody knows is English
 	Loop      string // our mark
 }
 
 // Draft is what the acknowledgement says, marked so that no program answers it (RFC 3834 §3.1, T-LOOP).
 func (a Acknowledgement) Draft() Draft {
-	number := fmt.Sprintf("%d", a.Ticket)
+	number, lang := fmt.Sprintf("%d", a.Ticket), language.Pick(a.Language, "")
 	text := a.Text
 	if strings.TrimSpace(text) == "" {
-		text = desk.DefaultAcknowledgement
+		text = lang.Say(desk.DefaultAcknowledgement)
 	}
 	d := Draft{
-		From: a.From, ReplyTo: a.ReplyTo, To: []desk.Address{{Addr: a.To}}, Subject: "We have received your message [#" + number + "]", MessageID: a.MessageID, Date: a.Date,
+		From: a.From, ReplyTo: a.ReplyTo, To: []desk.Address{{Addr: a.To}}, Subject: lang.Say("We have received your message [#%s]", number), MessageID: a.MessageID, Date: a.Date,
 		Text: strings.ReplaceAll(text, ticketNumber, number) + "\n", AutoSubmitted: "auto-replied", Loop: a.Loop,
 	}
 	if plainID(a.Answers) {

@@ -61,3 +61,17 @@ func TestT_02_OnlyPlainIDsAreAnswered(t *testing.T) {
 		compose(t, a.Draft())
 	}
 }
+
+func TestAcknowledgementInItalian(t *testing.T) {
+	t.Parallel()
+	a := acknowledgement()
+	a.Language = "it"
+	draft := a.Draft()
+	if draft.Subject != "Messaggio ricevuto [#123]" || !strings.Contains(draft.Text, "Il riferimento è #123.") {
+		t.Errorf("%q: %q", draft.Subject, draft.Text)
+	}
+	a.Text = "We got it: {number}"
+	if draft := a.Draft(); draft.Text != "We got it: 123\n" {
+		t.Errorf("the mailbox's own words became %q", draft.Text)
+	}
+}

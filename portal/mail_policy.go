@@ -22,6 +22,7 @@ type policyPage struct {
 type typedPolicy struct {
 	Sealers, SpamSuspend, SpamReject, SuspendedDays string
 	PerSender, PerAutomatic, StrangerRecipients     string
+	Language                                        string
 	FilterDown                                      desk.FilterDown
 	Digest                                          desk.Digest
 	Codes, ByMail                                   bool
@@ -99,7 +100,7 @@ func typedOf(policy desk.Policy) typedPolicy {
 	return typedPolicy{
 		Sealers: strings.Join(policy.ARCSealers, "\n"), SpamSuspend: score(policy.SpamSuspend), SpamReject: score(policy.SpamReject),
 		SuspendedDays: strconv.Itoa(policy.SuspendedDays), PerSender: strconv.Itoa(policy.PerSender), PerAutomatic: strconv.Itoa(policy.PerAutomatic),
-		StrangerRecipients: strconv.Itoa(policy.StrangerRecipients), FilterDown: policy.FilterDown, Digest: policy.Digest, Codes: policy.VerificationCodes,
+		StrangerRecipients: strconv.Itoa(policy.StrangerRecipients), Language: policy.Language, FilterDown: policy.FilterDown, Digest: policy.Digest, Codes: policy.VerificationCodes,
 	}
 }
 
@@ -108,7 +109,7 @@ func typedFrom(form url.Values) typedPolicy {
 	return typedPolicy{
 		Sealers: form.Get("arc_sealers"), SpamSuspend: form.Get("spam_suspend"), SpamReject: form.Get("spam_reject"),
 		SuspendedDays: form.Get("suspended_days"), PerSender: form.Get("per_sender"), PerAutomatic: form.Get("per_automatic"),
-		StrangerRecipients: form.Get("stranger_recipients"), FilterDown: desk.FilterDown(form.Get("filter_down")),
+		StrangerRecipients: form.Get("stranger_recipients"), Language: form.Get("language"), FilterDown: desk.FilterDown(form.Get("filter_down")),
 		Digest: desk.Digest(form.Get("digest")), Codes: form.Has("verification_codes"), ByMail: form.Has("agents_by_mail"),
 	}
 }
@@ -117,6 +118,9 @@ func typedFrom(form url.Values) typedPolicy {
 func (t typedPolicy) into(policy *desk.Policy) (err error) {
 	policy.ARCSealers = strings.Fields(strings.ReplaceAll(t.Sealers, ",", " "))
 	policy.FilterDown, policy.Digest, policy.VerificationCodes = t.FilterDown, t.Digest, t.Codes
+	if t.Language != "" { // a form from before there were languages names none
+		policy.Language = t.Language
+	}
 	if policy.SpamSuspend, err = decimal("spam_suspend", t.SpamSuspend); err != nil {
 		return err
 	}

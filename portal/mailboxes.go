@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"postern/desk"
+	"postern/language"
 )
 
 // mailboxesPage lists the addresses that take mail.
@@ -42,7 +43,11 @@ func (p *Portal) mailboxesPage(c *call, answer mailboxesPage, fault *desk.Fault)
 	if answer.Mailboxes, err = p.domains.Mailboxes(c.r.Context()); err != nil {
 		return err
 	}
-	answer.Levels, answer.Default = dmarcChoices, desk.DefaultAcknowledgement
+	policy, err := p.tickets.Policy(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	answer.Levels, answer.Default = dmarcChoices, language.Pick(policy.Language, "").Say(desk.DefaultAcknowledgement)
 	if fault != nil {
 		answer.Problem = c.sentence(fault.Reason)
 	}

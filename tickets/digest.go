@@ -3,6 +3,7 @@ package tickets
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"postern/desk"
@@ -17,13 +18,43 @@ const digestSlack = 5 * time.Minute
 
 // Notice is a letter to owners and admins, but for its words.
 type Notice struct {
-	To        []desk.Address
+	To        []Reader
 	From      desk.Address // a mailbox of ours
 	System    string       // the address in whose name it leaves when the mailbox's domain may not be From; empty while no domain is verified
 	MessageID string
 	At        time.Time
 	URL       string // of the page to look at
 	Loop      string // what marks our own automatic mail when it comes back
+}
+
+// Reader is somebody to whom Postern writes by itself, and the code of their language; empty: they have not said.
+type Reader struct {
+	desk.Address
+	Language string
+}
+
+// Readers are those of one language.
+type Readers struct {
+	Language  string // code; empty: nobody has said
+	To        []desk.Address
+	MessageID string // of their letter
+}
+
+// ByLanguage sorts the readers of a notice: each language gets a letter of its own.
+func (n Notice) ByLanguage() []Readers {
+	var all []Readers
+	for _, reader := range n.To {
+		at := slices.IndexFunc(all, func(r Readers) bool { return r.Language == reader.Language })
+		if at < 0 {
+			id := n.MessageID
+			if reader.Language != "" {
+				id = reader.Language + "." + id
+			}
+			at, all = len(all), append(all, Readers{Language: reader.Language, MessageID: id})
+		}
+		all[at].To = append(all[at].To, reader.Address)
+	}
+	return all
 }
 
 // Digest is what managers are told by mail about what is held back. It holds no word of the mails themselves: it leaves under our name and signature.
@@ -81,7 +112,11 @@ func (s *Service) addressNotice(ctx context.Context, r store.Reader, notice *Not
 	}
 	for _, person := range staff {
 		if person.Can(desk.MayAdminister) && desk.ValidAddress(person.Email) {
-			notice.To = append(notice.To, desk.Address{Name: person.Name, Addr: person.Email})
+			reading, err := r.ReadingOf(ctx, desk.Canonical(person.Email))
+			if err != nil {
+				return false, err
+			}
+			notice.To = append(notice.To, Reader{desk.Address{Name: person.Name, Addr: person.Email}, reading.Language})
 		}
 	}
 	notice.From = desk.Address{Name: "Postern", Addr: mailboxes[0].Address}

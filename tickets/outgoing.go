@@ -372,6 +372,7 @@ type Acknowledging struct {
 	MessageID string
 	Answers   string // the Message-ID of the customer's mail, as the customer's program wrote it
 	Text      string // the mailbox's own; empty: the standard text
+	Language  string // code, of the standard text
 	Loop      string // what marks our own automatic mail when it comes back (T-LOOP)
 }
 
@@ -386,6 +387,11 @@ func (s *Service) Acknowledging(ctx context.Context, wish store.Acknowledgement)
 	}
 	a.ReplyTo, a.MessageID, a.Loop = s.codec.ReplyAddress(a.From.Addr, wish.Message), s.codec.MessageID(wish.Message), s.codec.Hostname()
 	a.Answers = m.MessageID
+	policy, err := policyOf(ctx, s.store.Reader)
+	if err != nil {
+		return a, err
+	}
+	a.Language = policy.Language
 	a.System, err = s.store.SystemSender(ctx, s.cfg.Hostname)
 	return a, err
 }

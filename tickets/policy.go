@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"postern/desk"
+	"postern/language"
 	"postern/store"
 )
 
@@ -40,6 +41,9 @@ func (s *Service) SetPolicy(ctx context.Context, actor desk.Actor, change func(*
 		}
 		if err := policy.Check(); err != nil {
 			return err
+		}
+		if language.Of(policy.Language) == nil {
+			return desk.Wrong("language", "there is no language %q here", policy.Language)
 		}
 		if err := tx.SetSetting(ctx, store.PolicyKey, policy); err != nil {
 			return err

@@ -45,6 +45,7 @@ func policyKeys() []policyKey {
 		{"per_automatic", "the same for automatic mail", func(p *policyNow) any { return &p.PerAutomatic }},
 		{"stranger_recipients", "people in To and Cc of a stranger's mail; to more, it is held", func(p *policyNow) any { return &p.StrangerRecipients }},
 		{"verification_codes", "on holds other services' sign-in codes and confirmation links", func(p *policyNow) any { return &p.VerificationCodes }},
+		{"language", "of what Postern writes to customers by itself: en or it", func(p *policyNow) any { return &p.Language }},
 		{agentsByMailKey, "on lets agents answer by mail, each to the personal address that a ticket's page shows; on or off", func(p *policyNow) any { return &p.AgentsByMail }},
 	}
 }
@@ -54,6 +55,8 @@ func (k policyKey) text(policy policyNow) string {
 	switch value := k.value(&policy).(type) {
 	case *[]string:
 		return strings.Join(*value, ",")
+	case *string:
+		return *value
 	case *float64:
 		return strconv.FormatFloat(*value, 'f', -1, 64)
 	case *int:
@@ -76,6 +79,8 @@ func (k policyKey) set(policy *policyNow, text string) (err error) {
 	switch value := k.value(policy).(type) {
 	case *[]string:
 		*value = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	case *string:
+		*value = text
 	case *float64:
 		if *value, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(*value) || math.IsInf(*value, 0) {
 			return fmt.Errorf("%s is a number, and %q is none", k.name, text)
