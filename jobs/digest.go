@@ -31,16 +31,19 @@ func (w *tellManagers) Work(ctx context.Context, _ *river.Job[desk.TellManagers]
 	if err != nil || !due {
 		return err
 	}
-	return post(ctx, letter{w.domains, w.sender, w.log, digest.Notice, func(lang *language.Language) (subject, text string) { return wordsOfDigest(lang, digest) }})
+	return post(ctx, letter{w.domains, w.sender, w.log, digest.Notice, func(from author, readers tickets.Readers) mailout.Draft {
+		subject, text := wordsOfDigest(language.Pick(readers.Language, ""), digest)
+		return draftOfNotice(digest.Notice, from, readers, subject, text)
+	}})
 }
 
-// letter is a mail to managers.
+// letter is a mail to people of ours.
 type letter struct {
 	domains *domains.Service
 	sender  *mailout.Sender
 	log     *slog.Logger
 	notice  tickets.Notice
-	words   func(*language.Language) (subject, text string)
+	draft   func(author, tickets.Readers) mailout.Draft
 }
 
 // post sends a letter to managers, once to those of each language: it leaves with the null sender, and nobody hears of a bounce.
@@ -59,10 +62,7 @@ func post(ctx context.Context, l letter) error {
 
 // to sends it to those of one language.
 func (l letter) to(ctx context.Context, from author, readers tickets.Readers) error {
-	subject, text := l.words(language.Pick(readers.Language, ""))
-	sheet, err := write(mailout.Draft{
-		From: from.from, To: readers.To, Subject: subject, MessageID: readers.MessageID, Date: l.notice.At, Text: text, AutoSubmitted: "auto-generated", Loop: l.notice.Loop,
-	}, from.keys, letterSize, time.Time{})
+	sheet, err := write(l.draft(from, readers), from.keys, letterSize, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -89,6 +89,11 @@ func (l letter) to(ctx context.Context, from author, readers tickets.Readers) er
 
 // letterPatience is how long a digest waits for its turn at a busy destination: nobody brings it back.
 const letterPatience = time.Minute
+
+// draftOfNotice is a letter to managers with its words.
+func draftOfNotice(notice tickets.Notice, from author, readers tickets.Readers, subject, text string) mailout.Draft {
+	return mailout.Draft{From: from.from, To: readers.To, Subject: subject, MessageID: readers.MessageID, Date: notice.At, Text: text, AutoSubmitted: "auto-generated", Loop: notice.Loop}
+}
 
 // wordsOfDigest says what is held back, by cause, and where to look.
 func wordsOfDigest(lang *language.Language, digest tickets.Digest) (subject, text string) {

@@ -71,8 +71,8 @@ func (n *notifier) round(ctx context.Context) outlook {
 		return enough
 	}
 	for _, one := range letters {
-		one.Notice.To = []desk.Address{one.To}
-		draft := func(from author) mailout.Draft { return draftOfNotification(one, from) }
+		one.Notice.To = []tickets.Reader{{Address: one.To}}
+		draft := func(from author, _ tickets.Readers) mailout.Draft { return draftOfNotification(one, from) }
 		if err := post(ctx, letter{n.domains, n.sender, n.log, one.Notice, draft}); err != nil {
 			n.log.WarnContext(ctx, "a notification was not mailed", "mail", one.MessageID, "error", err)
 		}

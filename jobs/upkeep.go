@@ -43,7 +43,10 @@ func (w *verifyDomains) tell(ctx context.Context) error {
 	if err != nil || !sendable {
 		return err
 	}
-	return post(ctx, letter{w.domains, w.sender, w.log, notice, func(lang *language.Language) (subject, text string) { return wordsOfAlerts(lang, alerts, notice.URL) }})
+	return post(ctx, letter{w.domains, w.sender, w.log, notice, func(from author, readers tickets.Readers) mailout.Draft {
+		subject, text := wordsOfAlerts(language.Pick(readers.Language, ""), alerts, notice.URL)
+		return draftOfNotice(notice, from, readers, subject, text)
+	}})
 }
 
 // wordsOfAlerts says what is wrong or right again, one paragraph each.
