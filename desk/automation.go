@@ -50,6 +50,7 @@ const (
 	OfAutomatic     Subject = "automatic"      // whether a machine wrote it (T-OOO)
 	OfAttachment    Subject = "attachment"     // whether the ticket has a file
 	OfHeader        Subject = "header"         // of the condition's Name, of the mail as it came
+	OfHours         Subject = "hours"          // open or closed: the business hours of the ticket's team, at that moment
 	OfAge           Subject = "age"            // since the ticket was opened
 	OfWaiting       Subject = "waiting"        // since when somebody waits for us; never met while nobody does
 	OfSinceCustomer Subject = "since-customer" // since the customer's last mail
@@ -59,7 +60,7 @@ const (
 
 // Subjects lists every subject in the order in which people meet them.
 var Subjects = []Subject{
-	OfSubject, OfText, OfSender, OfDomain, OfMailbox, OfTag, OfStatus, OfPriority, OfAssignee, OfTeam, OfField, OfTrust, OfAutomatic, OfAttachment, OfHeader,
+	OfSubject, OfText, OfSender, OfDomain, OfMailbox, OfTag, OfStatus, OfPriority, OfAssignee, OfTeam, OfField, OfTrust, OfAutomatic, OfAttachment, OfHeader, OfHours,
 	OfAge, OfWaiting, OfSinceCustomer, OfSinceReply, OfSinceSolved,
 }
 
@@ -149,6 +150,8 @@ func (c Condition) Check() error {
 		return Wrong("conditions", "there is no priority %q", c.Value)
 	case c.Of == OfTrust && c.Value != string(TrustVerified) && c.Value != string(TrustToken) && c.Value != string(TrustUnverified):
 		return Wrong("conditions", "a sender is verified, token or unverified")
+	case c.Of == OfHours && c.Value != "open" && c.Value != "closed":
+		return Wrong("conditions", "business hours are open or closed")
 	case c.Of == OfTag && strings.TrimSpace(c.Value) == "":
 		return Wrong("conditions", "name the tag")
 	case c.Is == Matches:

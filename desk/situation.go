@@ -20,6 +20,7 @@ type Situation struct {
 	Header       map[string][]string // of Message as it came, by canonical name; nil where nobody asks or nothing is known
 	LastCustomer *time.Time
 	LastReply    *time.Time // that one of our people wrote
+	Open         bool       // the business hours of the ticket's team
 	Now          time.Time
 }
 
@@ -73,6 +74,8 @@ func (c Condition) judge(s Situation) Finding {
 		return c.choice(number(s.Ticket.TeamID))
 	case OfTrust:
 		return c.choice(string(s.Facts.Trust))
+	case OfHours:
+		return c.choice(map[bool]string{true: "open", false: "closed"}[s.Open])
 	}
 	return Finding{Condition: c}
 }

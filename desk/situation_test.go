@@ -55,6 +55,8 @@ func TestConditions(t *testing.T) {
 		{Condition{Of: OfHeader, Name: "x-shop-id", Is: IsNot, Value: "14"}, no},
 		{Condition{Of: OfHeader, Name: "X-None", Is: Contains, Value: "x"}, no},
 		{Condition{Of: OfHeader, Name: "X-None", Is: Lacks, Value: "x"}, yes},
+		{Condition{Of: OfHours, Is: Is, Value: "open"}, no},
+		{Condition{Of: OfHours, Is: Is, Value: "closed"}, yes},
 		{Condition{Of: OfAge, Is: MoreThan, Value: "2d"}, yes},
 		{Condition{Of: OfAge, Is: LessThan, Value: "2d"}, no},
 		{Condition{Of: OfWaiting, Is: MoreThan, Value: "5h"}, no}, // five hours are not more than five hours

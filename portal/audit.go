@@ -45,6 +45,9 @@ func (p *Portal) auditList(c *call) error {
 var actions = map[string]string{
 	"attachment.link": "Link made", "keys.add": "Master key added", "keys.use": "Master key put to use", "attachment.revoke": "Links revoked", "contact.address": "Address added", "delivery.bounced": "Not delivered", "delivery.retry": "Delivery tried again",
 	"delivery.cancel": "Delivery stopped", "delivery.redirect": "Delivery sent elsewhere", "delivery.delayed": "Delivery delayed", "suppression.add": "Address suppressed", "suppression.lift": "Suppression lifted",
+	"automation.add": "Rule added", "automation.change": "Rule changed", "automation.move": "Rule moved", "automation.remove": "Rule removed", "automation.switch": "Rule switched",
+	"canned.add": "Canned reply added", "canned.change": "Canned reply changed", "canned.remove": "Canned reply removed", "macro.add": "Macro added", "macro.change": "Macro changed", "macro.remove": "Macro removed",
+	"ticket.automation": "Rule applied", "ticket.macro": "Macro used",
 	"certificate.retry": "Certificates tried again", "domain.add": "Domain added", "domain.remove": "Domain removed", "domain.rotate": "New keys", "domain.state": "Domain checked",
 	"domain.set": "Domain changed", "domain.pause": "Domain paused", "domain.resume": "Domain resumed", "domain.keys": "Keys changed", "domain.emergency": "Keys replaced", "domain.import_key": "Key imported", "domain.test": "Test mail", "domain.forget": "Removed domain forgotten",
 	"mailbox.add": "Mailbox added", "mailbox.change": "Mailbox changed", "mailbox.remove": "Mailbox closed", "policy.agents-by-mail": "Agents by mail", "policy.change": "Policy changed",
@@ -121,6 +124,12 @@ func subjectURL(subject string) string {
 		return "/senders"
 	case "policy":
 		return "/settings/mail"
+	case "automation":
+		return "/automations"
+	case "canned":
+		return "/canned"
+	case "macro":
+		return "/macros"
 	}
 	return ""
 }

@@ -45,6 +45,10 @@ func eventWords(lang *language.Language, e desk.Event) string {
 			return lang.Say("removed the tags %s", e.From)
 		}
 		return lang.Say("changed the tags from %s to %s", e.From, e.To)
+	case "automation":
+		return lang.Say("applied the rule “%s”", e.To)
+	case "macro":
+		return lang.Say("used the macro “%s”", e.To)
 	case "merged":
 		return lang.Say("merged %s into %s", ticketWord(lang, e.From), ticketWord(lang, e.To))
 	case "unmerged":

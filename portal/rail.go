@@ -185,12 +185,17 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	add(&r.Desk, "Suspended", "/suspended", counts.Suspended)
 	add(&r.Desk, "Senders", "/senders", 0)
 	add(&r.Desk, "Suppressed", "/suppressions", 0)
+	if c.actor.Can(desk.MayWrite) {
+		add(&r.Desk, "Canned replies", "/canned", 0)
+		add(&r.Desk, "Macros", "/macros", 0)
+	}
 	if c.actor.Can(desk.MayAdminister) {
 		add(&r.Desk, "Deliveries", "/deliveries", 0)
 		add(&r.Admin, "Domains", "/domains", 0)
 		add(&r.Admin, "Destinations", "/destinations", 0)
 		add(&r.Admin, "Mailboxes", "/mailboxes", 0)
 		add(&r.Admin, "Mail policy", "/settings/mail", 0)
+		add(&r.Admin, "Automations", "/automations", 0)
 		add(&r.Admin, "People", "/people", 0)
 		add(&r.Admin, "Teams", "/teams", 0)
 		add(&r.Admin, "Targets", "/targets", 0)

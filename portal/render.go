@@ -114,6 +114,7 @@ func functions(lang *language.Language, now func() time.Time) template.FuncMap {
 		"label":     func(word any) string { return lang.Say(label(word)) },
 		"sentence":  func(reason string) string { return sentence(lang.Sentence(reason)) },
 		"percent":   func(part, of int64) string { return percent(lang, part, of) },
+		"placed":    placed,
 		"story":     storyPath,
 		"anchor":    storyAnchor,
 		"policy":    func(name desk.TLSPolicyName) string { return policyWords(lang, name) },

@@ -38,6 +38,15 @@ const selectHoursOf = selectHours + `
 		order by h.id = (select t.hours_id from team t where t.id = $1) desc nulls last
 		limit 1`
 
+// HoursOf is the business hours of a team, or the default; day and night where nobody has set any.
+func (r Reader) HoursOf(ctx context.Context, team int64) (desk.Hours, error) {
+	list, err := rowsOf[desk.Hours](ctx, r.q, selectHoursOf, team)
+	if err != nil || len(list) == 0 {
+		return desk.Always, wrap(err, "business hours of a team")
+	}
+	return list[0], nil
+}
+
 // SetHours adds business hours (id 0) or replaces them, and returns them. More than MostHours are a desk.TooLarge, a name that is taken a desk.Conflict.
 func (tx *Tx) SetHours(ctx context.Context, h desk.Hours) (desk.Hours, error) {
 	week, err := json.Marshal(h.Week)

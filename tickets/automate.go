@@ -136,7 +136,16 @@ func (s *Service) situation(ctx context.Context, r ruling) (desk.Situation, erro
 		}
 		situation.LastCustomer, situation.LastReply = moments.Customer, moments.Reply
 	}
-	return situation, nil
+	if asks(r.rules, desk.OfHours) {
+		situation.Open, err = s.openAt(ctx, situation.Ticket, now)
+	}
+	return situation, err
+}
+
+// openAt says whether the team of a ticket is at work.
+func (s *Service) openAt(ctx context.Context, ticket desk.Ticket, at time.Time) (bool, error) {
+	hours, err := s.store.HoursOf(ctx, idOf(ticket.TeamID))
+	return err == nil && hours.Open(at), err
 }
 
 // readMessage reads what was written, or the customer's last mail where nothing was.

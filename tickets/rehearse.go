@@ -148,6 +148,11 @@ func (s *Service) rehearseOne(ctx context.Context, rule desk.Automation, m store
 			return hit, false, err
 		}
 	}
+	if asks(rules, desk.OfHours) {
+		if situation.Open, err = s.openAt(ctx, ticket, m.At); err != nil {
+			return hit, false, err
+		}
+	}
 	if met, _ = rule.Judge(situation); !met {
 		return hit, false, nil
 	}
