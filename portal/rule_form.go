@@ -43,7 +43,7 @@ func conditionsOf(form url.Values) (list []desk.Condition) {
 		id := "if" + strconv.FormatInt(i, 10) + "-"
 		one := desk.Condition{Of: desk.Subject(form.Get(id + "of")), Is: desk.Comparison(form.Get(id + "is")), Name: form.Get(id + "name"), Value: form.Get(id + "value")}
 		if one.Of.Sort() == desk.SortSpan && form.Has(id+"number") {
-			one.Value = spanOf(form, id)
+			one.Value = typedSpan(form, id)
 		}
 		if allowed := one.Of.Sort().Comparisons(); !slices.Contains(allowed, one.Is) { // what it looks at was changed
 			one.Is, one.Value = allowed[0], ""
@@ -62,7 +62,7 @@ func actionsOf(form url.Values) (list []desk.Action) {
 		case desk.ActAssign, desk.ActTeam, desk.ActReply:
 			one.ID, one.Value = number64(form, id+"value"), ""
 		case desk.ActSnooze:
-			one.Value = spanOf(form, id)
+			one.Value = typedSpan(form, id)
 		case desk.ActTake, desk.ActSpam:
 			one.Value = ""
 		}
@@ -74,8 +74,8 @@ func actionsOf(form url.Values) (list []desk.Action) {
 	return list
 }
 
-// spanOf puts a number and its unit together.
-func spanOf(form url.Values, id string) string {
+// typedSpan puts a number and its unit together.
+func typedSpan(form url.Values, id string) string {
 	return strings.TrimSpace(form.Get(id+"number")) + form.Get(id+"unit")
 }
 
