@@ -64,11 +64,31 @@ func validSlug(slug string) bool {
 	return true
 }
 
-// A customer's word on whether they were helped: what is kept of it.
+// Rating is a customer's word on whether they were helped.
+type Rating struct {
+	Value int    // RatedGood or RatedBad
+	Note  string // their own words; may be empty
+}
+
+// What a customer can say, as it is kept.
 const (
-	RatedBad  = 0
+	RatedBad  = -1
 	RatedGood = 1
 )
+
+// longestRatingNote is how much a customer can write beside it, in bytes.
+const longestRatingNote = 4000
+
+// Check says what is wrong with a rating; nil if nothing is.
+func (r Rating) Check() error {
+	switch {
+	case r.Value != RatedBad && r.Value != RatedGood:
+		return Wrong("rating", "Choose good or bad.")
+	case len(r.Note) > longestRatingNote:
+		return Wrong("note", "A note has at most %d characters.", longestRatingNote)
+	}
+	return nil
+}
 
 // RateFor is how long after solving a customer may answer the question whether they were helped, and change their answer.
 const RateFor = 14 * 24 * time.Hour

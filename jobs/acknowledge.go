@@ -238,7 +238,7 @@ func (a *acknowledger) attempt(ctx context.Context, wish store.Acknowledgement) 
 	}
 	letter, err := write(mailout.Acknowledgement{
 		From: from.from, ReplyTo: desk.Address{Name: parts.From.Name, Addr: parts.ReplyTo}, To: wish.Address, Ticket: wish.Ticket, MessageID: parts.MessageID,
-		Answers: parts.Answers, Date: wish.WantedAt, Text: parts.Text, Language: parts.Language, Loop: parts.Loop,
+		Answers: parts.Answers, Date: wish.WantedAt, Text: parts.Text, Language: parts.Language, Link: parts.Link, Loop: parts.Loop,
 	}.Draft(), from.keys, letterSize, time.Time{})
 	if err != nil {
 		return desk.Delivery{}, err

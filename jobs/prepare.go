@@ -14,6 +14,7 @@ import (
 	"postern/attachments"
 	"postern/desk"
 	"postern/domains"
+	"postern/language"
 	"postern/mailout"
 	"postern/store"
 	"postern/tickets"
@@ -255,6 +256,10 @@ func draftOf(ctx context.Context, out *tickets.Outgoing, from author) mailout.Dr
 	}
 	if out.Facts.Automatic != "" { // T-LOOP: what no person wrote says so, and where it came from
 		draft.AutoSubmitted, draft.Loop = "auto-replied", out.Loop
+	}
+	if out.Link != "" {
+		lang := language.Pick(out.Language, "")
+		draft.Text, draft.HTML = strings.TrimRight(draft.Text, "\n")+"\n\n"+mailout.VisitText(lang, out.Link), draft.HTML+mailout.VisitHTML(lang, out.Link)
 	}
 	for _, file := range out.Files {
 		draft.Files = append(draft.Files, mailout.File{

@@ -25,6 +25,7 @@ type Acknowledgement struct {
 	Text      string // of the mailbox, with {number} for the ticket's number; empty: desk.DefaultAcknowledgement
 	Language  string // code, of all that is not the mailbox's own; what nobody knows is English
 	Loop      string // our mark
+	Link      string // to the conversation on our pages; empty: none
 }
 
 // Draft is what the acknowledgement says, marked so that no program answers it (RFC 3834 §3.1, T-LOOP).
@@ -34,9 +35,13 @@ func (a Acknowledgement) Draft() Draft {
 	if strings.TrimSpace(text) == "" {
 		text = lang.Say(desk.DefaultAcknowledgement)
 	}
+	text = strings.ReplaceAll(text, ticketNumber, number) + "\n"
+	if a.Link != "" {
+		text += "\n" + VisitText(lang, a.Link)
+	}
 	d := Draft{
 		From: a.From, ReplyTo: a.ReplyTo, To: []desk.Address{{Addr: a.To}}, Subject: lang.Say("We have received your message [#%s]", number), MessageID: a.MessageID, Date: a.Date,
-		Text: strings.ReplaceAll(text, ticketNumber, number) + "\n", AutoSubmitted: "auto-replied", Loop: a.Loop,
+		Text: text, AutoSubmitted: "auto-replied", Loop: a.Loop,
 	}
 	if plainID(a.Answers) {
 		d.InReplyTo, d.References = a.Answers, []string{a.Answers}

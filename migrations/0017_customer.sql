@@ -29,6 +29,15 @@ create table form_entry (                              -- what was written into 
 create index form_entry_expires on form_entry (expires_at);
 create index form_entry_object on form_entry (object_key) where object_key is not null;
 
+create table form_sent (                               -- counts what was sent by forms, for their limits; swept after an hour
+    place   text not null,                             -- the network that it came from
+    address text not null,
+    at      timestamptz not null
+);
+create index form_sent_place on form_sent (place, at);
+create index form_sent_address on form_sent (address, at);
+create index form_sent_at on form_sent (at);
+
 create table visitor_code (                            -- a code and a link by which somebody proves an address
     id           bigint generated always as identity primary key,
     address      text not null check (address = lower(address)), -- as typed, known or not

@@ -54,8 +54,34 @@ func (tx *Tx) DropFormEntry(ctx context.Context, id int64) error {
 	return wrap(err, "drop form entry")
 }
 
-// SweepFormEntries removes entries whose address nobody proved in time.
-func (tx *Tx) SweepFormEntries(ctx context.Context, now time.Time) error {
+// FormCounts is how much was sent by forms.
+type FormCounts struct {
+	Address int `db:"address"`
+	Place   int `db:"place"`
+	All     int `db:"everybody"`
+}
+
+const lockForm = 0x666f // class of an advisory lock: any constant that nothing else in this database uses
+
+// CountForm counts what was sent since then, each to a thousand at most, and this once more. Others from the same place wait until the transaction ends.
+func (tx *Tx) CountForm(ctx context.Context, address, place string, now, since time.Time) (FormCounts, error) {
+	if _, err := tx.tx.Exec(ctx, `select pg_advisory_xact_lock($1, hashtext($2))`, lockForm, place); err != nil {
+		return FormCounts{}, wrap(err, "lock form's place")
+	}
+	const sql = `
+		with sent as (insert into form_sent (place, address, at) values ($2, $1, $3))
+		select (select count(*) from (select from form_sent where address = $1 and at > $4 limit 1000) as c) as address,
+		       (select count(*) from (select from form_sent where place = $2 and at > $4 limit 1000) as c) as place,
+		       (select count(*) from (select from form_sent where at > $4 limit 1000) as c) as everybody`
+	counts, err := rowOf[FormCounts](ctx, tx.q, sql, address, place, now, since)
+	return counts, wrap(err, "count forms")
+}
+
+// SweepFormEntries removes entries whose address nobody proved in time, and counts that no limit looks at any more.
+func (tx *Tx) SweepFormEntries(ctx context.Context, now, counted time.Time) error {
+	if _, err := tx.tx.Exec(ctx, `delete from form_sent where at <= $1`, counted); err != nil {
+		return wrap(err, "sweep forms")
+	}
 	_, err := tx.tx.Exec(ctx, `delete from form_entry where expires_at <= $1`, now)
 	return wrap(err, "sweep form entries")
 }

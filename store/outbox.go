@@ -17,6 +17,8 @@ type Leaving struct {
 	HasFiles     bool
 	Original     *Original // the bytes as they are kept; nil: not yet
 	NextOriginal int64     // the id that bytes will have which are kept now
+	Link         bool      // the mail carries a link to the conversation
+	Language     string    // of what we add to it by ourselves
 	Awaited      []Awaited
 }
 
@@ -55,11 +57,13 @@ type leavingRow struct {
 	Sealed       []byte           `db:"sealed"`
 	ObjectKey    *string          `db:"object_key"`
 	NextOriginal *int64           `db:"next_original"`
+	Link         bool             `db:"link"`
+	Language     string           `db:"language"`
 	Awaited      []Awaited        `db:"awaited"`
 }
 
 func (r leavingRow) leaving() Leaving {
-	one := Leaving{HasFiles: r.HasFiles, Awaited: r.Awaited, Message: desk.Message{
+	one := Leaving{HasFiles: r.HasFiles, Awaited: r.Awaited, Link: r.Link, Language: r.Language, Message: desk.Message{
 		ID: r.ID, TicketID: r.TicketID, Kind: r.Kind, FromName: r.FromName, FromAddress: r.FromAddress, To: r.To, Cc: r.Cc, Subject: r.Subject, MessageID: r.MessageID,
 		At: r.At, Text: r.Text, Quoted: r.Quoted, HTML: r.HTML, Facts: r.Facts, SendAt: r.SendAt, HasOriginal: r.Original != nil,
 	}}
@@ -89,6 +93,7 @@ func (r Reader) Leaving(ctx context.Context, words Words, errands ...desk.SendRe
 		       m.facts, m.send_at, exists (select from attachment a where a.message = m.id) as has_files,
 		       o.id as original, o.size, o.dek, o.sealed, o.object_key,
 		       case when o.id is null then nextval('original_id_seq') end as next_original,
+		       coalesce(cs.link, true) as link, coalesce(cs.language, '') as language,
 		       coalesce((
 		           select json_agg(json_build_object('recipient', d.recipient, 'destination', d.destination, 'attempts', d.attempts, 'queued_at', d.queued_at,
 		                                             'next_at', coalesce(d.next_at, d.queued_at), 'worker', coalesce(d.worker, ''), 'held_since', d.held_since) order by d.recipient)
@@ -96,6 +101,8 @@ func (r Reader) Leaving(ctx context.Context, words Words, errands ...desk.SendRe
 		           where d.message_id = m.id and d.destination = w.destination and d.state in ('queued', 'deferred') and not d.stop), '[]') as awaited
 		from unnest($1::bigint[], $2::text[]) with ordinality as w (message, destination, wanted)
 		join message m on m.id = w.message
+		join ticket t on t.id = m.ticket_id
+		left join customer_setting cs on cs.mailbox_id = t.mailbox_id
 		left join original o on o.message = m.id`
 	messages, destinations := errandColumns(errands)
 	rows, err := rowsOf[leavingRow](ctx, r.q, sql, messages, destinations, words == WordsAlways)

@@ -9,6 +9,14 @@ import (
 
 // What customers do on our pages to tickets of their own. Their answers come in by intake, as mail does.
 
+// visitLink is where a customer finds the conversation of a message of theirs or ours, once they have proved their address; empty where this installation has no pages.
+func (s *Service) visitLink(message int64) string {
+	if s.cfg.PublicURL == "" {
+		return ""
+	}
+	return s.cfg.PublicURL + "/t/" + s.codec.VisitToken(message)
+}
+
 // Visited says to which ticket a link in one of our mails leads, and in which mailbox that is. A token that we did not make is a desk.NotFound. It says nothing about who may see the ticket.
 func (s *Service) Visited(ctx context.Context, token string) (number, mailbox int64, err error) {
 	nothing := desk.Faultf(desk.NotFound, "This link is not whole. Copy all of it from the mail, or ask for your conversations below.")

@@ -16,6 +16,28 @@ import (
 // keepForms is how long what was written into a form waits until its address is proved.
 const keepForms = 24 * time.Hour
 
+// Limits of what is sent by forms, so that nobody drowns a mailbox, or a stranger's address in our mails.
+const (
+	formsFor       = time.Hour // in which it is counted
+	formsOfAddress = 5
+	formsFromPlace = 10 // from one network
+	formsOfAll     = 500
+)
+
+// CountForm counts what is about to be sent by a form, and refuses what is too much. place is the network that it comes from.
+func (s *Service) CountForm(ctx context.Context, address, place string) error {
+	now := s.now()
+	var sent store.FormCounts
+	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
+		sent, err = tx.CountForm(ctx, desk.Canonical(address), place, now, now.Add(-formsFor))
+		return err
+	})
+	if err == nil && (sent.Address >= formsOfAddress || sent.Place >= formsFromPlace || sent.All >= formsOfAll) { // this one is not among them
+		err = desk.Faultf(desk.Unavailable, "Too much was sent by this form within the last hour. Try again later, or write a mail.")
+	}
+	return err
+}
+
 // FormEntry is what was written into a form, as the mail that it will be.
 type FormEntry struct {
 	Mailbox int64

@@ -23,6 +23,8 @@ type Outgoing struct {
 	System     SystemSender    // in whose name mail leaves when the mailbox's domain may not be From
 	Files      []FileToSend    // in the order in which they were attached
 	Awaited    []store.Awaited // recipients at the destination who are not done with
+	Link       string          // to the conversation on our pages; empty: the mail carries none
+	Language   string          // of what we add by ourselves; empty: English
 	kept       *store.Original // the bytes, once they are kept
 	next       int64           // the id of bytes that are kept now
 }
@@ -76,6 +78,10 @@ func (s *Service) outgoing(ctx context.Context, errand desk.SendReply, found *st
 	m := found.Message
 	out := &Outgoing{Errand: errand, Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, m.ID), ReturnPath: s.ReturnPath(m.FromAddress, m.ID), Loop: s.codec.Hostname(),
 		System: SystemSender{From: system, ReturnPath: s.ReturnPath(system, m.ID)}, Awaited: found.Awaited, kept: found.Original, next: found.NextOriginal}
+	out.Language = found.Language
+	if found.Link {
+		out.Link = s.visitLink(m.ID)
+	}
 	var err error
 	if out.Facts, err = m.Decode(); err != nil {
 		return nil, fmt.Errorf("tickets: facts of message %d: %w", m.ID, err)
@@ -374,6 +380,7 @@ type Acknowledging struct {
 	Text      string // the mailbox's own; empty: the standard text
 	Language  string // code, of the standard text
 	Loop      string // what marks our own automatic mail when it comes back (T-LOOP)
+	Link      string // to the conversation on our pages; empty: the mail carries none
 }
 
 // Acknowledging reads what an acknowledgement is made of.
@@ -387,11 +394,20 @@ func (s *Service) Acknowledging(ctx context.Context, wish store.Acknowledgement)
 	}
 	a.ReplyTo, a.MessageID, a.Loop = s.codec.ReplyAddress(a.From.Addr, wish.Message), s.codec.MessageID(wish.Message), s.codec.Hostname()
 	a.Answers = m.MessageID
-	policy, err := policyOf(ctx, s.store.Reader)
+	box, err := s.store.CustomerMailbox(ctx, wish.Mailbox)
 	if err != nil {
 		return a, err
 	}
-	a.Language = policy.Language
+	if a.Language = box.Language; box.Link {
+		a.Link = s.visitLink(wish.Message)
+	}
+	if a.Language == "" {
+		policy, err := policyOf(ctx, s.store.Reader)
+		if err != nil {
+			return a, err
+		}
+		a.Language = policy.Language
+	}
 	a.System, err = s.store.SystemSender(ctx, s.cfg.Hostname)
 	return a, err
 }

@@ -42,7 +42,7 @@ func sweepRows(ctx context.Context, tx *store.Tx, now time.Time) error {
 	if err := tx.SweepBounces(ctx, now.Add(-desk.SuppressWithin)); err != nil {
 		return err
 	}
-	if err := tx.SweepFormEntries(ctx, now); err != nil {
+	if err := tx.SweepFormEntries(ctx, now, now.Add(-formsFor)); err != nil {
 		return err
 	}
 	if err := tx.SweepNotifications(ctx, now.Add(-keepNotifications)); err != nil {
