@@ -43,6 +43,9 @@ func wait(f store.Failures, now time.Time) time.Duration {
 	return max(0, account, place)
 }
 
+// PlaceOf is what an address is counted under, for limits of others than this package.
+func PlaceOf(ip string) string { return place(ip) }
+
 // place is what an address is counted under: IPv6 customers get a /64 at least, and change within it at will (RFC 6177).
 func place(ip string) string {
 	addr, err := netip.ParseAddr(ip)

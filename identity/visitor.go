@@ -148,6 +148,32 @@ func (s *Service) openCode(row store.VisitorCode) (what visitorSecret, err error
 	return what, nil
 }
 
+// digits keeps those of a code as people type it, with a space or a hyphen in its middle.
+func digits(typed string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, typed)
+}
+
+// Asked is the newest code that a browser has asked for and that still works.
+type Asked struct {
+	Address string // empty: there is none
+	Next    string
+	Form    bool // it confirms what was written into a form
+}
+
+// AskedVisitor says what a browser has asked for.
+func (s *Service) AskedVisitor(ctx context.Context, browser string) (Asked, error) {
+	row, found, err := s.store.VisitorAsked(ctx, secret.HashToken(browser), s.now(), mostTries)
+	if err != nil || !found {
+		return Asked{}, err
+	}
+	return Asked{Address: row.Address, Next: row.Next, Form: row.Form != nil}, nil
+}
+
 // Proved is what a code or a link has proved.
 type Proved struct {
 	Session string // the token of the session that it opened
@@ -161,12 +187,7 @@ var errCode = &desk.Fault{Kind: desk.Invalid, Reason: "This code is not right, o
 
 // UseCode opens a session for whoever types the code that was mailed, in the browser that asked for it. Wrong ones are counted: after five of them the code is worth nothing.
 func (s *Service) UseCode(ctx context.Context, browser, typed string, from Client) (proved Proved, err error) {
-	typed = strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, typed)
+	typed = digits(typed)
 	wrong := false
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
 		codes, err := tx.VisitorCodesOf(ctx, secret.HashToken(browser), s.now(), mostTries)
@@ -218,21 +239,28 @@ func (s *Service) here(row store.VisitorCode, browser string) bool {
 	return browser != "" && subtle.ConstantTimeCompare(row.BrowserHash, secret.HashToken(browser)) == 1
 }
 
+// LinkUse is somebody who follows a link in a mail.
+type LinkUse struct {
+	Token   string // of the link
+	Browser string // the cookie of the browser in which it is opened
+	Code    string // as typed; needed in another browser than the one that asked
+}
+
 // UseVisitorLink spends a link and opens a session. In another browser than the one that asked, the code of the same mail is needed as well.
-func (s *Service) UseVisitorLink(ctx context.Context, token, browser, code string, from Client) (proved Proved, err error) {
-	row, found, err := s.store.VisitorLink(ctx, secret.HashToken(token), s.now())
+func (s *Service) UseVisitorLink(ctx context.Context, use LinkUse, from Client) (proved Proved, err error) {
+	row, found, err := s.store.VisitorLink(ctx, secret.HashToken(use.Token), s.now())
 	if err == nil && !found {
 		err = errLink
 	}
 	if err != nil {
 		return proved, err
 	}
-	if !s.here(row, browser) {
+	if !s.here(row, use.Browser) {
 		what, err := s.openCode(row)
 		if err != nil {
 			return proved, err
 		}
-		if subtle.ConstantTimeCompare([]byte(what.Code), []byte(strings.ReplaceAll(strings.TrimSpace(code), " ", ""))) != 1 || row.Tries >= mostTries {
+		if subtle.ConstantTimeCompare([]byte(what.Code), []byte(digits(use.Code))) != 1 || row.Tries >= mostTries {
 			err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.MissVisitorCodes(ctx, []int64{row.ID}) })
 			if err != nil {
 				return proved, err

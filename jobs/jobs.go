@@ -99,8 +99,11 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
 	river.AddWorker(workers, &watchClocks{tickets: cfg.Tickets})
 	river.AddWorker(workers, &elapse{tickets: cfg.Tickets})
+	river.AddWorker(workers, &tellVisitor{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	periodic := []*river.PeriodicJob{
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know
+		every(time.Minute, desk.AskRatings{}),
 		every(time.Hour, desk.Sweep{}),
 		every(time.Hour, desk.TellManagers{}),
 		every(time.Hour, desk.RenewPolicies{}),

@@ -22,14 +22,15 @@ const formLimit = 2 << 20
 
 // call is one request on its way through a handler: who asks, and where the answer goes.
 type call struct {
-	w      *recorder
-	r      *http.Request
-	actor  desk.Actor // its User is zero when nobody is signed in
-	token  string     // of the session
-	lang   *language.Language
-	chosen store.Reading  // what the person who is signed in chose; zero: nothing
-	zone   *time.Location // in which the reader is shown times; UTC where it is not known
-	id     string         // names the request in the log and on the page of an internal error
+	w       *recorder
+	r       *http.Request
+	actor   desk.Actor // its User is zero when nobody is signed in
+	token   string     // of the session
+	visitor string     // of the session of a customer who has proved their address
+	lang    *language.Language
+	chosen  store.Reading  // what the person who is signed in chose; zero: nothing
+	zone    *time.Location // in which the reader is shown times; UTC where it is not known
+	id      string         // names the request in the log and on the page of an internal error
 }
 
 // recorder remembers the status for the log.
@@ -94,6 +95,9 @@ func secureHeaders(h http.Header, secure bool) {
 // admit finds out who asks and whether they hold the right.
 func (p *Portal) admit(c *call, right desk.Right) error {
 	c.actor = desk.Actor{Via: "portal", IP: c.client().IP}
+	if right == desk.MayOwnRead || right == desk.MayOwnWrite {
+		return p.admitCustomer(c)
+	}
 	if cookie, err := c.r.Cookie(p.cookieName()); err == nil {
 		session, err := p.identity.SignedIn(c.r.Context(), cookie.Value)
 		switch {

@@ -17,6 +17,9 @@ func eventLine(lang *language.Language, one card) string {
 	if one.Facts.Event == nil {
 		return strings.TrimSpace(who + " " + lang.Sentence(one.Text))
 	}
+	if said := customerLine(lang, *one.Facts.Event); said != "" {
+		return said
+	}
 	if e := one.Facts.Event; e.Verb == "assigned" && e.To == one.AuthorName {
 		return who + " " + lang.Say("took it")
 	}

@@ -52,6 +52,10 @@ func (p *Portal) fail(c *call, err error) {
 	if c.w.status != 0 {
 		return // the answer is under way already: cutting it off is all that is left
 	}
+	if forCustomers(c.r.URL.Path) {
+		p.failCustomer(c, answer)
+		return
+	}
 	if answer.Status == http.StatusUnauthorized && c.token == "" && c.actor.User.ID == 0 && c.r.URL.Path != "/sign-in" {
 		p.toSignIn(c)
 		return

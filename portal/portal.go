@@ -18,6 +18,7 @@ import (
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
+	"postern/intake"
 	"postern/language"
 	"postern/store"
 	"postern/tickets"
@@ -29,6 +30,7 @@ type Config struct {
 	Identity  *identity.Service
 	Domains   *domains.Service
 	Bucket    *attachments.Bucket
+	Intake    *intake.Intake // takes in what customers write on our pages
 	PublicURL string // the portal as people reach it; with https the cookies are bound to it
 	Log       *slog.Logger
 	Now       func() time.Time // nil: the clock
@@ -40,6 +42,8 @@ type Portal struct {
 	identity *identity.Service
 	domains  *domains.Service
 	bucket   *attachments.Bucket
+	intake   *intake.Intake
+	public   string // PublicURL without a final slash
 	log      *slog.Logger
 	now      func() time.Time
 	secure   bool // PublicURL is https: cookies never travel in clear text
@@ -59,7 +63,7 @@ func New(cfg Config) *Portal {
 		pages[one] = parseTemplates(one, now)
 	}
 	return &Portal{
-		tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, bucket: cfg.Bucket,
+		tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, bucket: cfg.Bucket, intake: cfg.Intake, public: strings.TrimRight(cfg.PublicURL, "/"),
 		log: cfg.Log, now: now, secure: strings.HasPrefix(cfg.PublicURL, "https://"),
 		pages: pages, hub: newHub(), board: board{tabs: map[tabKey]spot{}},
 	}

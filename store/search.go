@@ -105,8 +105,8 @@ func (c *conditions) ticketsOf(viewer Viewer) {
 		      select p.ticket_id from participant p where p.contact_id = any(` + contacts + `) and not p.pending)`)
 }
 
-// public is what a customer may see of a conversation: no notes, no events, nothing of what was forwarded to others and of their answers, and nothing of a stranger whom no agent has accepted (behaviour §4).
-const public = `m.kind in ('inbound', 'reply') and m.side is null
+// public is what a customer may see of a conversation: no notes, no events, nothing of what was forwarded to others and of their answers, nothing that can still be undone, and nothing of a stranger whom no agent has accepted (behaviour §4).
+const public = `m.kind in ('inbound', 'reply') and m.side is null and (m.send_at is null or m.send_at <= now())
 		      and not exists (select from participant p where p.ticket_id = m.ticket_id and p.contact_id = m.contact_id and p.pending)`
 
 // filter adds what the question asks for.

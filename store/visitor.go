@@ -85,6 +85,17 @@ func (tx *Tx) VisitorCodesOf(ctx context.Context, browser []byte, now time.Time,
 	return codes, wrap(err, "visitor's codes")
 }
 
+// VisitorAsked is the newest code that this browser asked for and that can still be used. None is no error: found is false.
+func (r Reader) VisitorAsked(ctx context.Context, browser []byte, now time.Time, tries int) (code VisitorCode, found bool, err error) {
+	code, found, err = perhapsOne[VisitorCode](ctx, r.q, `
+		select `+visitorCodeColumns+`
+		from visitor_code
+		where browser_hash = $1 and used_at is null and code_until > $2 and tries < $3
+		order by id desc
+		limit 1`, browser, now, tries)
+	return code, found, wrap(err, "visitor's newest code")
+}
+
 // VisitorLink is the code of a link that can still be used. None is no error: found is false.
 func (r Reader) VisitorLink(ctx context.Context, token []byte, now time.Time) (code VisitorCode, found bool, err error) {
 	code, found, err = perhapsOne[VisitorCode](ctx, r.q, `

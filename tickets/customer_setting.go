@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"postern/desk"
+	"postern/language"
 	"postern/store"
 )
 
@@ -24,6 +25,9 @@ func (s *Service) SetCustomerSetting(ctx context.Context, actor desk.Actor, sett
 	setting.Slug, setting.Intro = strings.ToLower(strings.TrimSpace(setting.Slug)), strings.TrimSpace(storable(setting.Intro))
 	if err := setting.Check(); err != nil {
 		return err
+	}
+	if setting.Language != "" && language.Of(setting.Language) == nil {
+		return desk.Wrong("language", "there is no language %q here", setting.Language)
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		box, err := tx.CustomerMailbox(ctx, setting.MailboxID)

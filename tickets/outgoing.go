@@ -79,7 +79,7 @@ func (s *Service) outgoing(ctx context.Context, errand desk.SendReply, found *st
 	out := &Outgoing{Errand: errand, Message: m, ReplyTo: s.codec.ReplyAddress(m.FromAddress, m.ID), ReturnPath: s.ReturnPath(m.FromAddress, m.ID), Loop: s.codec.Hostname(),
 		System: SystemSender{From: system, ReturnPath: s.ReturnPath(system, m.ID)}, Awaited: found.Awaited, kept: found.Original, next: found.NextOriginal}
 	out.Language = found.Language
-	if found.Link {
+	if found.Link && m.Kind == desk.KindReply { // whom a mail is passed on to has no conversation of theirs there
 		out.Link = s.visitLink(m.ID)
 	}
 	var err error

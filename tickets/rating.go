@@ -17,16 +17,15 @@ const (
 	mostAsking = 4                  // attempts at sending one question
 )
 
-// question notes that the customer of a ticket that was solved shall be asked later.
-var question = reaction{
-	name:   "rating",
-	wanted: func(s *Service, ctx context.Context) (bool, error) { return s.store.AnyoneAsks(ctx) },
-	react: func(s *Service, ctx context.Context, h desk.Happening) error {
-		if h.Kind != desk.HappenedChanged && h.Kind != desk.HappenedReplied {
-			return nil
-		}
-		return s.store.Write(ctx, func(tx *store.Tx) error { return tx.WantQuestion(ctx, h.Ticket) })
-	},
+// anyoneAsks says whether any mailbox asks its customers.
+func (s *Service) anyoneAsks(ctx context.Context) (bool, error) { return s.store.AnyoneAsks(ctx) }
+
+// wantRating notes that the customer of a ticket that was solved shall be asked later.
+func (s *Service) wantRating(ctx context.Context, h desk.Happening) error {
+	if h.Kind != desk.HappenedChanged && h.Kind != desk.HappenedReplied {
+		return nil
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.WantQuestion(ctx, h.Ticket) })
 }
 
 // Question is a mail to a customer whose ticket was solved.

@@ -21,6 +21,7 @@ var reactions = []reaction{
 	{"automations", (*Service).automates, (*Service).automate},
 	{"turns", (*Service).anyTurns, (*Service).turn}, // after the rules, which may give it to somebody
 	{"notifications", always, (*Service).notify},
+	{"ratings", (*Service).anyoneAsks, (*Service).wantRating},
 }
 
 // Reactor reacts to a handful of happenings.

@@ -17,7 +17,7 @@ const hsts = "max-age=31536000; includeSubDomains"
 func (sys *system) buildWeb() {
 	p := sys.platform
 	sys.portal = portal.New(portal.Config{
-		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, PublicURL: p.settings.PublicURL, Log: sys.log,
+		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, Intake: sys.intake, PublicURL: p.settings.PublicURL, Log: sys.log,
 	})
 	sys.api = api.New(api.Config{
 		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, Store: p.store, Keys: p.keys,

@@ -1,0 +1,140 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"postern/desk"
+)
+
+// Customers see pages of their own: those of a mail, without the desk's rail and scripts, and only what is theirs. They have no account; they prove an address, and the browser keeps that for a while.
+
+// customerFrame is what the frame around every page for customers needs. Page structs embed it.
+type customerFrame struct {
+	Title   string
+	Desk    string // whose pages these are: a mailbox, or the product where it is none's
+	Address string // that was proved; empty: none
+	Notice  string // one sentence about what was just done
+	Problem string
+}
+
+// customerFrame makes the frame of a page.
+func (p *Portal) customerFrame(c *call, title, desk string) customerFrame {
+	if desk == "" {
+		desk = "Postern"
+	}
+	frame := customerFrame{Title: title, Desk: desk}
+	if c.visitor != "" {
+		frame.Address = c.actor.User.Email
+	}
+	return frame
+}
+
+// showCustomer renders a page for customers.
+func (p *Portal) showCustomer(c *call, name string, data any) error {
+	return p.render(c, view{http.StatusOK, name, "customer-layout"}, data)
+}
+
+// The cookies of customers: the session, and the mark of a browser that has asked for a code.
+const (
+	visitorCookie = "postern-visitor"
+	browserCookie = "postern-browser"
+)
+
+// customerCookie is the name of a cookie; the __Host- prefix as for our own people's.
+func (p *Portal) customerCookie(name string) string {
+	if p.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// setCustomerCookie gives the browser a cookie that ends with it; an empty value takes it away.
+func (p *Portal) setCustomerCookie(c *call, name, value string) {
+	cookie := &http.Cookie{Name: p.customerCookie(name), Value: value, Path: "/", HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode}
+	if value == "" {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(c.w, cookie)
+}
+
+// customerCookieOf is what the browser has; empty: nothing.
+func (p *Portal) customerCookieOf(c *call, name string) string {
+	cookie, err := c.r.Cookie(p.customerCookie(name))
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+// admitCustomer lets in who has proved an address in this browser. Nobody else is let in, our own people neither: what they see is in the desk.
+func (p *Portal) admitCustomer(c *call) error {
+	known, err := p.recognise(c)
+	if err == nil && !known {
+		err = desk.Faultf(desk.Unsigned, "Please prove your address first.")
+	}
+	return err
+}
+
+// recognise makes the customer who has proved an address in this browser the one who asks, on pages that are open to everybody too.
+func (p *Portal) recognise(c *call) (known bool, err error) {
+	token := p.customerCookieOf(c, visitorCookie)
+	if token == "" {
+		return false, nil
+	}
+	user, err := p.identity.Visitor(c.r.Context(), token)
+	if fault := asFault(err); fault != nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.actor.User, c.visitor = user, token
+	return true, nil
+}
+
+// forCustomers says whether a path is one of theirs.
+func forCustomers(path string) bool {
+	for _, begin := range []string{"/my/", "/t/", "/rate/", "/form/"} {
+		if strings.HasPrefix(path, begin) {
+			return true
+		}
+	}
+	return path == "/my"
+}
+
+// customerErrorPage says what went wrong and what to do.
+type customerErrorPage struct {
+	customerFrame
+	Reason  string
+	Request string
+}
+
+// failCustomer answers a customer with the error: who has not proved an address is asked for it, everybody else reads what is wrong.
+func (p *Portal) failCustomer(c *call, answer errorPage) {
+	if answer.Status == http.StatusUnauthorized {
+		target := "/my/sign-in"
+		if c.r.Method == http.MethodGet && c.r.URL.Path != "/my" {
+			target += "?next=" + url.QueryEscape(c.r.URL.RequestURI())
+		}
+		http.Redirect(c.w, c.r, target, http.StatusSeeOther)
+		return
+	}
+	if answer.Status == http.StatusNotFound && c.visitor != "" {
+		answer.Reason = "There is nothing of yours at this address."
+	}
+	if answer.Request != "" {
+		answer.Reason = "The fault is ours and has been written down. Try again in a moment."
+	}
+	page := customerErrorPage{customerFrame: p.customerFrame(c, c.lang.Say(answer.Headline), ""), Reason: c.sentence(answer.Reason), Request: answer.Request}
+	p.renderOr500(c, answer.Status, "customer_error", "customer-layout", page)
+}
+
+// customerNext keeps a path to go on to within the pages for customers.
+func customerNext(path string) string {
+	if path = localPath(path, "/my"); forCustomers(path) {
+		return path
+	}
+	return "/my"
+}
