@@ -158,7 +158,7 @@ func (p *Portal) welcomeVisitor(c *call, proved identity.Proved) error {
 type visitorLinkPage struct {
 	customerFrame
 	Token string
-	identity.VisitorLink
+	Link  identity.VisitorLink
 }
 
 // visitorLink shows whose link it is.
@@ -175,8 +175,7 @@ func (p *Portal) askForClick(c *call, fault *desk.Fault) error {
 		return err
 	}
 	c.w.Header().Set("Referrer-Policy", "no-referrer") // the address is a secret until it is used
-	answer := visitorLinkPage{customerFrame: p.customerFrame(c, c.lang.Say("Is this you?"), ""), Token: token, VisitorLink: link}
-	answer.customerFrame.Address = ""
+	answer := visitorLinkPage{customerFrame: p.customerFrame(c, c.lang.Say("Is this you?"), ""), Token: token, Link: link}
 	if fault != nil {
 		answer.Problem = c.sentence(fault.Reason)
 	}

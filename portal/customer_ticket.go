@@ -73,6 +73,7 @@ type customerTicketPage struct {
 	Earlier  string // path of the page with the messages before these
 	Rate     rateForm
 	Stamp    string
+	Answers  int64  // the newest message on the page
 	Text     string // typed before, when it could not be sent
 	Most     int64  // bytes of files
 }
@@ -165,6 +166,7 @@ func (p *Portal) readConversation(c *call, answer *customerTicketPage) error {
 		answer.Earlier = fmt.Sprintf("/my/tickets/%d?before=%d", answer.Number, all[0].ID)
 	}
 	for _, m := range all {
+		answer.Answers = m.ID
 		answer.Messages = append(answer.Messages, customerMessageOf(c, m))
 	}
 	return nil
@@ -203,10 +205,6 @@ func (p *Portal) customerAnswer(c *call) error {
 	if err != nil {
 		return err
 	}
-	to, err := p.tickets.AnswerTo(c.r.Context(), c.actor, number)
-	if err != nil {
-		return err
-	}
 	typed, done, err := c.customerForm(mostFromCustomer)
 	if fault := asFault(err); fault != nil {
 		return p.customerPage(c, number, customerTicketPage{}, fault)
@@ -215,6 +213,10 @@ func (p *Portal) customerAnswer(c *call) error {
 		return err
 	}
 	defer done()
+	to, err := p.tickets.AnswerTo(c.r.Context(), c.actor, number, number64(typed.values, "answers"))
+	if err != nil {
+		return err
+	}
 	again := customerTicketPage{Text: typed.text("text")}
 	stamp, ok := p.identity.ReadStamp(answerStamp, typed.text("stamp"))
 	switch {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"postern/desk"
 	"postern/identity"
 )
@@ -54,6 +56,16 @@ var places = map[string][]place{
 	"GET /hours/{id}":               {{"/hours/{hours}", "owner"}},
 	"GET /setup":                    {{"/setup", "owner"}},
 	"GET /you":                      {{"/you", "agent"}},
+	"GET /customers":                {{"/customers", "owner"}},
+	"GET /t/{token}":                {{"/t/{visit}", ""}, {"/t/broken", ""}},
+	"GET /my/sign-in":               {{"/my/sign-in", ""}},
+	"GET /my/code":                  {{"/my/code", ""}, {"/my/code", "asking"}},
+	"GET /my/link/{token}":          {{"{visit-link}", ""}},
+	"GET /my":                       {{"/my", "customer"}},
+	"GET /my/tickets/{number}":      {{"/my/tickets/{ticket}", "customer"}, {"/my/tickets/{html}", "customer"}, {"/my/tickets/{solved}", "customer"}},
+	"GET /rate/{token}":             {{"/rate/{rating}", ""}, {"/rate/{rating-open}", ""}},
+	"GET /form/{slug}":              {{"/form/support", ""}, {"/form/nowhere", ""}},
+	"GET /form/{slug}/sent":         {{"/form/support/sent", ""}},
 	"GET /tokens":                   {{"/tokens", "agent"}},
 }
 
@@ -68,6 +80,8 @@ var noPages = map[string]string{
 	"GET /messages/{id}/cid/{cid...}": "a picture",
 	"GET /messages/{id}/original":     "a file",
 	"GET /attachments/{id}":           "a file",
+	"GET /my/messages/{id}/body":      "the frame of a mail, as at the desk",
+	"GET /my/files/{id}":              "a file",
 	"GET /events":                     "a stream",
 	"GET /here":                       "who else is on a ticket, a part of its page",
 	"GET /rail":                       "a part of every page",
@@ -102,6 +116,7 @@ func newGallery(t *testing.T) *gallery {
 	g.conversations()
 	g.desk()
 	g.service()
+	g.customers()
 	return g
 }
 
@@ -200,6 +215,35 @@ func (g *gallery) desk() {
 	check(t, err)
 }
 
+// customers are the pages for customers: conversations of one of them, links of mails, a form.
+func (g *gallery) customers() {
+	t := g.t
+	g.form(desk.FormProofMail)
+	g.sql(`update customer_setting set ask = true`)
+	for name, solved := range map[string]string{"ticket": "", "html": "", "solved": "Where the invoice for the lamps of last spring is, which I paid by bank transfer"} {
+		if solved == "" {
+			g.sql(`update ticket set requester_id = (select id from contact where address = 'anna@customer.example') where id = $1`, g.number(name))
+			continue
+		}
+		g.name(name, g.mail(letterOf("Anna Rossi <anna@customer.example>", solved, "solved", "\nThank you!\n")).Ticket)
+		done := desk.StatusSolved
+		_, err := g.tickets.Update(t.Context(), g.agent, g.number(name), desk.TicketChange{Status: &done})
+		check(t, err)
+	}
+	g.names["visit"] = g.codec.VisitToken(g.number("message"))
+	g.names["rating"], g.names["rating-open"] = g.codec.RatingToken(g.number("solved")), g.codec.RatingToken(g.number("ticket"))
+	g.reader("").post("/my/sign-in", "address", "olu@customer.example")
+	g.names["visit-link"] = g.letter("olu@customer.example").URL
+}
+
+// customerBrowser is a browser in which an address was proved by a code, as a person would.
+func (h *house) customerBrowser(address string) context.Context {
+	ctx := h.chromium()
+	does(h.t, ctx, "ask for a code", chromedp.Navigate(h.url+"/my/sign-in"), chromedp.SendKeys("#address", address), chromedp.Click(".primary"), chromedp.WaitVisible("#code"))
+	does(h.t, ctx, "type it", chromedp.SendKeys("#code", h.letter(address).Code), chromedp.Click(".primary"), chromedp.WaitVisible(".conversations"))
+	return ctx
+}
+
 // visitors are browsers of those who look at places, one each, started when the first place of theirs is looked at.
 type visitors struct {
 	g    *gallery
@@ -215,6 +259,11 @@ func (v *visitors) of(who string) context.Context {
 		v.open[who] = v.g.browser("olga@example.com")
 	case "agent":
 		v.open[who] = v.g.browser("ada@example.com")
+	case "customer":
+		v.open[who] = v.g.customerBrowser("anna@customer.example")
+	case "asking":
+		v.open[who] = v.g.chromium()
+		does(v.g.t, v.open[who], "ask for a code", chromedp.Navigate(v.g.url+"/my/sign-in"), chromedp.SendKeys("#address", "mei@customer.example"), chromedp.Click(".primary"), chromedp.WaitVisible("#code"))
 	default:
 		v.open[who] = v.g.chromium()
 	}

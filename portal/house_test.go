@@ -90,7 +90,7 @@ func (h *house) wire(keys *secret.Keyset, bucket *attachments.Bucket) {
 	go func() { h.intake.Run(running); close(ended) }()
 	t.Cleanup(func() { stop(); <-ended })
 	h.tickets = tickets.New(tickets.Config{Store: h.store, Keys: keys, Bucket: bucket, Releaser: h.intake, Hostname: "mail.example.com", PublicURL: h.url})
-	h.portal = New(Config{Tickets: h.tickets, Identity: h.people, Domains: h.domains, Bucket: bucket, PublicURL: h.url, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	h.portal = New(Config{Tickets: h.tickets, Identity: h.people, Domains: h.domains, Bucket: bucket, Intake: h.intake, PublicURL: h.url, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))})
 }
 
 func check(t testing.TB, err error) {

@@ -15,7 +15,7 @@ import (
 // wordsOfTables are the texts that stand in tables and reach the catalogue by a variable.
 func wordsOfTables() []string {
 	var all []string
-	for _, table := range []map[string]string{actions, rules, notices} {
+	for _, table := range []map[string]string{actions, rules, notices, customerNotices} {
 		for _, text := range table {
 			all = append(all, text)
 		}
@@ -63,7 +63,8 @@ func wordsOfTables() []string {
 		all = append(all, label(scope), string(scope))
 	}
 	for _, status := range desk.Statuses {
-		all = append(all, label(status))
+		state, _ := customerState(status)
+		all = append(all, label(status), state)
 	}
 	for _, priority := range desk.Priorities {
 		all = append(all, label(priority))

@@ -31,7 +31,7 @@ type Config struct {
 	Domains   *domains.Service
 	Bucket    *attachments.Bucket
 	Intake    *intake.Intake // takes in what customers write on our pages
-	PublicURL string // the portal as people reach it; with https the cookies are bound to it
+	PublicURL string         // the portal as people reach it; with https the cookies are bound to it
 	Log       *slog.Logger
 	Now       func() time.Time // nil: the clock
 }

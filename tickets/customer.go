@@ -42,8 +42,8 @@ type AnswerTo struct {
 	MessageID string // that it answers
 }
 
-// AnswerTo says where the customer's answer on their ticket goes.
-func (s *Service) AnswerTo(ctx context.Context, actor desk.Actor, number int64) (to AnswerTo, err error) {
+// AnswerTo says where the customer's answer on their ticket goes: to the message that they had before them, so that the same answer sent twice is one. 0 is the newest.
+func (s *Service) AnswerTo(ctx context.Context, actor desk.Actor, number, message int64) (to AnswerTo, err error) {
 	if err := need(actor, desk.MayOwnWrite); err != nil {
 		return to, err
 	}
@@ -53,15 +53,21 @@ func (s *Service) AnswerTo(ctx context.Context, actor desk.Actor, number int64) 
 	if into := to.Ticket.MergedInto; into != nil {
 		return to, desk.Faultf(desk.Conflict, "This conversation goes on as #%d.", *into)
 	}
-	newest, err := s.store.NewestInbound(ctx, number)
-	if err == nil && newest == 0 {
-		err = desk.Faultf(desk.Conflict, "There is nothing to answer here yet.")
-	}
+	viewer, err := s.viewer(ctx, actor)
 	if err != nil {
 		return to, err
 	}
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, newest)
-	to.Address, to.MessageID = s.codec.ReplyAddress(to.Ticket.MailboxAddress, newest), m.MessageID
+	m, err := s.store.Message(ctx, viewer, message)
+	if isFault(err, desk.NotFound) || err == nil && m.TicketID != number {
+		var newest int64
+		if newest, err = s.store.NewestInbound(ctx, number); err == nil && newest == 0 {
+			err = desk.Faultf(desk.Conflict, "There is nothing to answer here yet.")
+		}
+		if err == nil {
+			m, err = s.store.Message(ctx, store.Viewer{Staff: true}, newest)
+		}
+	}
+	to.Address, to.MessageID = s.codec.ReplyAddress(to.Ticket.MailboxAddress, m.ID), m.MessageID
 	return to, err
 }
 
