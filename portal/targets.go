@@ -11,12 +11,18 @@ import (
 // targetsPage lists the targets, and the business hours that they run by.
 type targetsPage struct {
 	page
-	Targets []desk.Target
+	Targets []targetLine
 	Hours   []desk.Hours
 	Boxes   []desk.Mailbox
 	Prios   []desk.Priority
 	Typed   targetTyped
 	Problem string
+}
+
+// targetLine is a target with its priority as a word; empty: every one.
+type targetLine struct {
+	desk.Target
+	Prio desk.Priority
 }
 
 // targetTyped is the form of a target as it was typed.
@@ -32,8 +38,16 @@ func (p *Portal) targetList(c *call) error { return p.targetsPage(c, targetsPage
 // targetsPage renders the list, with what was wrong.
 func (p *Portal) targetsPage(c *call, answer targetsPage, fault *desk.Fault) (err error) {
 	ctx := c.r.Context()
-	if answer.Targets, err = p.tickets.Targets(ctx, c.actor); err != nil {
+	targets, err := p.tickets.Targets(ctx, c.actor)
+	if err != nil {
 		return err
+	}
+	for _, target := range targets {
+		line := targetLine{Target: target}
+		if target.Priority != nil {
+			line.Prio = *target.Priority
+		}
+		answer.Targets = append(answer.Targets, line)
 	}
 	if answer.Hours, err = p.tickets.AllHours(ctx, c.actor); err != nil {
 		return err
