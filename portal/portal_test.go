@@ -169,7 +169,7 @@ func TestListAndSearch(t *testing.T) {
 	page := agent.get("/tickets")
 	page.has(t, "Charged twice", "Anna Rossi", "&lt;img src=x onerror=alert(2)&gt;", fmt.Sprintf(`href="/tickets/%d"`, n))
 	page.lacks(t, "<img src=x", "<script>alert")
-	agent.get("/tickets?q=twice").has(t, "Charged twice", fmt.Sprintf("/tickets/%d?q=twice", n))
+	agent.get("/tickets?q=twice").has(t, "Charged <mark>twice</mark>", "We were charged <mark>twice</mark>.", fmt.Sprintf("/tickets/%d?q=twice", n))
 	agent.get("/tickets?q=unheard-of").has(t, "Nothing found.")
 	agent.get("/tickets?q=status:sideways").has(t, `class="problem"`)
 	agent.get("/tickets?view=mine").has(t, "Nothing is assigned to you.")

@@ -1,156 +1,52 @@
 package portal
 
 import (
-	"fmt"
+	"net/http"
 	"net/url"
+	"strconv"
 
 	"postern/desk"
 	"postern/language"
 )
 
-// listing is a view of the list as the address bar holds it: everything that a link back to the same list needs.
-type listing struct {
-	View    string // name of one of views
-	Mailbox int64
-	Query   string
-	Cursor  string
-}
-
-// viewName is one of the views that everybody has.
-type viewName struct {
-	Name, Title string
-	Key         string // the key after g that opens it
-	count       func(desk.ViewCounts) int64
-	narrow      func(*desk.TicketQuery, desk.User)
-}
-
-// views lists the views in the order of the rail. The first is where people land.
-var views = []viewName{
-	{"inbox", "Inbox", "i", func(n desk.ViewCounts) int64 { return n.Open },
-		func(q *desk.TicketQuery, _ desk.User) { q.Statuses = []desk.Status{desk.StatusNew, desk.StatusOpen} }},
-	{"mine", "Mine", "m", func(n desk.ViewCounts) int64 { return n.Mine },
-		func(q *desk.TicketQuery, u desk.User) {
-			q.Statuses, q.AssigneeID = []desk.Status{desk.StatusNew, desk.StatusOpen, desk.StatusPending}, u.ID
-		}},
-	{"unassigned", "Unassigned", "u", func(n desk.ViewCounts) int64 { return n.Unassigned },
-		func(q *desk.TicketQuery, _ desk.User) {
-			q.Statuses, q.Unassigned = []desk.Status{desk.StatusNew, desk.StatusOpen}, true
-		}},
-	{"pending", "Pending", "", func(n desk.ViewCounts) int64 { return n.Pending },
-		func(q *desk.TicketQuery, _ desk.User) { q.Statuses = []desk.Status{desk.StatusPending} }},
-	{"hold", "On hold", "", func(n desk.ViewCounts) int64 { return n.Hold },
-		func(q *desk.TicketQuery, _ desk.User) { q.Statuses = []desk.Status{desk.StatusHold} }},
-	{"solved", "Solved", "", func(n desk.ViewCounts) int64 { return n.Solved },
-		func(q *desk.TicketQuery, _ desk.User) {
-			q.Statuses, q.Order = []desk.Status{desk.StatusSolved}, desk.OrderUpdated
-		}},
-	{"all", "Everything", "", func(desk.ViewCounts) int64 { return 0 },
-		func(q *desk.TicketQuery, _ desk.User) { q.Order = desk.OrderUpdated }},
-}
-
-// listingOf reads the view out of an address. Search looks everywhere unless a view is named.
-func listingOf(values url.Values) listing {
-	l := listing{View: values.Get("view"), Mailbox: number64(values, "mailbox"), Query: values.Get("q"), Cursor: values.Get("cursor")}
-	if _, known := l.view(); !known {
-		l.View = views[0].Name
-		if l.Query != "" {
-			l.View = "all"
-		}
-	}
-	return l
-}
-
-// view is the view that the listing names.
-func (l listing) view() (viewName, bool) {
-	for _, one := range views {
-		if one.Name == l.View {
-			return one, true
-		}
-	}
-	return viewName{}, false
-}
-
-// ask is the listing as a question to the service.
-func (l listing) ask(user desk.User) desk.TicketQuery {
-	q := desk.TicketQuery{MailboxID: l.Mailbox, Text: l.Query, Cursor: l.Cursor, Order: desk.OrderWaiting, Limit: 30}
-	if one, known := l.view(); known {
-		one.narrow(&q, user)
-	}
-	return q
-}
-
-// values is the listing as the query part of an address, without the place in it.
-func (l listing) values() url.Values {
-	v := url.Values{}
-	if l.View != views[0].Name {
-		v.Set("view", l.View)
-	}
-	if l.Mailbox != 0 {
-		v.Set("mailbox", fmt.Sprint(l.Mailbox))
-	}
-	if l.Query != "" {
-		v.Set("q", l.Query)
-	}
-	return v
-}
-
-// suffix is the listing after a path: ?view=… or nothing.
-func (l listing) suffix() string {
-	if text := l.values().Encode(); text != "" {
-		return "?" + text
-	}
-	return ""
-}
-
-// URL is the address of the list itself.
-func (l listing) URL() string { return "/tickets" + l.suffix() }
-
-// Ticket is the address of a ticket seen from this list.
-func (l listing) Ticket(number int64) string { return fmt.Sprintf("/tickets/%d%s", number, l.suffix()) }
-
-// More is the address of the next page of the list.
-func (l listing) More(cursor string) string {
-	v := l.values()
-	v.Set("cursor", cursor)
-	return "/tickets?" + v.Encode()
-}
-
-// Here is the address of this very page of the list.
-func (l listing) Here() string {
-	if l.Cursor == "" {
-		return l.URL()
-	}
-	return l.More(l.Cursor)
-}
-
-// Title is what the list is called.
-func (l listing) Title() string {
-	if l.Query != "" {
-		return "Search"
-	}
-	one, _ := l.view()
-	return one.Title
-}
-
 // rail is the column of views and places at the left.
 type rail struct {
 	Bell      bell
 	Views     []railLink
+	Teams     []railLink // inboxes of the reader's teams
+	Saved     []railLink // views that people keep
 	Mailboxes []railLink
 	Desk      []railLink // suspended mail and the like
 	Admin     []railLink
+	AtViews   bool // the page of saved views is open
+	Folded    bool // the reader wants it out of the way
 }
 
 // railLink is one line of the rail.
 type railLink struct {
 	Title, URL string
 	Count      int64
+	Most       int64 // as far as it was counted; 0: to the end
 	Here       bool
 	Key        string
 	Hint       string
 }
 
-// railOf gathers the rail: two short questions. here is the listing that is open, place the path of a page that is no list.
+// Shown is the count for people: what was not counted to the end ends in a plus.
+func (l railLink) Shown() string {
+	if l.Most > 0 && l.Count >= l.Most {
+		return strconv.FormatInt(l.Most-1, 10) + "+"
+	}
+	return strconv.FormatInt(l.Count, 10)
+}
+
+// mostInView and mostInSaved are as far as the service counts.
+const (
+	mostInView  = 10_000
+	mostInSaved = 1_000
+)
+
+// railOf gathers the rail: short questions, whose counts are bounded. here is the listing that is open, place the path of a page that is no list.
 func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	ctx := c.r.Context()
 	counts, err := p.tickets.Counts(ctx, c.actor)
@@ -161,24 +57,58 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rail{}
+	r := &rail{Folded: folded(c), AtViews: place == "/views"}
 	if r.Bell.Bell, err = p.tickets.Bell(ctx, c.actor); err != nil {
 		return nil, err
 	}
 	r.Bell.Here = place == "/notifications"
+	open := ""
+	if place == "" {
+		here.Cursor = ""
+		open = here.URL()
+	}
 	for _, one := range views {
 		target := listing{View: one.Name}
-		r.Views = append(r.Views, railLink{Title: c.lang.Say(one.Title), URL: target.URL(), Count: one.count(counts), Key: one.Key,
-			Here: place == "" && here.View == one.Name && here.Mailbox == 0 && here.Query == ""})
+		r.Views = append(r.Views, railLink{Title: c.lang.Say(one.Title), URL: target.URL(), Count: one.count(counts), Most: mostInView, Key: one.Key, Here: open == target.URL()})
+	}
+	if err := p.railViews(c, r, here, open); err != nil {
+		return nil, err
 	}
 	for _, box := range mailboxes {
-		title := box.Name
-		if title == "" {
-			title = box.Address
-		}
-		r.Mailboxes = append(r.Mailboxes, railLink{Title: title, Hint: box.Address, URL: listing{View: views[0].Name, Mailbox: box.ID}.URL(),
-			Here: place == "" && here.Mailbox == box.ID})
+		target := listing{View: views[0].Name}.with("mailbox", strconv.FormatInt(box.ID, 10))
+		r.Mailboxes = append(r.Mailboxes, railLink{Title: boxName(box), Hint: box.Address, URL: target.URL(), Here: open == target.URL()})
 	}
+	p.railPlaces(c, r, counts, place)
+	return r, nil
+}
+
+// railViews adds the inboxes of the reader's teams and the views that they see.
+func (p *Portal) railViews(c *call, r *rail, here listing, open string) error {
+	teams, err := p.tickets.TeamInboxes(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	for _, team := range teams {
+		target := listing{View: views[0].Name}.with("team", strconv.FormatInt(team.ID, 10))
+		r.Teams = append(r.Teams, railLink{Title: team.Name, URL: target.URL(), Count: team.Count, Most: mostInView, Here: open == target.URL()})
+	}
+	saved, err := p.tickets.Views(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	counts, err := p.tickets.CountViews(c.r.Context(), c.actor, saved)
+	if err != nil {
+		return err
+	}
+	for _, view := range saved {
+		target := listing{View: strconv.FormatInt(view.ID, 10)}
+		r.Saved = append(r.Saved, railLink{Title: view.Name, URL: target.URL(), Count: counts[view.ID], Most: mostInSaved, Here: open != "" && here.View == target.View})
+	}
+	return nil
+}
+
+// railPlaces adds the pages that are no lists of tickets.
+func (p *Portal) railPlaces(c *call, r *rail, counts desk.ViewCounts, place string) {
 	add := func(list *[]railLink, title, path string, count int64) {
 		*list = append(*list, railLink{Title: c.lang.Say(title), URL: path, Count: count, Here: place == path})
 	}
@@ -203,7 +133,6 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 		add(&r.Admin, "Tags", "/tags", 0)
 		add(&r.Admin, "Audit log", "/audit", 0)
 	}
-	return r, nil
 }
 
 // framed is the frame of a page that is no list.
@@ -251,9 +180,39 @@ func noticeOf(lang *language.Language, values url.Values) string {
 // railShow answers the script that asks for fresh counts.
 func (p *Portal) railShow(c *call) error {
 	values := c.r.URL.Query()
-	r, err := p.railOf(c, listingOf(values), values.Get("place"))
+	here, err := p.resolved(c, listingOf(values))
+	if err != nil {
+		return err
+	}
+	r, err := p.railOf(c, here, values.Get("place"))
 	if err != nil {
 		return err
 	}
 	return p.part(c, "ticket_list", "rail-links", page{User: c.actor.User, Rail: r})
+}
+
+// foldCookie remembers in one browser that its reader wants the rail out of the way.
+const foldCookie = "rail"
+
+func folded(c *call) bool {
+	cookie, err := c.r.Cookie(foldCookie)
+	return err == nil && cookie.Value == "folded"
+}
+
+// railFold puts the rail out of the way or back, in this browser, and shows the page again.
+func (p *Portal) railFold(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	cookie := &http.Cookie{Name: foldCookie, Value: "folded", Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode}
+	if form.Get("folded") != "yes" {
+		cookie.Value, cookie.MaxAge = "", -1
+	}
+	http.SetCookie(c.w, cookie)
+	back := "/"
+	if from, err := url.Parse(c.r.Referer()); err == nil {
+		back = localPath(from.RequestURI(), back)
+	}
+	return c.seeOther(back)
 }

@@ -109,7 +109,11 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	if err != nil {
 		return nil, err
 	}
-	open := &ticketPage{Back: c.back(), Ticket: ticket, User: c.actor.User, Statuses: desk.Statuses, Prios: desk.Priorities,
+	back, err := p.resolved(c, c.back())
+	if err != nil {
+		return nil, err
+	}
+	open := &ticketPage{Back: back, Ticket: ticket, User: c.actor.User, Statuses: desk.Statuses, Prios: desk.Priorities,
 		Assignee: deref(ticket.AssigneeID), MergedIn: deref(ticket.MergedInto), Following: deref(ticket.Follows), Suggested: deref(ticket.Suggested)}
 	messages, cut, err := p.conversation(ctx, c.actor, number)
 	if err != nil {

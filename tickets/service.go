@@ -44,9 +44,10 @@ type Config struct {
 
 // Service is safe for concurrent use.
 type Service struct {
-	cfg   Config
-	store *store.Store
-	codec *threading.Codec
+	cfg    Config
+	store  *store.Store
+	codec  *threading.Codec
+	counts viewCounts
 }
 
 // New makes a service.
