@@ -29,11 +29,14 @@ var places = map[string][]place{
 	"GET /":                         {{"/no/such/page", "agent"}, {"/no/such/page", ""}},
 	"GET /sign-in":                  {{"/sign-in", ""}},
 	"GET /sign-in/{token}":          {{"{link}", ""}},
-	"GET /tickets":                  {{"/tickets", "agent"}, {"/tickets?q=charged", "agent"}, {"/tickets?q=before:never", "agent"}, {"/tickets?view=hold", "agent"}},
+	"GET /tickets":                  {{"/tickets", "agent"}, {"/tickets?q=charged", "agent"}, {"/tickets?q=before:never", "agent"}, {"/tickets?view=hold", "agent"}, {"/tickets?view=all&filters=open&status=new,open&tag=nothing-has-this-tag&q=help", "agent"}, {"/tickets?bulk={bulk}", "agent"}, {"/tickets?view={view}", "agent"}},
 	"GET /tickets/new":              {{"/tickets/new", "agent"}},
 	"GET /tickets/{number}":         {{"/tickets/{ticket}", "agent"}, {"/tickets/{ticket}?tab=note", "agent"}, {"/tickets/{ticket}?tab=forward", "agent"}, {"/tickets/{ticket}?sent={reply}", "agent"}, {"/tickets/{html}", "agent"}, {"/tickets/{stranger}", "agent"}, {"/tickets/{long}?open=all", "agent"}, {"/tickets/999999", "agent"}},
 	"GET /messages/{id}":            {{"/messages/{message}", "agent"}},
 	"GET /messages/{id}/deliveries": {{"/messages/{reply}/deliveries", "agent"}},
+	"GET /views":                    {{"/views", "agent"}},
+	"GET /views/new":                {{"/views/new?view=all&tag=billing&q=charged", "owner"}},
+	"GET /views/{id}":               {{"/views/{view}", "agent"}},
 	"GET /suspended":                {{"/suspended", "agent"}, {"/suspended?q=nothing", "agent"}},
 	"GET /suspended/{id}":           {{"/suspended/{suspended}", "agent"}},
 	"GET /senders":                  {{"/senders", "owner"}},
@@ -117,6 +120,7 @@ func newGallery(t *testing.T) *gallery {
 	g.desk()
 	g.service()
 	g.customers()
+	g.lists()
 	return g
 }
 
@@ -173,6 +177,27 @@ func (g *gallery) conversations() {
 	for i := range 9 {
 		g.mail(letterOf(fmt.Sprintf("Person %d <p%d@customer.example>", i, i), fmt.Sprintf("Question number %d about my order", i), fmt.Sprintf("f%d", i), "\nCan you help me?\n"))
 	}
+}
+
+// lists are views that people keep, a team, targets, and what was just done to several conversations at once.
+func (g *gallery) lists() {
+	t, ctx := g.t, g.t.Context()
+	g.sql(`insert into team (name) values ('Refunds and complaints')`)
+	g.sql(`insert into team_member select id, $1 from team`, g.agent.User.ID)
+	g.sql(`update ticket set team_id = (select id from team), answer_due_at = now() + interval '40 minutes' where id = $1`, g.number("html"))
+	g.sql(`update ticket set answer_due_at = now() - interval '3 hours' where id = $1`, g.number("stranger"))
+	view, err := g.tickets.AddView(ctx, g.agent, desk.View{Name: "Invoices of the whole year that nobody wants", Audience: desk.AudienceMe, Filter: desk.ListFilter{Text: "invoice", Assignee: desk.AssigneeNone}})
+	check(t, err)
+	g.name("view", view.ID)
+	_, err = g.tickets.AddView(ctx, g.owner, desk.View{Name: "Urgent", Audience: desk.AudienceAll, Filter: desk.ListFilter{Priorities: []desk.Priority{desk.PriorityHigh, desk.PriorityUrgent}}})
+	check(t, err)
+	first := g.mail(letterOf("Person 20 <p20@customer.example>", "Twice the same question", "m1", "\nCan you help me?\n")).Ticket
+	again := g.mail(letterOf("Person 20 <p20@customer.example>", "Twice the same question", "m2", "\nCan you help me?\n")).Ticket
+	check(t, g.tickets.Merge(ctx, g.agent, again, first))
+	high := desk.PriorityHigh
+	bulk, err := g.tickets.Bulk(ctx, g.agent, desk.Bulk{Tickets: []int64{first, again}, Change: desk.TicketChange{Priority: &high}})
+	check(t, err)
+	g.name("bulk", bulk.ID)
 }
 
 // number is the number under a name.

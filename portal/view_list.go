@@ -14,13 +14,13 @@ type viewsPage struct {
 // viewLine is one saved view.
 type viewLine struct {
 	desk.View
-	URL      string
-	Chips    []chip // what it is narrowed to
-	Order    string
-	Who      string // who sees it
-	MayEdit  bool
-	First    bool
-	Last     bool
+	URL     string
+	Chips   []chip // what it is narrowed to
+	Order   string
+	Who     string // who sees it
+	MayEdit bool
+	First   bool
+	Last    bool
 }
 
 // viewList shows the saved views.
