@@ -41,4 +41,8 @@ create index bulk_user on bulk (user_id);
 drop index ticket_view;
 create index ticket_view on ticket (status, assignee_id) where merged_into is null and snoozed_until is null;
 create index ticket_view_team on ticket (team_id, status) where merged_into is null and snoozed_until is null and team_id is not null;
+-- What leaves few tickets is looked up by itself (store/few.go).
+create index ticket_by_mailbox on ticket (mailbox_id);
+create index ticket_mailbox_mailbox on ticket_mailbox (mailbox_id);
+create index ticket_created on ticket (created_at);
 create index ticket_due on ticket ((least(answer_due_at, solve_due_at)), id) where least(answer_due_at, solve_due_at) is not null;

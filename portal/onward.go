@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"slices"
 	"strings"
 
 	"postern/desk"
@@ -23,12 +22,12 @@ func (p *Portal) onward(c *call, number int64, after desk.AfterSend) (onward, er
 	case desk.ThenList:
 		return onward{back.URL()}, nil
 	case desk.ThenNext:
-		list, err := p.listOf(c, back)
+		next, err := p.after(c, back, number)
 		if err != nil {
 			return onward{}, err
 		}
-		if at := slices.IndexFunc(list.Rows, func(t desk.Ticket) bool { return t.ID == number }); at >= 0 && at+1 < len(list.Rows) {
-			return onward{back.Ticket(list.Rows[at+1].ID)}, nil
+		if next != 0 {
+			return onward{back.Ticket(next)}, nil
 		}
 	}
 	return onward{back.Ticket(number)}, nil

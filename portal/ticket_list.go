@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -95,6 +94,29 @@ func (p *Portal) listOf(c *call, at listing) (ticketList, error) {
 	return list, err
 }
 
+// after is the ticket that follows one in a list, or 0.
+func (p *Portal) after(c *call, at listing, number int64) (int64, error) {
+	at, err := p.resolved(c, at)
+	if err != nil {
+		return 0, err
+	}
+	ask, err := at.ask(c.actor.User)
+	if err != nil {
+		return 0, err
+	}
+	found, err := p.tickets.List(c.r.Context(), c.actor, ask)
+	if fault := asFault(err); fault != nil && fault.Kind == desk.Invalid {
+		return 0, nil // a search that says nothing has no next
+	}
+	if err != nil {
+		return 0, err
+	}
+	if i := slices.IndexFunc(found.Items, func(t desk.Ticket) bool { return t.ID == number }); i >= 0 && i+1 < len(found.Items) {
+		return found.Items[i+1].ID, nil
+	}
+	return 0, nil
+}
+
 // rowsOf adds to each ticket what the list says beside it: where the search hit, and how long until its target.
 func (p *Portal) rowsOf(c *call, found []desk.Ticket, text string) ([]listRow, error) {
 	hits, err := p.tickets.Hits(c.r.Context(), c.actor, found, text)
@@ -156,6 +178,8 @@ func (l listing) hasWaiting() bool {
 // Empty is what an empty list says: a headline, and what to do.
 func (l ticketList) Empty() (words [2]string) {
 	switch {
+	case l.Next != "":
+		return [2]string{"Nothing among the first.", "These words are so common that the search stopped to show what it had. It can go on from there."}
 	case l.At.Query() != "":
 		return [2]string{"Nothing found.", "Every word has to be in the conversation. Try fewer words, or take a filter off."}
 	case l.At.Cursor != "":
@@ -171,6 +195,3 @@ func (l ticketList) Empty() (words [2]string) {
 	}
 	return [2]string{"Nothing here.", ""}
 }
-
-// number is a ticket's number as people write it.
-func number(n int64) string { return fmt.Sprintf("#%d", n) }

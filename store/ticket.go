@@ -50,6 +50,9 @@ func (r Reader) Tickets(ctx context.Context, viewer Viewer, f TicketFilter) (des
 	if err != nil {
 		return none, err
 	}
+	if way.only, err = r.fewer(ctx, f, way.only); err != nil {
+		return none, err
+	}
 	found := none.Items
 	for _, part := range parts {
 		if from != nil && from.Part != part.name {

@@ -137,13 +137,20 @@ func (s *Store) Count(ctx context.Context, viewer Viewer, filters []TicketFilter
 	for i, f := range filters {
 		var c conditions
 		c.filter(viewer, f)
+		only, err := s.fewer(ctx, f, nil)
+		if err != nil {
+			return nil, err
+		}
+		if only != nil {
+			c.and("t.id = any(" + c.arg(only) + ")")
+		}
 		limit := c.arg(mostCounted)
 		batch := &pgx.Batch{} // one round trip, and one transaction: the timeout ends with it
 		batch.Queue(`select set_config('statement_timeout', $1, true)`, strconv.FormatInt(share.Milliseconds(), 10))
 		batch.Queue("select count(*) from (select from ticket t where "+c.where()+" limit "+limit+") as counted", c.args...).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&counts[i])
 		})
-		err := s.pool.SendBatch(ctx, batch).Close()
+		err = s.pool.SendBatch(ctx, batch).Close()
 		var pg *pgconn.PgError
 		switch {
 		case errors.As(err, &pg) && pg.Code == canceled:
