@@ -183,8 +183,8 @@ func (g *gallery) conversations() {
 func (g *gallery) lists() {
 	t, ctx := g.t, g.t.Context()
 	g.sql(`insert into team (name) values ('Refunds and complaints')`)
-	g.sql(`insert into team_member select id, $1 from team`, g.agent.User.ID)
-	g.sql(`update ticket set team_id = (select id from team), answer_due_at = now() + interval '40 minutes' where id = $1`, g.number("html"))
+	g.sql(`insert into team_member select id, $1 from team where name = 'Refunds and complaints'`, g.agent.User.ID)
+	g.sql(`update ticket set team_id = (select id from team where name = 'Refunds and complaints'), answer_due_at = now() + interval '40 minutes' where id = $1`, g.number("html"))
 	g.sql(`update ticket set answer_due_at = now() - interval '3 hours' where id = $1`, g.number("stranger"))
 	view, err := g.tickets.AddView(ctx, g.agent, desk.View{Name: "Invoices of the whole year that nobody wants", Audience: desk.AudienceMe, Filter: desk.ListFilter{Text: "invoice", Assignee: desk.AssigneeNone}})
 	check(t, err)
