@@ -9,6 +9,9 @@ import (
 	"postern/language"
 )
 
+// mostReports is how many reports one page lists: with two plots and their tables above, it stays light.
+const mostReports = 15
+
 // reportsPart is what others report about a domain: who sends as it, how much of that passes, and each report.
 type reportsPart struct {
 	Days    int
@@ -58,7 +61,7 @@ func (p *Portal) reportsOf(c *call, domain string) (part reportsPart, err error)
 	if err != nil {
 		return part, err
 	}
-	list, err := p.domains.Reports(c.r.Context(), c.actor, domain, asked.Get("cursor"), pageLimit)
+	list, err := p.domains.Reports(c.r.Context(), c.actor, domain, asked.Get("cursor"), mostReports)
 	if err != nil {
 		return part, err
 	}
