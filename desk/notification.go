@@ -120,7 +120,7 @@ func WhyTold(kind HappeningKind, actor *int64, detail HappeningDetail, tie Tie, 
 		return NotifyBounced
 	case detail.Automatic:
 		return ""
-	case tie.Assignee && (verbs.has("due-soon") || verbs.has("missed")), !taken && tie.Member && verbs.has("missed"):
+	case tie.Assignee && (verbs.has("due") || verbs.has("missed")), !taken && tie.Member && verbs.has("missed"):
 		return NotifyTarget
 	case tie.Assignee && verbs.has("woken"):
 		return NotifyWoken

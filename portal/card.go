@@ -19,6 +19,7 @@ type card struct {
 	Face      string     // its initials
 	Event     string     // of an event: the whole line
 	Until     *time.Time // of an event: a moment at the end of the line
+	Merged    []int64    // of an event: tickets that were merged into this one by it, and still are
 	Source    int64      // of an event: the message with the mail by which an agent did it
 	Folded    bool       // one line; a click fetches the rest
 	Line      string     // the first words, for the folded line
@@ -63,6 +64,7 @@ func (p *Portal) cardsOf(lang *language.Language, messages []desk.Message, all b
 		cards[i] = one
 	}
 	tellReplies(cards)
+	tellMerged(cards)
 	return joinEvents(cards), nil
 }
 
@@ -72,7 +74,7 @@ func (p *Portal) cardOf(lang *language.Language, m desk.Message, as string) (car
 	if err != nil {
 		return card{}, fmt.Errorf("portal: message %d: facts: %w", m.ID, err)
 	}
-	one := card{Message: m, Facts: facts, Author: m.AuthorName, Line: clip(m.Text, 84)}
+	one := card{Message: m, Facts: facts, Author: m.AuthorName, Line: clip(m.Text, 70)}
 	if m.Kind == desk.KindInbound || one.Author == "" {
 		one.Author, one.Address = m.From().Label(), m.FromAddress
 	}
@@ -181,6 +183,14 @@ func whyOf(lang *language.Language, why desk.Why) string {
 
 // From is where the message claims to be from, with its name.
 func (one card) From() string { return formatAddress(one.Message.From()) }
+
+// MovedFrom is the ticket from which an agent moved the message here; 0: nobody did.
+func (one card) MovedFrom() int64 {
+	if one.Facts.Why.Rule != "moved" {
+		return 0
+	}
+	return ticketNamed(one.Facts.Why.Saw)
+}
 
 // InlineURL is where the bytes of an inline picture are.
 func (one card) InlineURL(file desk.FileInfo) string {

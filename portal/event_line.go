@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,6 +75,27 @@ func eventWords(lang *language.Language, e desk.Event) string {
 		return lang.Say("opened this again")
 	case "moved":
 		return lang.Say("moved a message from %s to %s", ticketWord(lang, e.From), ticketWord(lang, e.To))
+	case "bounced":
+		return lang.Say("could not deliver to %s", e.To)
+	case "delayed":
+		return lang.Say("could not deliver to %s for four hours, and goes on trying", e.To)
+	case "cancelled":
+		return lang.Say("stopped the mail to %s", e.To)
+	case "redirected":
+		return lang.Say("sent the mail to %s instead of %s", e.To, e.From)
+	}
+	return workWords(lang, e)
+}
+
+// workWords says what happened that has to do with how the desk works rather than with mail.
+func workWords(lang *language.Language, e desk.Event) string {
+	switch e.Verb {
+	case "related":
+		return lang.Say("linked this with %s", ticketWord(lang, e.To))
+	case "unrelated":
+		return lang.Say("took the link to %s away", ticketWord(lang, e.From))
+	case "continued":
+		return lang.Say("began %s, which continues this", ticketWord(lang, e.To))
 	case "team":
 		if e.To == "" {
 			return lang.Say("took this from the team %s", e.From)
@@ -93,14 +115,16 @@ func eventWords(lang *language.Language, e desk.Event) string {
 			return lang.Say("notes that the target for the first answer was missed")
 		}
 		return lang.Say("notes that the target for the solution was missed")
-	case "bounced":
-		return lang.Say("could not deliver to %s", e.To)
-	case "delayed":
-		return lang.Say("could not deliver to %s for four hours, and goes on trying", e.To)
-	case "cancelled":
-		return lang.Say("stopped the mail to %s", e.To)
-	case "redirected":
-		return lang.Say("sent the mail to %s instead of %s", e.To, e.From)
+	case "automation":
+		return lang.Say("ran the rule “%s”", e.To)
+	case "macro":
+		return lang.Say("used the macro “%s”", e.To)
+	case "customer-reopened":
+		return lang.Say("opened this again, as the customer asked on their page")
+	case "customer-solved":
+		return lang.Say("solved this, as the customer said on their page")
+	case "asked":
+		return lang.Say("asked %s how it was", e.To)
 	}
 	words := []string{lang.Say(strings.ReplaceAll(e.Verb, "-", " "))}
 	if e.From != "" {
@@ -120,6 +144,36 @@ func ticketWord(lang *language.Language, number string) string {
 	return "#" + strings.TrimPrefix(number, "#")
 }
 
+// ticketNamed is the number in #12; 0: it is none.
+func ticketNamed(name string) int64 {
+	number, err := strconv.ParseInt(strings.TrimPrefix(name, "#"), 10, 64)
+	if err != nil || number < 0 {
+		return 0
+	}
+	return number
+}
+
+// tellMerged marks the lines of merges into this ticket that still hold, so that they can be undone where they are told.
+func tellMerged(cards []card) {
+	held := map[int64]int{} // the ticket that was merged → its line
+	for i := range cards {
+		e := cards[i].Facts.Event
+		if cards[i].Kind != desk.KindEvent || e == nil {
+			continue
+		}
+		source := ticketNamed(e.From)
+		switch {
+		case e.Verb == "merged" && source != 0 && source != cards[i].TicketID && ticketNamed(e.To) == cards[i].TicketID:
+			held[source] = i
+		case e.Verb == "unmerged":
+			delete(held, source)
+		}
+	}
+	for source, i := range held {
+		cards[i].Merged = append(cards[i].Merged, source)
+	}
+}
+
 // joinFor is how close together changes of one person are told in one line.
 const joinFor = 2 * time.Minute
 
@@ -128,6 +182,7 @@ func joinEvents(cards []card) []card {
 	out := make([]card, 0, len(cards))
 	for _, one := range cards {
 		if n := len(out); n > 0 && one.Event != "" && out[n-1].Event != "" && one.Until == nil && out[n-1].Until == nil && one.AuthorName == out[n-1].AuthorName && one.At.Sub(out[n-1].At) < joinFor {
+			out[n-1].Merged = append(out[n-1].Merged, one.Merged...)
 			out[n-1].Source = max(out[n-1].Source, one.Source)
 			out[n-1].Event += ", " + strings.TrimPrefix(one.Event, author(one)+" ")
 			continue

@@ -69,6 +69,9 @@ var places = map[string][]place{
 	"GET /rate/{token}":             {{"/rate/{rating}", ""}, {"/rate/{rating-open}", ""}},
 	"GET /form/{slug}":              {{"/form/support", ""}, {"/form/nowhere", ""}},
 	"GET /form/{slug}/sent":         {{"/form/support/sent", ""}},
+	"GET /notifications":            {{"/notifications", "agent"}, {"/notifications", "owner"}},
+	"GET /you/notifications":        {{"/you/notifications", "agent"}},
+	"GET /messages/{id}/source":     {{"/messages/{message}/source", "agent"}},
 	"GET /tokens":                   {{"/tokens", "agent"}},
 }
 
@@ -86,6 +89,7 @@ var noPages = map[string]string{
 	"GET /my/messages/{id}/body":      "the frame of a mail, as at the desk",
 	"GET /my/files/{id}":              "a file",
 	"GET /events":                     "a stream",
+	"GET /notifications/new":          "toasts and the bell, parts of a page",
 	"GET /here":                       "who else is on a ticket, a part of its page",
 	"GET /rail":                       "a part of every page",
 	"GET /tags/names":                 "a part of the panel of a ticket",
@@ -163,6 +167,11 @@ func (g *gallery) conversations() {
 	high := desk.PriorityUrgent
 	_, err = g.tickets.Update(ctx, agent, number, desk.TicketChange{Priority: &high, Assignee: &agent.User.ID, AddTags: []string{"billing", "double-charge"}})
 	check(t, err)
+	for _, owner := range []int64{0, agent.User.ID} { // Ada is told of something
+		_, err = g.tickets.Update(ctx, g.owner, number, desk.TicketChange{Assignee: &owner})
+		check(t, err)
+	}
+	g.react()
 	html := g.mail(letterOf("Bartholomäus von Hohenzollern-Sigmaringen <bartholomaeus@customer.example>", "A lamp arrived broken, and the invoice names an address where I have not lived since the spring of last year", "g1",
 		"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html; charset=utf-8\n\n"+galleryHTML+"\n--b\nContent-Type: application/pdf; name=\"invoice-2026-11-02-with-a-very-long-name-that-does-not-break.pdf\"\nContent-Disposition: attachment; filename=\"invoice-2026-11-02-with-a-very-long-name-that-does-not-break.pdf\"\nContent-Transfer-Encoding: base64\n\nJVBERi0xLjQKJSBubyByZWFsIGZpbGUK\n--b--\n"))
 	g.name("html", html.Ticket)

@@ -33,7 +33,7 @@ func (p *Portal) messageShow(c *call) error {
 	if c.partial() {
 		return p.part(c, "ticket_list", "message", one)
 	}
-	frame, err := p.framed(c, "Message", "")
+	frame, err := p.framed(c, c.lang.Say("Message"), "")
 	if err != nil {
 		return err
 	}

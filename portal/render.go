@@ -108,6 +108,7 @@ func functions(lang *language.Language, now func() time.Time) template.FuncMap {
 		"since":     func(t any) string { return since(lang, t, now()) },
 		"when":      when,
 		"date":      func(t time.Time) string { return lang.Date(t.UTC()) },
+		"took":      func(d time.Duration) string { return tookWords(lang, d) },
 		"bytes":     lang.Size,
 		"word":      func(word any) string { return lang.Say(fmt.Sprint(word)) },
 		"initials":  initials,

@@ -33,7 +33,7 @@ type ticketPage struct {
 	Requester chooser
 	ByMail    byMail
 	Here      herePart // who else is on it
-	Watching  watching
+	Belonging belonging
 	HasMail   bool // some came in, so that it could be spam
 	panelPart
 }
@@ -140,7 +140,7 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	if open.Staff, err = p.identity.Staff(ctx); err != nil {
 		return nil, err
 	}
-	if open.Watching, err = p.watchingOf(c, number); err != nil {
+	if open.Belonging, err = p.belongingOf(c, ticket); err != nil {
 		return nil, err
 	}
 	for i := range open.Cards {

@@ -83,18 +83,27 @@ func zoneNamed(name string) *time.Location {
 // detailOf is what else a notification says: of one that is followed, what was done; else the new value of what changed.
 func detailOf(kind desk.NotificationKind, happened desk.HappeningKind, detail desk.HappeningDetail) string {
 	verb := map[desk.NotificationKind]string{desk.NotifyTarget: "missed", desk.NotifyBounced: "bounced"}[kind]
+	if _, due := eventOf(detail, "due"); kind == desk.NotifyTarget && due {
+		return "due"
+	}
 	if kind == desk.NotifyFollowed {
 		if happened != desk.HappenedChanged {
 			return string(happened)
 		}
 		verb = "status"
 	}
+	value, _ := eventOf(detail, verb)
+	return value[:min(len(value), longestDetail)]
+}
+
+// eventOf is the new value of what a verb changed.
+func eventOf(detail desk.HappeningDetail, verb string) (to string, found bool) {
 	for _, event := range detail.Events {
 		if event.Verb == verb {
-			return event.To[:min(len(event.To), longestDetail)]
+			return event.To, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // NotificationLine says in a sentence what a notification is about, without the subject of the ticket, which is a stranger's.
@@ -113,6 +122,9 @@ func NotificationLine(lang *language.Language, n desk.Notification) string {
 	case desk.NotifyTeam:
 		return lang.Say("#%d from %s waits for your team", n.Ticket, oneLine(n.Customer))
 	case desk.NotifyTarget:
+		if n.Detail == "due" {
+			return lang.Say("A target of #%d is about to be missed", n.Ticket)
+		}
 		return lang.Say("A target of #%d was missed", n.Ticket)
 	case desk.NotifyBounced:
 		return lang.Say("An answer on #%d could not be delivered", n.Ticket)
