@@ -74,7 +74,7 @@ var shared = []string{"template/layout.html", "template/part_*.html"}
 
 // parseTemplates makes one set of templates a page in one language, each on top of the shared ones. Broken templates stop the program at start.
 func parseTemplates(lang *language.Language, now func() time.Time) map[string]*template.Template {
-	base := template.Must(template.New("layout").Funcs(functions(lang, now)).ParseFS(templateFiles, shared...))
+	base := parseFiles(template.New("layout").Funcs(functions(lang, now)), shared...)
 	files, err := templateFiles.ReadDir("template")
 	if err != nil {
 		panic(err) // the folder is part of the program
@@ -86,7 +86,7 @@ func parseTemplates(lang *language.Language, now func() time.Time) map[string]*t
 			continue
 		}
 		set := template.Must(base.Clone())
-		pages[name] = template.Must(set.ParseFS(templateFiles, path.Join("template", file.Name())))
+		pages[name] = parseFiles(set, path.Join("template", file.Name()))
 	}
 	return pages
 }
