@@ -70,7 +70,7 @@ func (p *Portal) domainAdd(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.seeOther(domainPath(added.Name))
+	return c.seeOther(localPath(form.Get("next"), domainPath(added.Name)))
 }
 
 // domainPath is the address of a domain's page.

@@ -159,6 +159,7 @@ var routes = []route{
 	{"GET /settings/mail", desk.MayAdminister, (*Portal).policyShow},
 	{"POST /settings/mail", desk.MayAdminister, (*Portal).policyPost},
 	{"GET /setup", desk.MayAdminister, (*Portal).setupShow},
+	{"POST /setup/mail", desk.MayAdminister, (*Portal).setupMail},
 
 	{"GET /customers", desk.MayAdminister, (*Portal).customersShow},
 	{"POST /customers", desk.MayAdminister, (*Portal).customersPost},
