@@ -83,13 +83,13 @@ func TestFirstSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	link := regexp.MustCompile(`(?m)^owner +(http\S+)`).FindSubmatch(printed)
+	link := regexp.MustCompile(`(?m)^owner +http://[^/]+(/\S+)`).FindSubmatch(printed)
 	if link == nil {
 		t.Fatalf("the program prints no link for its first owner:\n%s", printed)
 	}
 	began := time.Now()
 	n := newNewcomer(t)
-	n.does("follow the link", chromedp.Navigate(string(link[1])))
+	n.does("follow the link", chromedp.Navigate("http://"+p.where().web+string(link[1])))
 	n.presses(".plate .primary")
 	n.does("say who you are", sees("h1", "First steps"), chromedp.SendKeys("#you-name", "Nora Newcomer"), chromedp.SendKeys("#you-email", "nora@shop.example"), chromedp.SendKeys("#password", "seven quiet lanterns"))
 	n.presses(".steps form .primary")

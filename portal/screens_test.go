@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestScreens takes a picture of every page at three widths and in two themes when SCREENS names a folder for them (make screens), and of one page otherwise, so that the command keeps working.
+// TestScreens takes a picture of every page at three widths and in two themes when SCREENS names a folder for them (make screens), of those whose path holds SCREENS_ONLY, and of one page otherwise, so that the command keeps working.
 func TestScreens(t *testing.T) {
 	t.Parallel()
 	folder, patterns := os.Getenv("SCREENS"), slices.Sorted(maps.Keys(places))
@@ -29,6 +29,9 @@ func TestScreens(t *testing.T) {
 	unsafe := regexp.MustCompile(`[^a-z0-9]+`)
 	for _, pattern := range patterns {
 		for _, place := range places[pattern] {
+			if !strings.Contains(place.path, os.Getenv("SCREENS_ONLY")) {
+				continue
+			}
 			ctx := guests.of(place.who)
 			does(t, ctx, place.path, chromedp.Navigate(g.at(place)), until(`document.readyState === "complete"`))
 			fmt.Fprintf(&index, "<h2>%s</h2>\n", place.path)
