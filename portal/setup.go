@@ -15,8 +15,8 @@ type setupPage struct {
 	page
 	You       youForm
 	YouDone   bool
-	First     *desk.Ticket // the oldest ticket, once there is one
-	Answered  bool         // somebody has answered it
+	First     *desk.Ticket // one of the newest tickets, if possible one that was answered; nil: there is none
+	Answered  bool
 	Trial     trialForm
 	Domains   []desk.Domain
 	Mailboxes []desk.Mailbox
@@ -58,13 +58,14 @@ func (p *Portal) setupPage(c *call, trial trialForm, fault *desk.Fault) error {
 		return err
 	}
 	answer.boxes()
-	newest, err := p.tickets.List(ctx, c.actor, desk.TicketQuery{Order: desk.OrderNewest, Limit: 1})
+	newest, err := p.tickets.List(ctx, c.actor, desk.TicketQuery{Order: desk.OrderNewest, Limit: 25})
 	if err != nil {
 		return err
 	}
-	if len(newest.Items) > 0 {
-		answer.First = &newest.Items[0]
-		answer.Answered = answer.First.FirstAnsweredAt != nil
+	for i, one := range newest.Items {
+		if answer.First == nil || one.FirstAnsweredAt != nil {
+			answer.First, answer.Answered = &newest.Items[i], one.FirstAnsweredAt != nil
+		}
 	}
 	return p.render(c, view{statusOf(fault), "setup", "layout"}, answer)
 }
