@@ -20,7 +20,7 @@ type CustomerSetting struct {
 	Slug      string    `json:"slug" db:"slug"`           // its address: /form/slug
 	Proof     FormProof `json:"proof" db:"proof"`
 	Intro     string    `json:"intro" db:"intro"`       // above the form; empty: the standard text
-	Language  string    `json:"language" db:"language"` // of the mails that we write to customers by ourselves; empty: English
+	Language  string    `json:"language" db:"language"` // of the mails that we write to customers by ourselves; empty: that of the Policy
 }
 
 // DefaultCustomerSetting is what a mailbox offers that has set nothing.

@@ -10,7 +10,7 @@ create table customer_setting (                        -- what a mailbox offers 
     slug       text unique check (slug ~ '^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$'), -- its address: /form/slug
     proof      text not null default 'mail' check (proof in ('mail', 'none')), -- what a form's address needs before its text becomes a ticket
     intro      text not null default '',               -- above the form; empty: the standard text
-    language   text not null default '',               -- of the mails that we write to customers by ourselves; empty: English
+    language   text not null default '',               -- of the mails that we write to customers by ourselves; empty: the installation's
     check (not form or slug is not null)
 );
 

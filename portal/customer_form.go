@@ -29,7 +29,7 @@ type formPage struct {
 const (
 	formAtLeast  = 3 * time.Second // nobody fills it in faster; programs do
 	formAtMost   = 12 * time.Hour  // after it the page has to be opened again
-	mostFromForm = 10 << 20        // bytes of files of somebody who has proved nothing
+	mostFromForm = 10_000_000      // bytes of files of somebody who has proved nothing
 	longestLine  = 300             // bytes of a name or a subject
 	longestForm  = 100_000         // bytes of a text
 )

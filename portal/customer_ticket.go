@@ -93,10 +93,10 @@ type customerMessage struct {
 }
 
 const (
-	customerMessages = 50       // on a page: the newest
-	customerText     = 6_000    // bytes of one message's text on the page; the rest is a click away
-	customerQuoted   = 1_500    // and of its quoted part
-	mostFromCustomer = 20 << 20 // bytes of the files of one answer
+	customerMessages = 50         // on a page: the newest
+	customerText     = 6_000      // bytes of one message's text on the page; the rest is a click away
+	customerQuoted   = 1_500      // and of its quoted part
+	mostFromCustomer = 20_000_000 // bytes of the files of one answer
 )
 
 // customerTicket shows a conversation.

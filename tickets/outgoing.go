@@ -24,7 +24,7 @@ type Outgoing struct {
 	Files      []FileToSend    // in the order in which they were attached
 	Awaited    []store.Awaited // recipients at the destination who are not done with
 	Link       string          // to the conversation on our pages; empty: the mail carries none
-	Language   string          // of what we add by ourselves; empty: English
+	Language   string          // of what we add by ourselves
 	kept       *store.Original // the bytes, once they are kept
 	next       int64           // the id of bytes that are kept now
 }
@@ -62,10 +62,21 @@ func (s *Service) Outgoing(ctx context.Context, words store.Words, errands ...de
 	if err != nil {
 		return nil, err
 	}
+	var policy *desk.Policy // read when it is first asked
 	list := make([]*Outgoing, len(found))
 	for i, one := range found {
 		if one == nil || !one.Message.Kind.Leaves() {
 			continue
+		}
+		if one.Link && one.Language == "" {
+			if policy == nil {
+				found, err := policyOf(ctx, s.store.Reader)
+				if err != nil {
+					return nil, err
+				}
+				policy = &found
+			}
+			one.Language = policy.Language
 		}
 		if list[i], err = s.outgoing(ctx, errands[i], one, system); err != nil {
 			return nil, err

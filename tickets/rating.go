@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -77,7 +78,12 @@ func (s *Service) DueQuestions(ctx context.Context, limit int) (list []Question,
 	if err != nil {
 		return nil, err
 	}
+	policy, err := policyOf(ctx, s.store.Reader)
+	if err != nil {
+		return nil, err
+	}
 	for _, one := range due {
+		one.Language = cmp.Or(one.Language, policy.Language)
 		from := desk.Address{Name: one.MailboxName, Addr: one.MailboxAddress}
 		list = append(list, Question{
 			Ticket: one.Ticket, To: one.Address, From: from, System: system, ReplyTo: s.codec.ReplyAddress(from.Addr, one.Message), Language: one.Language, At: now,
