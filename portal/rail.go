@@ -124,6 +124,7 @@ func (p *Portal) railPlaces(c *call, r *rail, counts desk.ViewCounts, place stri
 		add(&r.Admin, "Domains", "/domains", 0)
 		add(&r.Admin, "Destinations", "/destinations", 0)
 		add(&r.Admin, "Mailboxes", "/mailboxes", 0)
+		add(&r.Admin, "Customers", "/customers", 0)
 		add(&r.Admin, "Mail policy", "/settings/mail", 0)
 		add(&r.Admin, "Automations", "/automations", 0)
 		add(&r.Admin, "People", "/people", 0)
