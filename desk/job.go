@@ -58,3 +58,9 @@ type WatchClocks struct{}
 
 // Kind is the job's name in the queue.
 func (WatchClocks) Kind() string { return "watch_clocks" }
+
+// ReckonTargets sets what is due on tickets anew, after targets or business hours have changed.
+type ReckonTargets struct{}
+
+// Kind is the job's name in the queue.
+func (ReckonTargets) Kind() string { return "reckon_targets" }

@@ -122,7 +122,7 @@ func WhyTold(kind HappeningKind, actor *int64, detail HappeningDetail, tie Tie, 
 		return ""
 	case tie.Assignee && (verbs.has("due") || verbs.has("missed")), !taken && tie.Member && verbs.has("missed"):
 		return NotifyTarget
-	case tie.Assignee && verbs.has("woken"):
+	case (tie.Assignee || tie.Watcher) && verbs.has("woken"): // whoever snoozed it watches it
 		return NotifyWoken
 	case kind == HappenedJoined && tie.Assignee:
 		return NotifyAnswered

@@ -27,3 +27,13 @@ type watchClocks struct {
 func (w *watchClocks) Work(ctx context.Context, _ *river.Job[desk.WatchClocks]) error {
 	return errors.Join(w.tickets.Wake(ctx), w.tickets.TellTargets(ctx), w.tickets.TakeTurns(ctx))
 }
+
+// reckonTargets sets what is due on tickets anew.
+type reckonTargets struct {
+	river.WorkerDefaults[desk.ReckonTargets]
+	tickets *tickets.Service
+}
+
+func (w *reckonTargets) Work(ctx context.Context, _ *river.Job[desk.ReckonTargets]) error {
+	return w.tickets.Reckon(ctx)
+}

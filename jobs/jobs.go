@@ -98,6 +98,7 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
 	river.AddWorker(workers, &watchClocks{tickets: cfg.Tickets})
+	river.AddWorker(workers, &reckonTargets{tickets: cfg.Tickets})
 	river.AddWorker(workers, &elapse{tickets: cfg.Tickets})
 	river.AddWorker(workers, &tellVisitor{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})

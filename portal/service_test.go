@@ -48,6 +48,7 @@ func TestTeamsTagsFieldsAndTargetsHavePages(t *testing.T) {
 		t.Errorf("hours that cannot be read: %d", got.status)
 	}
 
+	check(t, h.tickets.Reckon(t.Context())) // as the job does
 	page := agent.get(path)
 	page.has(t, "Answer due", "Solution due", "due in", `name="field:order-number"`, `<option value="team:`)
 	agent.post(path, "owner", fmt.Sprintf("team:%d", team)).has(t, "gave this to the team First line")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"postern/desk"
 	"postern/store"
@@ -25,7 +26,7 @@ func (s *Service) Hours(ctx context.Context, actor desk.Actor, id int64) (desk.H
 	return s.store.Hours(ctx, id)
 }
 
-// SetHours adds business hours (id 0) or changes them. The first ones are the default. What is due on tickets is reckoned anew.
+// SetHours adds business hours (id 0) or changes them. The first ones are the default. What is due on tickets is reckoned anew by a job.
 func (s *Service) SetHours(ctx context.Context, actor desk.Actor, h desk.Hours) (desk.Hours, error) {
 	if err := need(actor, desk.MayAdminister); err != nil {
 		return h, err
@@ -43,12 +44,12 @@ func (s *Service) SetHours(ctx context.Context, actor desk.Actor, h desk.Hours) 
 		if h, err = tx.SetHours(ctx, h); err != nil {
 			return err
 		}
+		if err := tx.Enqueue(ctx, time.Time{}, desk.ReckonTargets{}); err != nil {
+			return err
+		}
 		return tx.Audit(ctx, actor, "hours.set", hoursName(h.ID), h)
 	})
-	if err != nil {
-		return h, err
-	}
-	return h, s.reckon(ctx)
+	return h, err
 }
 
 // DropHours removes business hours. Teams that had them go by the default; without one, targets run day and night.
@@ -56,17 +57,16 @@ func (s *Service) DropHours(ctx context.Context, actor desk.Actor, id int64) err
 	if err := need(actor, desk.MayAdminister); err != nil {
 		return err
 	}
-	err := s.store.Write(ctx, func(tx *store.Tx) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error {
 		h, err := tx.DropHours(ctx, id)
 		if err != nil {
 			return err
 		}
+		if err := tx.Enqueue(ctx, time.Time{}, desk.ReckonTargets{}); err != nil {
+			return err
+		}
 		return tx.Audit(ctx, actor, "hours.remove", hoursName(id), h)
 	})
-	if err != nil {
-		return err
-	}
-	return s.reckon(ctx)
 }
 
 func hoursName(id int64) string { return fmt.Sprintf("hours/%d", id) }

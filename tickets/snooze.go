@@ -8,7 +8,7 @@ import (
 )
 
 // setSnooze takes the ticket out of the lists until a time, or with the zero time brings it back.
-func (c *change) setSnooze(_ context.Context, w desk.TicketChange) error {
+func (c *change) setSnooze(ctx context.Context, w desk.TicketChange) error {
 	if w.Snooze == nil {
 		return nil
 	}
@@ -28,6 +28,10 @@ func (c *change) setSnooze(_ context.Context, w desk.TicketChange) error {
 	until := w.Snooze.UTC().Truncate(time.Second)
 	c.event("snoozed", "", until.Format(time.RFC3339))
 	c.ticket.SnoozedUntil = &until
+	if me := c.actor.User.ID; me != 0 && me != idOf(c.ticket.AssigneeID) { // whoever wants to go on with it then hears of it
+		_, err := c.Watch(ctx, c.ticket.ID, me)
+		return err
+	}
 	return nil
 }
 

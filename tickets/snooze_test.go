@@ -36,6 +36,12 @@ func TestSnooze(t *testing.T) {
 		t.Errorf("the conversation tells %v", verbs)
 	}
 
+	h.happens(t)
+	told, err := h.Notifications(t.Context(), h.ann, "", 10)
+	if err != nil || len(told.Items) != 1 || told.Items[0].Kind != desk.NotifyWoken {
+		t.Errorf("who snoozed it was told %v, %v", told.Items, err)
+	}
+
 	// A person's answer wakes it, automatic mail does not; ending it ends that, too.
 	until = h.clock.now().Add(48 * time.Hour)
 	snooze := func() {

@@ -20,7 +20,7 @@ func (s *Service) Targets(ctx context.Context, actor desk.Actor) ([]desk.Target,
 	return s.store.Targets(ctx)
 }
 
-// SetTarget adds a target, or replaces the one for the same mailbox and priority. What is due on tickets is reckoned anew, as far as they are not solved.
+// SetTarget adds a target, or replaces the one for the same mailbox and priority. What is due on tickets that are not solved is reckoned anew by a job.
 func (s *Service) SetTarget(ctx context.Context, actor desk.Actor, t desk.Target) error {
 	if err := need(actor, desk.MayAdminister); err != nil {
 		return err
@@ -28,18 +28,17 @@ func (s *Service) SetTarget(ctx context.Context, actor desk.Actor, t desk.Target
 	if err := checkTarget(t); err != nil {
 		return err
 	}
-	err := s.store.Write(ctx, func(tx *store.Tx) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error {
 		id, err := tx.SetTarget(ctx, t)
 		if err != nil {
+			return err
+		}
+		if err := tx.Enqueue(ctx, time.Time{}, desk.ReckonTargets{}); err != nil {
 			return err
 		}
 		detail := map[string]any{"mailbox": t.MailboxID, "priority": t.Priority, "answer_minutes": t.AnswerMinutes, "solve_minutes": t.SolveMinutes}
 		return tx.Audit(ctx, actor, "target.set", fmt.Sprintf("target/%d", id), detail)
 	})
-	if err != nil {
-		return err
-	}
-	return s.reckon(ctx)
 }
 
 func checkTarget(t desk.Target) error {
@@ -62,16 +61,15 @@ func (s *Service) DropTarget(ctx context.Context, actor desk.Actor, id int64) er
 	if err := need(actor, desk.MayAdminister); err != nil {
 		return err
 	}
-	err := s.store.Write(ctx, func(tx *store.Tx) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.DropTarget(ctx, id); err != nil {
+			return err
+		}
+		if err := tx.Enqueue(ctx, time.Time{}, desk.ReckonTargets{}); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, actor, "target.remove", fmt.Sprintf("target/%d", id), nil)
 	})
-	if err != nil {
-		return err
-	}
-	return s.reckon(ctx)
 }
 
 // moves says whether a change of a ticket moves the clocks of its targets.
@@ -141,32 +139,50 @@ func (s *Service) mindTargets(ctx context.Context, happening desk.Happening) err
 
 // reckonOne sets the clocks of a ticket by how it stands.
 func (s *Service) reckonOne(ctx context.Context, number int64, at time.Time) error {
+	return s.reckonSome(ctx, []int64{number}, at)
+}
+
+// reckonSome sets the clocks of some tickets in one transaction, and tells open pages of those on which anything is different.
+func (s *Service) reckonSome(ctx context.Context, numbers []int64, at time.Time) error {
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockTickets(ctx, number)
+		locked, err := tx.LockTickets(ctx, numbers...)
 		if err != nil {
 			return err
 		}
-		c := &change{Tx: tx, ticket: locked[number]}
-		changed, err := c.clockwork(ctx, at)
-		if err != nil || !changed {
-			return err
+		var different []int64
+		for _, number := range numbers {
+			c := &change{Tx: tx, ticket: locked[number]}
+			changed, err := c.clockwork(ctx, at)
+			if err != nil {
+				return err
+			}
+			if !changed {
+				continue
+			}
+			if err := tx.SetDue(ctx, number, c.ticket.AnswerDueAt, c.ticket.SolveDueAt); err != nil {
+				return err
+			}
+			different = append(different, number)
 		}
-		if err := tx.SetDue(ctx, number, c.ticket.AnswerDueAt, c.ticket.SolveDueAt); err != nil {
-			return err
+		if len(different) == 0 {
+			return nil
 		}
-		return tx.Announce(ctx, store.News{Tickets: []int64{number}})
+		return tx.Announce(ctx, store.News{Tickets: different})
 	})
 }
 
-// reckon sets the clocks of all tickets that are not solved, after targets or business hours have changed: some 2,000 a second.
-func (s *Service) reckon(ctx context.Context) error {
+// reckonAtOnce is how many tickets one transaction holds locked meanwhile.
+const reckonAtOnce = 50
+
+// Reckon sets the clocks of all tickets that are not solved, after targets or business hours have changed. It may be broken off and begun again.
+func (s *Service) Reckon(ctx context.Context) error {
 	for after := int64(0); ; {
 		numbers, err := s.store.Unclocked(ctx, after)
 		if err != nil || len(numbers) == 0 {
 			return err
 		}
-		for _, number := range numbers {
-			if err := s.reckonOne(ctx, number, s.now()); err != nil && !isFault(err, desk.NotFound) {
+		for some := range slices.Chunk(numbers, reckonAtOnce) {
+			if err := s.reckonSome(ctx, some, s.now()); err != nil {
 				return err
 			}
 		}

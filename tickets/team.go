@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"postern/desk"
 	"postern/store"
@@ -39,6 +40,9 @@ func (s *Service) SetTeam(ctx context.Context, actor desk.Actor, team desk.Team)
 			return err
 		}
 		detail := map[string]any{"name": team.Name, "turns": team.Turns, "most_open": team.MostOpen, "hours": team.HoursID, "members": team.Members, "mailboxes": team.Mailboxes}
+		if err := tx.Enqueue(ctx, time.Time{}, desk.ReckonTargets{}); err != nil { // its hours may be others now
+			return err
+		}
 		if err := tx.Audit(ctx, actor, "team.set", teamName(id), detail); err != nil {
 			return err
 		}
