@@ -44,4 +44,5 @@ const (
 	CautionStranger  CautionKind = "stranger"  // somebody would get it to whom nobody has written yet
 	CautionCustomer  CautionKind = "customer"  // a forward goes to the customer too
 	CautionBlank     CautionKind = "blank"     // a placeholder is not filled
+	CautionBusy      CautionKind = "busy"      // a colleague is writing on the ticket at this moment
 )

@@ -19,6 +19,7 @@ var cautions = map[desk.CautionKind]string{
 	desk.CautionStranger:  "%s has never had a mail from here and would read all of this.",
 	desk.CautionCustomer:  "%s is on this ticket: a forward to them is a mail to the customer's side.",
 	desk.CautionBlank:     "%s was not filled in.",
+	desk.CautionBusy:      "%s is writing on this ticket at this moment.",
 }
 
 func markOf(one desk.Caution) string { return string(one.Kind) + " " + one.Saw }

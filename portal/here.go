@@ -223,6 +223,14 @@ func (p *Portal) writingToo(ticket, except int64) []string {
 	return names
 }
 
+// busy warns of colleagues who write on the ticket at this moment: two answers to one customer are one too many.
+func (p *Portal) busy(c *call, ticket int64) (list []desk.Caution) {
+	for _, name := range p.writingToo(ticket, c.actor.User.ID) {
+		list = append(list, desk.Caution{Kind: desk.CautionBusy, Saw: name})
+	}
+	return list
+}
+
 // hear takes in one piece of news and passes on what tabs should know.
 func (p *Portal) hear(news store.News) {
 	switch {

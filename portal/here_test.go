@@ -146,3 +146,18 @@ func TestTwoAgentsOnOneTicket(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+func TestSomebodyElseIsWriting(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	n := h.mail(question).Ticket
+	ada := h.reader("ada@example.com")
+	check(t, h.tickets.Here(t.Context(), h.owner, []store.Here{{Tab: "x", User: h.owner.User.ID, Name: "Olga Owner", Ticket: n, Writing: true}}))
+	soon(t, "Olga writes", 5*time.Second, func() bool { return len(h.portal.writingToo(n, h.agent.User.ID)) == 1 })
+	ticket := fmt.Sprintf("/tickets/%d", n)
+	ada.get(ticket).has(t, "Olga Owner", "is writing here too")
+	asked := ada.post(ticket+"/reply", "kind", "reply", "text", "We look into it.", "to", "anna@customer.example", "status", "pending")
+	asked.has(t, "Olga Owner is writing on this ticket at this moment.", "We look into it.")
+	ada.post(ticket+"/reply", "kind", "reply", "text", "We look into it.", "to", "anna@customer.example", "status", "pending", "sure", "busy Olga Owner")
+	ada.get(ticket).has(t, "Leaves in")
+}

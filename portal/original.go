@@ -74,7 +74,11 @@ func (p *Portal) originalShow(c *call) error {
 func (o *originalPage) take(lang *language.Language, raw []byte) {
 	fields, rest, cut := mailtext.Fields(raw)
 	o.Hops, o.Cut = mailtext.Hops(fields), cut
-	for _, one := range mailtext.FindingsOf(fields) {
+	theirs := fields
+	if len(fields) > 0 && len(o.Ours) > 0 && strings.EqualFold(fields[0].Name, "Authentication-Results") {
+		theirs = fields[1:] // ours stands first (RFC 8601 §4), and is said above
+	}
+	for _, one := range mailtext.FindingsOf(theirs) {
 		found := serverFindings{Server: one.Server}
 		for _, finding := range one.List {
 			found.Words = append(found.Words, findingWords(lang, finding))

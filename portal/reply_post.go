@@ -72,6 +72,7 @@ func (p *Portal) send(c *call, w written, send func(habits desk.Habits) (desk.Me
 	if err != nil {
 		return err
 	}
+	cautions = append(cautions, p.busy(c, w.draft.TicketID)...)
 	if unheeded(cautions, w.form.Values["sure"]) {
 		return p.giveBackFor(c, w, composing{draft: &w.draft, cautions: cautions})
 	}

@@ -1,13 +1,14 @@
 // What happens elsewhere: the stream brings numbers of tickets, and the page asks for what has changed. It never moves what is under the cursor.
 "use strict";
 
-let stream, tab, free, writing = "", typed, lookTimer, changed = new Set(), moved = new Set();
+let stream, tab, free, writing = "", typed, asking, changed = new Set(), moved = new Set();
 const here = () => Number(openNumber()) || 0;
+const tellOpen = () => document.body.dispatchEvent(new CustomEvent("ticket-news"));
 
 function hear(numbers) {
-  if (numbers.includes(here())) document.body.dispatchEvent(new CustomEvent("ticket-news"));
+  if (numbers.includes(here())) tellOpen();
   refreshRail();
-  numbers.filter((n) => n !== here()).forEach((n) => changed.add(n)); // the open one has a bar of its own
+  numbers.forEach((n) => n === here() || changed.add(n)); // the open one has a bar of its own
   showChanged();
 }
 function showChanged() {
@@ -34,47 +35,45 @@ function listen() {
   on("bell", ring);
   on("again", () => { hear([here()].filter(Boolean)); lookAll(); ring(); });
 }
-// A hidden tab hangs up, since a browser has few connections to spend; one of them stays on the line where notifications are wanted.
+// A hidden tab hangs up, since a browser has few connections to spend; where notifications are wanted, one of them stays on the line.
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) {
-    free?.();
-    free = undefined;
-    listen();
-    sayHere();
-    lookAll();
-    refreshRail();
-    document.body.dispatchEvent(new CustomEvent("ticket-news"));
+  if (document.hidden) {
+    stream?.close();
+    stream = undefined;
+    if (self.Notification?.permission === "granted") navigator.locks?.request("ear", () => document.hidden && new Promise((done) => { free = done; listen(); }));
     return;
   }
-  stream?.close();
-  stream = undefined;
-  if (self.Notification?.permission !== "granted") return;
-  navigator.locks?.request("ear", () => new Promise((done) => { if (!document.hidden) { done(); return; } free = done; listen(); }));
+  free?.();
+  listen();
+  sayHere();
+  lookAll();
+  refreshRail();
+  tellOpen();
 });
 
 // Who is here: this tab says where it is and whether somebody writes; the page asks who else is.
-function sayHere() {
+function sayHere(writes = writing) {
+  writing = writes;
   if (tab && stream) fetch("/here", { method: "POST", body: new URLSearchParams({ tab, ticket: document.hidden ? 0 : here(), writing }) });
 }
 document.addEventListener("input", (e) => {
   if (!e.target.matches(".write textarea")) return;
   clearTimeout(typed);
-  typed = setTimeout(() => { writing = ""; sayHere(); }, 30000);
-  if (!writing) { writing = "1"; sayHere(); }
+  typed = setTimeout(sayHere, 30000, "");
+  if (!writing) sayHere("1");
 });
-document.addEventListener("htmx:afterSettle", (e) => {
-  const { id } = e.detail.target;
-  if (id === "work") { clearTimeout(typed); writing = ""; sayHere(); }
+document.addEventListener("htmx:afterSettle", ({ detail: { target: { id } } }) => {
+  if (id === "work") { clearTimeout(typed); sayHere(""); }
   if (id === "work" || id === "list") lookAll();
 });
 function look(numbers) {
-  numbers.filter((n) => n === here() || find("#here-" + n)).forEach((n) => moved.add(n));
-  if (moved.size && !lookTimer) lookTimer = setTimeout(ask, 500);
+  numbers.forEach((n) => (n === here() || find("#here-" + n)) && moved.add(n));
+  if (moved.size) asking ??= setTimeout(ask, 500);
 }
 function ask() {
   const query = new URLSearchParams([...moved].filter((n) => find("#here-" + n)).map((n) => ["t", n]));
   if (moved.has(here())) query.set("open", here());
-  lookTimer = 0;
+  asking = undefined;
   moved.clear();
   htmx.ajax("GET", "/here?" + query, { source: "#rail", target: "#toasts", swap: "none" });
 }
@@ -83,24 +82,16 @@ const lookAll = () => look([here(), ...all(".row").map((row) => Number(row.datas
 // The bell.
 function ring() {
   const bell = find("#bell");
-  if (bell) htmx.ajax("GET", "/notifications/new?after=" + bell.dataset.newest + (document.hidden ? "" : "&open=" + here()), { source: bell, target: "#toasts", swap: "beforeend" });
+  if (bell) htmx.ajax("GET", `/notifications/new?after=${bell.dataset.newest}&open=${document.hidden ? 0 : here()}`, { source: bell, target: "#toasts", swap: "beforeend" });
 }
-document.addEventListener("htmx:load", (e) => {
-  const { id, text, url } = e.detail.elt.dataset ?? {};
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  const { id, text, url } = elt.dataset ?? {};
   if (!text) return;
-  setTimeout(() => e.detail.elt.remove(), 8000);
-  if (document.hidden && self.Notification?.permission === "granted") {
-    new Notification(text, { tag: id }).onclick = () => { focus(); location = url; };
-  }
+  setTimeout(() => elt.remove(), 8000);
+  if (document.hidden && self.Notification?.permission === "granted") new Notification(text, { tag: id }).onclick = () => { focus(); location = url; };
 });
-document.addEventListener("click", async (e) => {
-  if (!e.target.matches("#allow")) return;
-  await Notification.requestPermission();
-  allowed();
-});
-function allowed() {
-  for (const part of all("[data-permission]")) part.hidden = part.dataset.permission !== (self.Notification?.permission ?? "none");
-}
+const allowed = () => { for (const part of all("[data-permission]")) part.hidden = part.dataset.permission !== (self.Notification?.permission ?? "none"); };
+document.addEventListener("click", (e) => { if (e.target.id === "allow") Notification.requestPermission().then(allowed); });
 
 allowed();
 listen();
