@@ -103,7 +103,7 @@ func (p *Portal) cardOf(lang *language.Language, m desk.Message, as string) (car
 		one.Returned = returnedWords(lang, *facts.Returned)
 		one.Line = one.Returned
 	}
-	if m.Kind == desk.KindReply && m.SendAt != nil {
+	if m.Kind.Leaves() && m.SendAt != nil {
 		one.Undo = max(0, m.SendAt.Sub(p.now()))
 	}
 	for _, d := range m.Deliveries {

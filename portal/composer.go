@@ -25,6 +25,7 @@ type composer struct {
 	Stale     bool   // a newer message came while it was written
 	Meanwhile []card // those messages
 	Cautions  []cautionWords
+	Heard     []string // marks of cautions that were heard before
 	Closed    string // why nothing can be written here
 	Diverted  diverted
 	Silent    []desk.Suppression // of the recipients, those who get no mail
@@ -107,6 +108,9 @@ func (p *Portal) composerOf(c *call, open *ticketPage, with composing) (composer
 	}
 	box.pass(open.Cards, number64(query, "forward"), drafts[desk.KindForward], chosen && with.draft == nil)
 	box.tab(query.Get("tab"), with)
+	if err := p.putIn(c, &box, number, number64(query, "canned")); err != nil {
+		return box, err
+	}
 	if err := p.troubles(c, &box, number, with); err != nil {
 		return box, err
 	}
@@ -237,6 +241,7 @@ func (p *Portal) troubles(c *call, box *composer, number int64, with composing) 
 	for _, one := range with.cautions {
 		box.Cautions = append(box.Cautions, cautionIn(c.lang, one))
 	}
+	box.Heard = with.heard
 	if with.fault == nil {
 		return nil
 	}

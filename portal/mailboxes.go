@@ -16,8 +16,9 @@ type mailboxesPage struct {
 	Next      string // where the form leads to; empty: this page
 	Name      string
 	Levels    []dmarcChoice
-	Default   string        // text of an acknowledgement where a mailbox has none of its own
-	Changed   *desk.Mailbox // as typed, when a change could not be made
+	Default   string           // text of an acknowledgement where a mailbox has none of its own
+	Changed   *desk.Mailbox    // as typed, when a change could not be made
+	Below     map[int64]string // what stands below the mails of a mailbox
 }
 
 // dmarcChoice is how strict a mailbox may be with senders, with what it means.
@@ -41,6 +42,9 @@ func (p *Portal) mailboxList(c *call) error { return p.mailboxesPage(c, mailboxe
 func (p *Portal) mailboxesPage(c *call, answer mailboxesPage, fault *desk.Fault) error {
 	var err error
 	if answer.Mailboxes, err = p.domains.Mailboxes(c.r.Context()); err != nil {
+		return err
+	}
+	if answer.Below, err = p.tickets.MailboxSignatures(c.r.Context(), c.actor); err != nil {
 		return err
 	}
 	policy, err := p.tickets.Policy(c.r.Context(), c.actor)
@@ -112,6 +116,11 @@ func (p *Portal) mailboxChange(c *call) error {
 	}
 	if err != nil {
 		return err
+	}
+	if form.Has("signature") {
+		if err := p.tickets.SetMailboxSignature(c.r.Context(), c.actor, typed.Address, form.Get("signature")); err != nil {
+			return err
+		}
 	}
 	return c.seeOther("/mailboxes?done=saved")
 }

@@ -110,7 +110,7 @@ func (p *Portal) sentShow(c *call) error {
 
 // moved tells the page's script under which address what it shows now is found, when a form has led somewhere else.
 func (c *call) moved() {
-	if values := c.r.URL.Query(); c.partial() && c.r.Method == http.MethodGet && c.r.Header.Get("HX-Target") == "work" && (values.Has("sent") || values.Has("tab")) {
+	if values := c.r.URL.Query(); c.partial() && c.r.Method == http.MethodGet && c.r.Header.Get("HX-Target") == "work" && (values.Has("sent") || values.Has("tab") && !values.Has("forward")) {
 		values.Del("sent")
 		values.Del("tab")
 		path := c.r.URL.Path

@@ -140,7 +140,7 @@ func (p *Portal) giveBack(c *call, w written, err error) error {
 	if fault == nil || fault.Kind != desk.Invalid && fault.Kind != desk.Conflict || w.draft.TicketID == 0 {
 		return err
 	}
-	return p.giveBackFor(c, w, composing{draft: &w.draft, fault: fault, seen: number64(w.form.Values, "last_seen")})
+	return p.giveBackFor(c, w, composing{draft: &w.draft, fault: fault, seen: number64(w.form.Values, "last_seen"), heard: w.form.Values["sure"]})
 }
 
 // giveBackFor keeps the draft: nothing that was written is ever lost.

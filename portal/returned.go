@@ -58,7 +58,7 @@ func complaintWords(lang *language.Language, kind string) string {
 func tellReplies(cards []card) {
 	at := map[int64]int{}
 	for i, one := range cards {
-		if one.Kind == desk.KindReply {
+		if one.Kind.Leaves() {
 			at[one.ID] = i
 		}
 	}

@@ -40,6 +40,9 @@ var routes = []route{
 	{"POST /tickets/{number}/customer", desk.MayWrite, (*Portal).customerPost},
 	{"GET /tags/names", desk.MayRead, (*Portal).tagNames},
 	{"POST /uploads", desk.MayWrite, (*Portal).uploadPost},
+	{"GET /tickets/{number}/canned", desk.MayWrite, (*Portal).ticketCanned},
+	{"POST /tickets/{number}/macros/{id}", desk.MayWrite, (*Portal).macroPost},
+	{"GET /suggest/canned", desk.MayWrite, (*Portal).cannedSuggest},
 	{"GET /suggest/people", desk.MayRead, (*Portal).peopleSuggest},
 	{"GET /suggest/colleagues", desk.MayRead, (*Portal).colleagueSuggest},
 
@@ -188,6 +191,8 @@ var routes = []route{
 
 	{"GET /you", desk.SignedIn, (*Portal).youShow},
 	{"POST /you", desk.SignedIn, (*Portal).youPost},
+	{"GET /you/writing", desk.MayWrite, (*Portal).writingShow},
+	{"POST /you/writing", desk.MayWrite, (*Portal).writingPost},
 	{"POST /you/reading", desk.SignedIn, (*Portal).readingPost},
 	{"POST /you/presence", desk.MayWrite, (*Portal).presencePost},
 	{"GET /tokens", desk.SignedIn, (*Portal).tokenList},

@@ -56,6 +56,7 @@ type composing struct {
 	fault    *desk.Fault
 	seen     int64          // newest message that its writer had on the page
 	cautions []desk.Caution // what its writer should look at first
+	heard    []string       // marks of cautions that they have heard before
 }
 
 // status is the HTTP status of the page.

@@ -44,6 +44,8 @@ document.addEventListener("pointerdown", (e) => {
 
 // Addresses as chips. The field itself stays, hidden, and is what is sent.
 function chips(real) {
+  const remove = real.dataset.people;
+  delete real.dataset.people; // once is enough
   const typed = real.cloneNode(), list = Object.assign(document.createElement("span"), { className: "chips" });
   let people = [];
   typed.removeAttribute("name");
@@ -53,14 +55,16 @@ function chips(real) {
   real.removeAttribute("id");
   real.type = "hidden";
   real.before(list);
+  list.append(typed);
   const keep = () => { real.value = [...people, typed.value.trim()].filter(Boolean).join(", "); };
   const draw = () => {
-    list.replaceChildren(...people.map((one, i) => {
+    all(".chip", list).forEach((chip) => chip.remove());
+    typed.before(...people.map((one, i) => {
       const chip = Object.assign(document.createElement("button"), { type: "button", className: "chip", title: one, textContent: one.replace(/\s*<.*/, "").replace(/^"|"$/g, "") || one });
-      chip.ariaLabel = real.dataset.people.replace("%s", one);
+      chip.ariaLabel = remove.replace("%s", one);
       chip.onclick = () => { people.splice(i, 1); draw(); typed.focus(); tell(real.form); };
       return chip;
-    }), typed);
+    }));
     keep();
   };
   const add = (text) => { people.push(...(text.match(/("(\\.|[^"])*"|[^,;\n])+/g) ?? []).map((one) => one.trim()).filter(Boolean)); typed.value = ""; draw(); };
@@ -69,12 +73,12 @@ function chips(real) {
     keep();
     const q = typed.value.trim();
     if (/@.*[,;]$/.test(q)) add(q);
-    else if (q.length > 1) offer(typed, `/suggest/people?ticket=${box().dataset.ticket ?? 0}&q=${encodeURIComponent(q)}`, (one) => { add(one); typed.focus(); tell(real.form); });
+    else if (q.length > 1) offer(typed, `/suggest/people?ticket=${box().dataset.ticket ?? 0}&q=${encodeURIComponent(q)}`, (one) => { add(one); tell(real.form); });
     else shut();
   });
   typed.addEventListener("keydown", (e) => {
-    if (e.key === "Backspace" && !typed.value && people.pop()) { draw(); typed.focus(); tell(real.form); }
-    if (e.key === "Enter" && !e.ctrlKey && !e.metaKey) { e.preventDefault(); add(typed.value); typed.focus(); }
+    if (e.key === "Backspace" && !typed.value && people.pop()) { draw(); tell(real.form); }
+    if (e.key === "Enter" && !e.ctrlKey && !e.metaKey) { e.preventDefault(); add(typed.value); }
   });
   typed.addEventListener("blur", () => { shut(); if (typed.value.includes("@")) add(typed.value); });
   real.fill(real.value);
