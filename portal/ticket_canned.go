@@ -50,16 +50,12 @@ func (p *Portal) macroPost(c *call) error {
 	if err != nil {
 		return err
 	}
-	id, err := c.id64("id")
-	if err != nil {
-		return err
-	}
 	form, err := c.form()
 	if err != nil {
 		return err
 	}
 	ctx := c.r.Context()
-	text, err := p.tickets.RunMacro(ctx, c.actor, number, id)
+	text, err := p.tickets.RunMacro(ctx, c.actor, number, number64(form, "macro"))
 	if err != nil {
 		return err
 	}
