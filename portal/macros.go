@@ -172,6 +172,9 @@ func (p *Portal) macroRun(c *call) error {
 			return err
 		}
 	}
+	if form.Has("text") { // what stands in the composer is newer than the draft
+		draft.Text = form.Get("text")
+	}
 	draft.TicketID, draft.Kind = number, desk.KindReply
 	draft.Text = strings.TrimSpace(draft.Text + "\n\n" + text)
 	if err := p.tickets.SaveDraft(ctx, c.actor, draft); err != nil {

@@ -41,7 +41,6 @@ var routes = []route{
 	{"GET /tags/names", desk.MayRead, (*Portal).tagNames},
 	{"POST /uploads", desk.MayWrite, (*Portal).uploadPost},
 	{"GET /tickets/{number}/canned", desk.MayWrite, (*Portal).ticketCanned},
-	{"POST /tickets/{number}/macro", desk.MayWrite, (*Portal).macroPost},
 	{"GET /suggest/canned", desk.MayWrite, (*Portal).cannedSuggest},
 	{"GET /suggest/people", desk.MayRead, (*Portal).peopleSuggest},
 	{"GET /suggest/colleagues", desk.MayRead, (*Portal).colleagueSuggest},

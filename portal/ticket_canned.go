@@ -44,38 +44,6 @@ func (p *Portal) ticketCanned(c *call) (err error) {
 	return p.show(c, "ticket_canned", answer)
 }
 
-// macroPost does what a macro does, and begins the answer that it brings.
-func (p *Portal) macroPost(c *call) error {
-	number, err := c.id64("number")
-	if err != nil {
-		return err
-	}
-	form, err := c.form()
-	if err != nil {
-		return err
-	}
-	ctx := c.r.Context()
-	text, err := p.tickets.RunMacro(ctx, c.actor, number, number64(form, "macro"))
-	if err != nil {
-		return err
-	}
-	if text == "" {
-		return c.seeOther(ticketPath(c, number))
-	}
-	draft, _, err := p.tickets.LoadDraft(ctx, c.actor, number, desk.KindReply)
-	if err != nil {
-		return err
-	}
-	if form.Has("text") { // what stands in the composer is newer than the draft
-		draft.Text = form.Get("text")
-	}
-	draft.TicketID, draft.Kind, draft.Text = number, desk.KindReply, below(draft.Text, text)
-	if err := p.tickets.SaveDraft(ctx, c.actor, draft); err != nil {
-		return err
-	}
-	return c.seeOther(withQuery(ticketPath(c, number), "tab", "reply"))
-}
-
 // below puts a text below another.
 func below(above, text string) string {
 	if strings.TrimSpace(above) == "" {
