@@ -26,7 +26,7 @@ type composer struct {
 	Meanwhile []card // those messages
 	Cautions  []cautionWords
 	Heard     []string // marks of cautions that were heard before
-	Closed    string // why nothing can be written here
+	Closed    string   // why nothing can be written here
 	Diverted  diverted
 	Silent    []desk.Suppression // of the recipients, those who get no mail
 }

@@ -58,7 +58,7 @@ var places = map[string][]place{
 	"GET /hours/new":                {{"/hours/new", "owner"}},
 	"GET /hours/{id}":               {{"/hours/{hours}", "owner"}},
 	"GET /setup":                    {{"/setup", "owner"}},
-	"GET /tickets/{number}/canned":   {{"/tickets/{ticket}/canned", "agent"}},
+	"GET /tickets/{number}/canned":  {{"/tickets/{ticket}/canned", "agent"}},
 	"GET /you/writing":              {{"/you/writing", "agent"}},
 	"GET /you":                      {{"/you", "agent"}},
 	"GET /customers":                {{"/customers", "owner"}},
