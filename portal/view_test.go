@@ -194,7 +194,7 @@ func TestListByKeysInTheBrowser(t *testing.T) {
 		chromedp.Click(`#bulk [value=take]`), says(".bulk-result", "2 conversations were changed."), until("window.stays === true"), until(`document.querySelectorAll(".row .face").length === 2`))
 	does(t, ctx, "undo", chromedp.Click(".bulk-result .button"), says(".bulk-result", "as they were before"), until(`document.querySelectorAll(".row .face").length === 0`))
 	does(t, ctx, "a filter stands in the address and stays open", chromedp.Click(".filters summary"), evaluate(`document.querySelector("#f-assignee").value = "me"; document.querySelector("#f-assignee").dispatchEvent(new Event("change", { bubbles: true }))`),
-		says(".empty", "No conversation is like this."), until(`location.search === "?assignee=me"`), until(`document.querySelector(".filters").open`), says(".chip", "Assigned to: Me"), until("window.stays === true"))
+		says(".empty", "No conversation is like this."), until(`location.search === "?assignee=me"`), until(`document.querySelector(".filters").open`), says(".narrow-chip", "Assigned to: Me"), until("window.stays === true"))
 	does(t, ctx, "the way back", chromedp.NavigateBack(), until(`location.search === ""`), until(`document.querySelectorAll(".row").length === 5`))
 	does(t, ctx, "g m", chromedp.Focus("#main"), chromedp.KeyEvent("g"), chromedp.KeyEvent("m"), until(`location.search === "?view=mine"`), says(".list-head h1", "Mine"))
 	does(t, ctx, "/ searches", chromedp.WaitVisible("#main"), chromedp.Focus("#main"), chromedp.KeyEvent("/"), until(`document.activeElement.name === "q"`), chromedp.SendKeys(".search input", "question\r"), says(".row-subject mark", "Question"))
