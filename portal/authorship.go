@@ -42,6 +42,10 @@ func trustOf(lang *language.Language, facts desk.MessageFacts) trustWords {
 	default:
 		return t
 	}
+	if t, written := writtenHere(lang, facts); written {
+		t.Facts = opinions(lang, facts.Opinion)
+		return t
+	}
 	if facts.Forwarded != nil {
 		t = trustWords{Short: lang.Say("Forwarded"), Icon: "person", Long: lang.Say("%s forwarded this mail. What follows was checked of the forwarding; nothing of it proves who wrote the original.", facts.Forwarded.By)}
 	}

@@ -29,3 +29,14 @@ func quotedNote(note string) string {
 	}
 	return " · “" + clip(note, 300) + "”"
 }
+
+// writtenHere puts into words who wrote what came by a page of ours; written is false for mail.
+func writtenHere(lang *language.Language, facts desk.MessageFacts) (t trustWords, written bool) {
+	switch {
+	case facts.Verdict != nil && facts.Verdict.Visitor != "":
+		return trustWords{Short: lang.Say("Signed in"), Look: "good", Icon: "check", Long: lang.Say("The sender is verified: it was written on our pages, by somebody who had proved with a code that was mailed to it that %s is theirs.", facts.Verdict.Visitor)}, true
+	case facts.Envelope != nil && facts.Envelope.Source == desk.FromForm:
+		return trustWords{Short: lang.Say("By form, unverified"), Look: "warn", Icon: "shield", Long: lang.Say("It was written into a form on the web, and nobody asked for a proof of the address. Ask before you act on it.")}, true
+	}
+	return t, false
+}

@@ -131,7 +131,7 @@ func TestACustomerAnswersByLink(t *testing.T) {
 
 	anna.post(fmt.Sprintf("/my/tickets/%d/solve", n)).has(t, "Solved.")
 	anna.post(fmt.Sprintf("/my/tickets/%d/reopen", n)).has(t, "Open again.")
-	h.reader("ada@example.com").get(fmt.Sprintf("/tickets/%d", n)).has(t, "anna@customer.example said that it is solved", "anna@customer.example opened this again")
+	h.reader("ada@example.com").get(fmt.Sprintf("/tickets/%d", n)).has(t, "anna@customer.example said that it is solved", "anna@customer.example opened this again", "Signed in", "that anna@customer.example is theirs")
 	anna.post("/my/sign-out")
 	if got := anna.get("/my"); got.path != "/my/sign-in" {
 		t.Errorf("signed out, the list is at %s", got.path)
@@ -400,6 +400,7 @@ func TestAFormWithoutProofIsMarked(t *testing.T) {
 	if len(list.Items) != 1 || !list.Items[0].Unverified {
 		t.Errorf("the ticket is %+v", list.Items)
 	}
+	h.reader("ada@example.com").get(fmt.Sprintf("/tickets/%d", list.Items[0].ID)).has(t, "By form, unverified")
 	if got := r.get("/my"); got.path != "/my/sign-in" {
 		t.Errorf("a form opens %s", got.path)
 	}
