@@ -23,6 +23,12 @@ type Sweep struct{}
 // Kind is the job's name in the queue.
 func (Sweep) Kind() string { return "sweep" }
 
+// SumUp sums up what happened to tickets on the days that are over.
+type SumUp struct{}
+
+// Kind is the job's name in the queue.
+func (SumUp) Kind() string { return "sum_up" }
+
 // TellManagers mails owners and admins what is held back, as often as the policy says.
 type TellManagers struct{}
 

@@ -193,6 +193,7 @@ type Figures struct {
 	Since   Day         `json:"since"`   // the first day that there are figures of
 	Reached Day         `json:"reached"` // the last day that is summed up or counted now; before the query's last while history is being summed up
 	Hours   bool        `json:"hours"`   // somebody has set business hours, so that times within them differ
+	Today   Day         `json:"today"`   // in the zone of the figures
 }
 
 // TicketFact is one line of a conversation as the figures see it, with what the ticket is now.
@@ -211,4 +212,6 @@ type TicketFact struct {
 	CreatedAt  time.Time   `db:"created_at"`
 	AnsweredAt *time.Time  `db:"first_answered_at"`
 	Merged     bool        `db:"merged"`
+	Answer     *bool       `db:"answer_missed"` // whether the target of the first answer was missed; nil: there is none
+	Solve      *bool       `db:"solve_missed"`
 }

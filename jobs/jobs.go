@@ -97,6 +97,7 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
+	river.AddWorker(workers, &sumUp{tickets: cfg.Tickets})
 	river.AddWorker(workers, &watchClocks{tickets: cfg.Tickets})
 	river.AddWorker(workers, &reckonTargets{tickets: cfg.Tickets})
 	river.AddWorker(workers, &elapse{tickets: cfg.Tickets})
@@ -109,6 +110,7 @@ func New(cfg Config) (*Runner, error) {
 		every(time.Hour, desk.TellManagers{}),
 		every(time.Hour, desk.RenewPolicies{}),
 		every(5*time.Minute, desk.TellDelays{}),
+		every(10*time.Minute, desk.SumUp{}),
 		everyIn(clocks, watchEvery, desk.WatchClocks{}),
 		every(time.Minute, desk.Elapse{}),
 	}

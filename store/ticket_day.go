@@ -13,12 +13,15 @@ import (
 func (r Reader) EachFact(ctx context.Context, from, to time.Time, take func(desk.TicketFact)) error {
 	rows, err := r.q.Query(ctx, `
 		select m.ticket_id, m.kind, m.author_id, m.at, coalesce(e.verb, '') as verb, coalesce(e."from", '') as before, coalesce(e."to", '') as after,
-		       t.mailbox_id, t.team_id, t.assignee_id, t.tags, t.created_at, t.first_answered_at, t.merged_into is not null as merged
+		       t.mailbox_id, t.team_id, t.assignee_id, t.tags, t.created_at, t.first_answered_at, t.merged_into is not null as merged,
+		       case when a.allowed > interval '0' then a.missed_at is not null end as answer_missed, case when s.allowed > interval '0' then s.missed_at is not null end as solve_missed
 		from message m
 		join ticket t on t.id = m.ticket_id
+		left join target_clock a on a.ticket_id = t.id and a.kind = 'answer'
+		left join target_clock s on s.ticket_id = t.id and s.kind = 'solve'
 		left join lateral json_to_record(case when m.kind = 'event' then m.facts -> 'event' end) as e (verb text, "from" text, "to" text) on true
 		where m.at >= $1 and m.at < $2 and m.kind <> 'note'
-		  and (m.kind <> 'event' or e.verb in ('status', 'reopened', 'rated'))
+		  and (m.kind <> 'event' or e.verb in ('status', 'reopened', 'rated-good', 'rated-bad'))
 		order by m.at, m.id`, from, to)
 	if err != nil {
 		return wrap(err, "facts about tickets")
@@ -161,4 +164,19 @@ func (r Reader) TallyNames(ctx context.Context, part desk.TallyPart, keys []stri
 		return nil
 	})
 	return names, wrap(err, "names of figures")
+}
+
+// HoursOfTeams are the business hours of the teams that have some of their own, by team.
+func (r Reader) HoursOfTeams(ctx context.Context) (map[int64]int64, error) {
+	rows, err := r.q.Query(ctx, `select id, hours_id from team where hours_id is not null order by id limit 1000`)
+	if err != nil {
+		return nil, wrap(err, "hours of teams")
+	}
+	hours := map[int64]int64{}
+	var team, id int64
+	_, err = pgx.ForEachRow(rows, []any{&team, &id}, func() error {
+		hours[team] = id
+		return nil
+	})
+	return hours, wrap(err, "hours of teams")
 }

@@ -34,8 +34,7 @@ type conversation struct {
 type step struct {
 	at   time.Time
 	kind desk.MessageKind
-	verb string // of an event: assigned, status, reopened, rated
-	word string // of a rating: good or bad
+	verb string // of an event: assigned, status, reopened, rated-good, rated-bad
 	from desk.Status
 	to   desk.Status
 }
@@ -195,7 +194,10 @@ func (p *planner) add(c *conversation, s step) {
 
 // end solves a conversation, mostly, and opens some of them again.
 func (p *planner) end(c *conversation, at time.Time) {
-	if p.random.Float64() < .004 { // forgotten, or waiting for somebody outside
+	switch chance := p.random.Float64(); {
+	case chance < .004: // left as it is
+		return
+	case chance < .008: // waiting for somebody outside
 		p.add(c, step{at: p.after(at, time.Hour), kind: desk.KindEvent, verb: "status", from: c.status, to: desk.StatusHold})
 		return
 	}
@@ -211,11 +213,11 @@ func (p *planner) end(c *conversation, at time.Time) {
 		p.add(c, step{at: reply.Add(time.Second), kind: desk.KindEvent, verb: "status", from: desk.StatusPending, to: desk.StatusSolved})
 	}
 	if !c.solved.IsZero() && p.random.Float64() < rates {
-		word := "good"
+		verb := "rated-good"
 		if p.random.IntN(8) == 0 {
-			word = "bad"
+			verb = "rated-bad"
 		}
-		p.add(c, step{at: latest(c.updated, p.after(c.solved, 10*time.Hour)), kind: desk.KindEvent, verb: "rated", word: word})
+		p.add(c, step{at: latest(c.updated, p.after(c.solved, 10*time.Hour)), kind: desk.KindEvent, verb: verb})
 	}
 	if over := c.solved.Add(28 * 24 * time.Hour); c.status == desk.StatusSolved && over.Before(p.until) {
 		c.status, c.closed = desk.StatusClosed, over
@@ -225,10 +227,10 @@ func (p *planner) end(c *conversation, at time.Time) {
 // rating is what the customer said of it: 1 good, -1 bad, 0 nothing.
 func (c *conversation) rating() int {
 	for _, s := range c.steps {
-		switch {
-		case s.verb == "rated" && s.word == "good":
+		switch s.verb {
+		case "rated-good":
 			return 1
-		case s.verb == "rated":
+		case "rated-bad":
 			return -1
 		}
 	}

@@ -372,8 +372,8 @@ func (f *filler) event(r *rows, id, ticket int64, c *conversation, s step) error
 	switch s.verb {
 	case "assigned":
 		event.To = f.author.agents[c.agent].name
-	case "rated":
-		event.To = s.word
+	case "rated-good", "rated-bad":
+		event.From = f.author.customers[c.contact].name
 	}
 	document, err := json.Marshal(desk.MessageFacts{Event: &event})
 	if err != nil {
@@ -382,7 +382,7 @@ func (f *filler) event(r *rows, id, ticket int64, c *conversation, s step) error
 	r.number(id)
 	r.number(ticket)
 	r.text(string(desk.KindEvent))
-	if s.verb == "reopened" || s.verb == "rated" {
+	if s.verb == "reopened" || strings.HasPrefix(s.verb, "rated") {
 		r.null()
 	} else {
 		r.number(f.users[c.agent])
