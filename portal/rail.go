@@ -112,6 +112,7 @@ func (p *Portal) railPlaces(c *call, r *rail, counts desk.ViewCounts, place stri
 	add := func(list *[]railLink, title, path string, count int64) {
 		*list = append(*list, railLink{Title: c.lang.Say(title), URL: path, Count: count, Here: place == path})
 	}
+	add(&r.Desk, "Reports", "/reports", 0)
 	add(&r.Desk, "Suspended", "/suspended", counts.Suspended)
 	add(&r.Desk, "Senders", "/senders", 0)
 	add(&r.Desk, "Suppressed", "/suppressions", 0)

@@ -116,6 +116,9 @@ var routes = []route{
 	{"POST /automations/{id}/remove", desk.MayAdminister, (*Portal).automationRemove},
 	{"GET /automations/{id}/runs", desk.MayAdminister, (*Portal).automationRuns},
 	{"GET /automations/{id}/test", desk.MayAdminister, (*Portal).automationTest},
+	{"GET /reports", desk.MayRead, (*Portal).reportsShow},
+	{"GET /reports.csv", desk.MayRead, (*Portal).reportCSV},
+	{"POST /reports/zone", desk.MayAdminister, (*Portal).reportZone},
 
 	{"GET /deliveries", desk.MayAdminister, (*Portal).deliveryList},
 	{"GET /destinations", desk.MayAdminister, (*Portal).destinationList},

@@ -15,7 +15,7 @@ const (
 	mostSummed   = 30        // days that one transaction sums up
 	mostLive     = 3         // days that are counted while somebody waits; older ones are summed up before they show
 	longestSpan  = 1100      // days of one report: three years
-	mostKeys     = 40        // lines of a report
+	mostKeys     = 25        // lines of a report
 	figuresAfter = time.Hour // after midnight, when what happened before is written down
 )
 
@@ -488,4 +488,10 @@ func fillLines(ctx context.Context, r store.Reader, report *desk.Figures, part d
 		report.Lines = append(report.Lines, desk.TallyLine{Key: key, Name: names[key], Tally: *sums[key]})
 	}
 	return err
+}
+
+// FiguresToday is what day it is where the days of the figures begin.
+func (s *Service) FiguresToday(ctx context.Context) (desk.Day, error) {
+	state, err := figuresStateOf(ctx, s.store.Reader)
+	return desk.DayOf(s.now(), state.location()), err
 }
