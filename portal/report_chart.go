@@ -148,7 +148,7 @@ func tilesOf(lang *language.Language, f desk.Figures) []tallyTile {
 	t := f.Total
 	number := func(n int64) string { return fmt.Sprint(n) }
 	tiles := []tallyTile{{lang.Say("Opened"), number(t.Created), ""}, {lang.Say("Resolved"), number(t.Solved), ""}, {lang.Say("Reopened"), number(t.Reopened), ""},
-		{lang.Say("Not solved now"), number(t.Backlog), ""}, {lang.Say("Mails in"), number(t.In), ""}, {lang.Say("Answers out"), number(t.Out), ""}}
+		{lang.Say("Not solved at the end"), number(t.Backlog), ""}, {lang.Say("Mails in"), number(t.In), ""}, {lang.Say("Answers out"), number(t.Out), ""}}
 	add := func(title string, of, work desk.Spread) {
 		median := shareOf(lang, of, .5)
 		if median == "" {

@@ -249,10 +249,12 @@ func took(lang *language.Language, d time.Duration) string {
 	switch {
 	case minutes < 60:
 		return lang.Say("%d min", max(minutes, 1))
-	case minutes < 48*60 && minutes%60 == 0:
+	case minutes < 24*60 && minutes%60 == 0:
 		return lang.Say("%d h", minutes/60)
-	case minutes < 48*60:
+	case minutes < 24*60:
 		return lang.Say("%d h %d min", minutes/60, minutes%60)
+	case minutes%(24*60) < 60:
+		return lang.Say("%d d", minutes/(24*60))
 	default:
 		return lang.Say("%d d %d h", minutes/(24*60), minutes%(24*60)/60)
 	}

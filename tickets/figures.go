@@ -384,8 +384,12 @@ func (s *Service) live(ctx context.Context, r store.Reader, state figuresState, 
 	if next := state.Day.AddDate(0, 0, 1); next.After(first) {
 		first = next
 	}
-	if !state.Day.IsZero() && first.After(state.Day.AddDate(0, 0, 1)) || report.Query.Last.Before(first) || first.After(report.Today) {
-		return nil, first, nil // history is being summed up, or nobody asks for these days
+	if !state.Day.IsZero() && first.After(state.Day.AddDate(0, 0, 1)) {
+		return nil, first, nil // history is being summed up
+	}
+	report.Reached = report.Today
+	if report.Query.Last.Before(first) || first.After(report.Today) {
+		return nil, first, nil // nobody asks for these days
 	}
 	work, err := workOf(ctx, r)
 	if err != nil {
@@ -395,7 +399,6 @@ func (s *Service) live(ctx context.Context, r store.Reader, state figuresState, 
 	if report.Since.IsZero() {
 		report.Since = first
 	}
-	report.Reached = report.Today
 	days, err = countDays(ctx, r, state.location(), first, report.Today)
 	return days, first, err
 }
