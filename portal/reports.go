@@ -18,8 +18,8 @@ type reportsPage struct {
 	page
 	Asked    reportAsked
 	Spans    []spanLink
-	About    []optionGroup // of whom the figures are
-	By       []option      // what the last table tells apart
+	About    []reportGroup // of whom the figures are
+	By       []reportOption      // what the last table tells apart
 	Problem  string
 	Figures  desk.Figures
 	Tallies  []tallyTile
@@ -42,16 +42,16 @@ type reportAsked struct {
 	By       desk.TallyPart
 }
 
-// option is one choice of a list.
-type option struct {
+// reportOption is one choice of a list.
+type reportOption struct {
 	Value, Title string
 	Here         bool
 }
 
-// optionGroup are choices under one heading.
-type optionGroup struct {
+// reportGroup are choices under one heading.
+type reportGroup struct {
 	Title   string
-	Options []option
+	Options []reportOption
 }
 
 // tallyTile is one number at the head of the page.
@@ -154,10 +154,10 @@ func (p *Portal) figuresFor(c *call, asked reportAsked) (desk.Figures, error) {
 }
 
 // reportChoices are whom figures can be about, and what they can tell apart. Colleagues are for admins.
-func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []optionGroup, by []option, err error) {
+func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []reportGroup, by []reportOption, err error) {
 	ctx := c.r.Context()
-	group := func(title string, part desk.TallyPart, none string) *optionGroup {
-		groups = append(groups, optionGroup{Title: c.lang.Say(title)})
+	group := func(title string, part desk.TallyPart, none string) *reportGroup {
+		groups = append(groups, reportGroup{Title: c.lang.Say(title)})
 		g := &groups[len(groups)-1]
 		if none != "" {
 			g.add(part, "", c.lang.Say(none), asked)
@@ -206,15 +206,15 @@ func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []optionGroup
 		title string
 	}{{desk.PartMailbox, "Mailbox"}, {desk.PartTeam, "Team"}, {desk.PartAgent, "Person"}, {desk.PartTag, "Tag"}} {
 		if one.part != desk.PartAgent || c.actor.Can(desk.MayAdminister) {
-			by = append(by, option{string(one.part), c.lang.Say(one.title), one.part == asked.By})
+			by = append(by, reportOption{string(one.part), c.lang.Say(one.title), one.part == asked.By})
 		}
 	}
 	return groups, by, nil
 }
 
-func (g *optionGroup) add(part desk.TallyPart, key, title string, asked reportAsked) {
+func (g *reportGroup) add(part desk.TallyPart, key, title string, asked reportAsked) {
 	value := string(part) + ":" + key
-	g.Options = append(g.Options, option{value, title, value == asked.About})
+	g.Options = append(g.Options, reportOption{value, title, value == asked.About})
 }
 
 // firstOf is the first of two that says anything.
