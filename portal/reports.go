@@ -18,8 +18,8 @@ type reportsPage struct {
 	page
 	Asked    reportAsked
 	Spans    []spanLink
-	About    []reportGroup // of whom the figures are
-	By       []reportOption      // what the last table tells apart
+	About    []reportGroup  // of whom the figures are
+	By       []reportOption // what the last table tells apart
 	Problem  string
 	Figures  desk.Figures
 	Tallies  []tallyTile
