@@ -33,7 +33,8 @@ func sample(t *testing.T) *Language {
 	words, err := catalogue(fstest.MapFS{"it/a.json": {Data: []byte(`{
 		"one message": "un messaggio", "%d messages": "%d messaggi", "100 % of it": "il 100 % di esso",
 		"%s gave it to %s": "assegnato a %[2]s da %[1]s", "ticket #%d was merged into #%d: work there": "il ticket n. %d è stato unito al n. %d: si lavora lì",
-		"there is no status %q": "non c’è uno stato %q", "%s %s": "%s, %s"}`)}}, "it")
+		"there is no status %q": "non c’è uno stato %q", "%s %s": "%s, %s",
+		"it was given up: %s": "è stato abbandonato: %s", "nobody was there": "non c’era nessuno", "%d%% passed": "il %d%% è passato"}`)}}, "it")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,13 @@ func TestSentence(t *testing.T) {
 		"one message":                               "un messaggio",
 		"two words":                                 "two words", // "%s %s" has too little of its own to be known by
 		"ticket #x was merged into #7: work there":  "ticket #x was merged into #7: work there",
-		"": "",
+		"":                                  "",
+		"it was given up: nobody was there": "è stato abbandonato: non c’era nessuno",
+		"It was given up: Ada. Nobody was there.": "È stato abbandonato: Ada. Non c’era nessuno.",
+		"it was given up: x; nobody was there":    "è stato abbandonato: x; non c’era nessuno",
+		"nobody was there; it was given up: x":    "non c’era nessuno; è stato abbandonato: x",
+		"example.com: nobody was there":           "example.com: non c’era nessuno",
+		"42% passed":                              "il 42% è passato",
 	} {
 		if got := it.Sentence(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
