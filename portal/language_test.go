@@ -1,12 +1,20 @@
 package portal
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"html"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	xhtml "golang.org/x/net/html"
 
 	"postern/desk"
 	"postern/language"
@@ -136,4 +144,101 @@ func TestTheReaderChoosesTheLanguage(t *testing.T) {
 	agent.accepts("en").get("/you").has(t, `<html lang="it">`, "Lingua e orari")
 	h.reader("ada@example.com").get("/suppressions").has(t, "Indirizzi esclusi")
 	h.reader("olga@example.com").get("/audit").has(t, "Language and zone changed")
+}
+
+// markers are words by which English is known. Italian has none of them.
+var markers = regexp.MustCompile(`(?i)\b(the|and|of|with|this|that|these|those|is|are|was|were|been|your|you|not|nobody|nothing|anybody|somebody|who|which|when|what|where|has|have|will|from|until|since|ago|or|by|for|send|sent|reply|save|delete|search|close|people|held|waiting|days?|hours?|minutes?|yes|never|always|everybody|everything)\b`)
+
+// TestItalianPagesSpeakItalian walks through every page of the gallery in Italian. What is left of English is what a fixture says, the mail of a stranger for example, or a fault.
+func TestItalianPagesSpeakItalian(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	g.sql(`update "user" set language = 'it'`)
+	fixtures, left := fixtureWords(t), map[string]bool{} // each is told once
+	readers := map[string]*reader{"owner": g.reader("olga@example.com"), "agent": g.reader("ada@example.com"), "": g.reader("").accepts("it")}
+	for _, pattern := range slices.Sorted(maps.Keys(places)) {
+		for _, place := range places[pattern] {
+			r := readers[place.who]
+			if r == nil {
+				r = readers[""]
+			}
+			page := r.get(strings.TrimPrefix(g.at(place), g.url))
+			if !strings.Contains(page.body, `lang="it"`) {
+				t.Errorf("%s is not in Italian", place.path)
+			}
+			for _, text := range textsOf(t, page.body) {
+				own := text
+				for _, words := range fixtures {
+					own = strings.ReplaceAll(own, words, "")
+				}
+				known := language.Italian.Knows(text) && language.Italian.Say(text) != text
+				if (known || markers.MatchString(own)) && !left[text] && own != "" {
+					left[text] = true
+					t.Errorf("%s: English is left: %q", place.path, text)
+				}
+			}
+		}
+	}
+}
+
+// fixtureWords are the texts of which the gallery is made, the longest first.
+func fixtureWords(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("gallery*_test.go")
+	check(t, err)
+	var words []string
+	for _, file := range append(files, "house_test.go", "portal_test.go", "reports_test.go", "suspended_test.go", "senders_test.go") {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		check(t, err)
+		ast.Inspect(parsed, func(node ast.Node) bool {
+			if call, ok := node.(*ast.CallExpr); ok { // what a test expects of a page is no fixture
+				if method, ok := call.Fun.(*ast.SelectorExpr); ok && (method.Sel.Name == "has" || method.Sel.Name == "lacks") {
+					return false
+				}
+			}
+			if text, ok := node.(*ast.BasicLit); ok && text.Kind == token.STRING {
+				value, err := strconv.Unquote(text.Value)
+				check(t, err)
+				for _, line := range append(strings.Split(value, "\n"), strings.Split(value, ": ")...) {
+					if line = strings.TrimSpace(line); len(line) > 3 && strings.Contains(line, " ") {
+						words = append(words, line)
+					}
+				}
+			}
+			return true
+		})
+	}
+	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
+	return words
+}
+
+// textsOf are the texts of a page that people read or hear: between tags, and in the attributes that are read out. Code, and mail in its frame, are not.
+func textsOf(t *testing.T, page string) (texts []string) {
+	t.Helper()
+	document, err := xhtml.Parse(strings.NewReader(page))
+	check(t, err)
+	var walk func(*xhtml.Node)
+	walk = func(node *xhtml.Node) {
+		switch {
+		case node.Type == xhtml.ElementNode && slices.Contains([]string{"script", "style", "code", "kbd", "iframe", "datalist"}, node.Data):
+			return
+		case node.Type == xhtml.TextNode:
+			if text := strings.Join(strings.Fields(node.Data), " "); text != "" {
+				texts = append(texts, text)
+			}
+		}
+		for _, attribute := range node.Attr {
+			if slices.Contains([]string{"title", "placeholder", "aria-label", "alt", "data-label"}, attribute.Key) && attribute.Val != "" {
+				texts = append(texts, attribute.Val)
+			}
+			if attribute.Key == "class" && slices.Contains(strings.Fields(attribute.Val), "mono") {
+				return // the words of a server or a mail, as they came
+			}
+		}
+		for child := node.FirstChild; child != nil; child = child.NextSibling {
+			walk(child)
+		}
+	}
+	walk(document)
+	return texts
 }
