@@ -60,8 +60,9 @@ function ready(root) {
     button.hidden = false;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(find("[data-copy-source]", button.parentElement).textContent);
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+      const says = button.textContent;
+      button.textContent = button.dataset.copied;
+      setTimeout(() => { button.textContent = says; }, 2000);
     });
   }
 }
@@ -100,7 +101,8 @@ function countTicked() {
   const boxes = all(`input[name="${find("[data-tick]").dataset.tick}"]`), count = boxes.filter((box) => box.checked).length, whole = find("[data-tick]");
   whole.checked = count > 0 && count === boxes.length;
   whole.indeterminate = count > 0 && count < boxes.length;
-  find("[data-ticked]").textContent = count ? `${count} ticked` : "All";
+  const says = find("[data-ticked]");
+  says.textContent = count ? says.dataset.ticked.replace("%d", count) : says.dataset.all;
 }
 document.addEventListener("change", (e) => {
   if (e.target.matches("[data-tick]")) for (const box of all(`input[name="${e.target.dataset.tick}"]`)) box.checked = e.target.checked;
