@@ -68,6 +68,25 @@ func (p *Portal) cardsOf(lang *language.Language, messages []desk.Message, all b
 	return joinEvents(cards), nil
 }
 
+// mostLines is how many entries of a conversation a page shows at first, the newest. What lies between the first and those is one click away: a long conversation shall not make a heavy page.
+const mostLines = 14
+
+// shorten leaves the middle out of a long conversation and says how many messages that are. What asks something of the reader stays.
+func shorten(cards []card) (shown []card, earlier int) {
+	if len(cards) <= mostLines+4 {
+		return cards, 0
+	}
+	for i, one := range cards {
+		switch {
+		case i == 0 || i >= len(cards)-mostLines || one.Accept != 0 || one.Kind != desk.KindEvent && !one.Folded:
+			shown = append(shown, one)
+		case one.Kind != desk.KindEvent:
+			earlier++
+		}
+	}
+	return shown, earlier
+}
+
 // cardOf makes one card. as is text, html or images; empty lets the mail decide.
 func (p *Portal) cardOf(lang *language.Language, m desk.Message, as string) (card, error) {
 	facts, err := m.Decode()

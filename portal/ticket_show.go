@@ -15,6 +15,7 @@ type ticketPage struct {
 	Back      listing // the list that it was opened from
 	Ticket    desk.Ticket
 	Cards     []card
+	Earlier   int   // messages between the first and the newest that the page leaves out
 	Cut       bool  // there is more of the conversation than the page holds
 	Newest    int64 // id of the newest message on the page
 	News      newsPart
@@ -160,8 +161,22 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	if open.Sent != nil && open.Sent.Number == number {
 		open.Sent = nil // its card says it
 	}
-	open.Composer, err = p.composerOf(c, open, with)
-	return open, err
+	if open.Composer, err = p.composerOf(c, open, with); err != nil {
+		return nil, err
+	}
+	if c.r.URL.Query().Get("open") == "" {
+		open.Cards, open.Earlier = shorten(open.Cards)
+	}
+	return open, nil
+}
+
+// Whole is the address of the ticket with a line for each of its messages.
+func (t *ticketPage) Whole() string {
+	at := t.Back.Ticket(t.Ticket.ID)
+	if strings.Contains(at, "?") {
+		return at + "&open=lines"
+	}
+	return at + "?open=lines"
 }
 
 // conversation reads the messages of a ticket, oldest first.
