@@ -168,7 +168,10 @@ func submits(n *nethtml.Node) bool {
 func inert(n *nethtml.Node) bool {
 	kind, _ := attribute(n, "type")
 	_, opens := attribute(n, "popovertarget")
-	_, hidden := attribute(n, "hidden")
+	hidden := false // it, or what it stands in
+	for up := n; up != nil && !hidden; up = up.Parent {
+		_, hidden = attribute(up, "hidden")
+	}
 	class, _ := attribute(n, "class")
 	if opens || hidden || strings.Contains(class, "with-script") {
 		return false
