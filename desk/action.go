@@ -11,23 +11,25 @@ import (
 type ActionKind string
 
 const (
-	ActAssign   ActionKind = "assign"    // to the person ID; 0: to nobody
-	ActTake     ActionKind = "take"      // to whoever runs it: macros only
-	ActTeam     ActionKind = "team"      // to the team ID; 0: to none
-	ActStatus   ActionKind = "status"    // Value
-	ActPriority ActionKind = "priority"  // Value
-	ActAddTags  ActionKind = "add-tags"  // the words of Value
-	ActDropTags ActionKind = "drop-tags" // the words of Value
-	ActField    ActionKind = "field"     // the field Name becomes Value; empty: it is emptied
-	ActSnooze   ActionKind = "snooze"    // for the span Value
-	ActReply    ActionKind = "reply"     // with the canned reply ID, to whoever wrote last
-	ActNote     ActionKind = "note"      // Value, with placeholders
-	ActSpam     ActionKind = "spam"      // it is closed and tagged; the filter learns nothing by itself
+	ActAssign     ActionKind = "assign"      // to the person ID; 0: to nobody
+	ActTake       ActionKind = "take"        // to whoever runs it: macros only
+	ActTeam       ActionKind = "team"        // to the team ID; 0: to none
+	ActStatus     ActionKind = "status"      // Value
+	ActPriority   ActionKind = "priority"    // Value
+	ActAddTags    ActionKind = "add-tags"    // the words of Value
+	ActDropTags   ActionKind = "drop-tags"   // the words of Value
+	ActField      ActionKind = "field"       // the field Name becomes Value; empty: it is emptied
+	ActSnooze     ActionKind = "snooze"      // for the span Value
+	ActReply      ActionKind = "reply"       // with the canned reply ID, to whoever wrote last
+	ActNote       ActionKind = "note"        // Value, with placeholders
+	ActNotify     ActionKind = "notify"      // the person ID; 0: whoever has the ticket
+	ActNotifyTeam ActionKind = "notify-team" // everybody in the team ID; 0: in the ticket's
+	ActSpam       ActionKind = "spam"        // it is closed and tagged; the filter learns nothing by itself
 )
 
 // ActionKinds lists every kind in the order in which people meet them.
 var ActionKinds = []ActionKind{
-	ActAssign, ActTake, ActTeam, ActStatus, ActPriority, ActAddTags, ActDropTags, ActField, ActSnooze, ActReply, ActNote, ActSpam,
+	ActAssign, ActTake, ActTeam, ActStatus, ActPriority, ActAddTags, ActDropTags, ActField, ActSnooze, ActReply, ActNote, ActNotify, ActNotifyTeam, ActSpam,
 }
 
 const (
@@ -53,7 +55,7 @@ func (a Action) Check() error {
 		return Wrong("actions", "a value is too long")
 	}
 	switch a.Do {
-	case ActAssign, ActTeam:
+	case ActAssign, ActTeam, ActNotify, ActNotifyTeam:
 		if a.ID < 0 {
 			return Wrong("actions", "there is nobody with the number %d", a.ID)
 		}

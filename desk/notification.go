@@ -17,10 +17,11 @@ const (
 	NotifyTarget    NotificationKind = "target"    // a target of mine is about to be missed, or was
 	NotifyBounced   NotificationKind = "bounced"   // an answer of mine, or on mine, did not arrive
 	NotifyWoken     NotificationKind = "woken"     // one of mine is back after its snooze
+	NotifyRule      NotificationKind = "rule"      // a rule or a macro says so
 )
 
 // NotificationKinds lists every kind in the order of the settings.
-var NotificationKinds = []NotificationKind{NotifyAssigned, NotifyMentioned, NotifyAnswered, NotifyTeam, NotifyFollowed, NotifyTarget, NotifyBounced, NotifyWoken}
+var NotificationKinds = []NotificationKind{NotifyAssigned, NotifyMentioned, NotifyAnswered, NotifyTeam, NotifyFollowed, NotifyTarget, NotifyBounced, NotifyWoken, NotifyRule}
 
 // Valid says whether k is one of NotificationKinds.
 func (k NotificationKind) Valid() bool { return slices.Contains(NotificationKinds, k) }

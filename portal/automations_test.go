@@ -109,7 +109,7 @@ func TestAutomationsWithoutAScript(t *testing.T) {
 	owner.post(rule+"/switch", "to", "on").has(t, "Turn off")
 	n := h.mail("From: bo@customer.example\nTo: support@example.com\nSubject: My invoice\nMessage-ID: <i8@customer.example>\n\nHello?\n").Ticket
 	h.reactToAll()
-	owner.get(fmt.Sprintf("/tickets/%d", n)).has(t, "applied the rule “Invoices”", "billing")
+	owner.get(fmt.Sprintf("/tickets/%d", n)).has(t, "ran the rule “Invoices”", "billing")
 	owner.get("/automations").has(t, "acted once in the last 7 days")
 	owner.get(rule+"/runs").has(t, fmt.Sprintf("/tickets/%d", n), "My invoice", "Add the tags")
 	owner.get("/audit").has(t, "Rule added", "Rule switched")
@@ -196,4 +196,30 @@ func TestFormsOfRulesNameTheirFields(t *testing.T) {
 			}
 		}
 	}
+}
+
+// rules hangs rules, canned replies and macros into the gallery, with what they did.
+func (g *gallery) rules() {
+	t, ctx := g.t, g.t.Context()
+	g.reactToAll()
+	canned, err := g.tickets.SaveCanned(ctx, g.owner, desk.Canned{Name: "Where is my parcel? With the number of the shipment, and what to do when nobody was at home", Shortcut: "parcel",
+		Text: "Dear {{customer.first_name|customer}},\n\nyour parcel is on its way. You can follow it at https://track.example/{{ticket.number}}.\n\n{{agent.name}}"})
+	check(t, err)
+	g.name("canned", canned)
+	_, err = g.tickets.SaveCanned(ctx, g.owner, desk.Canned{Name: "Thank you", Text: "Thank you for telling us."})
+	check(t, err)
+	macro, err := g.tickets.SaveMacro(ctx, g.owner, desk.Macro{Name: "Refund is on its way", Text: "Dear {{customer.first_name|customer}},\n\nthe money is on its way.",
+		Actions: []desk.Action{{Do: desk.ActTake}, {Do: desk.ActAddTags, Value: "refund billing"}, {Do: desk.ActNote, Value: "Refund by {{agent.name}}"}, {Do: desk.ActSnooze, Value: "3d"}, {Do: desk.ActStatus, Value: "pending"}}})
+	check(t, err)
+	g.name("macro", macro)
+	rule, err := g.tickets.SaveAutomation(ctx, g.owner, desk.Automation{Name: "Broken or missing things go to Wolfgang, with a note and an answer", On: true, Match: desk.MatchAny, When: []desk.Trigger{desk.WhenOpened, desk.WhenAnswered},
+		If:   []desk.Condition{{Of: desk.OfSubject, Is: desk.Contains, Value: "broken"}, {Of: desk.OfText, Is: desk.Matches, Value: "(still|yet) nothing|never (came|arrived)"}, {Of: desk.OfHeader, Name: "X-Shop-Id", Is: desk.Is, Value: "12"}, {Of: desk.OfWaiting, Is: desk.MoreThan, Value: "90m"}},
+		Then: []desk.Action{{Do: desk.ActAddTags, Value: "broken"}, {Do: desk.ActPriority, Value: "high"}, {Do: desk.ActReply, ID: canned}, {Do: desk.ActNote, Value: "Ask for a photograph of {{ticket.subject}}"}}, Stop: true})
+	check(t, err)
+	g.name("rule", rule)
+	_, err = g.tickets.SaveAutomation(ctx, g.owner, desk.Automation{Name: "Close what is over", Match: desk.MatchAll, When: []desk.Trigger{desk.WhenTime},
+		If: []desk.Condition{{Of: desk.OfSinceSolved, Is: desk.MoreThan, Value: "7d"}, {Of: desk.OfTag, Is: desk.IsNot, Value: "vip"}}, Then: []desk.Action{{Do: desk.ActStatus, Value: "closed"}}})
+	check(t, err)
+	g.mail(letterOf("Zoë <zoe@customer.example>", "The lamp is broken", "rules1", "\nCan you help me?\n"))
+	g.reactToAll()
 }

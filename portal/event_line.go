@@ -50,7 +50,7 @@ func eventWords(lang *language.Language, e desk.Event) string {
 		}
 		return lang.Say("changed the tags from %s to %s", e.From, e.To)
 	case "automation":
-		return lang.Say("applied the rule “%s”", e.To)
+		return lang.Say("ran the rule “%s”", e.To)
 	case "macro":
 		return lang.Say("used the macro “%s”", e.To)
 	case "merged":

@@ -57,6 +57,17 @@ var places = map[string][]place{
 	"GET /targets":                  {{"/targets", "owner"}},
 	"GET /hours/new":                {{"/hours/new", "owner"}},
 	"GET /hours/{id}":               {{"/hours/{hours}", "owner"}},
+	"GET /automations":              {{"/automations", "owner"}},
+	"GET /automations/new":          {{"/automations/new", "owner"}},
+	"GET /automations/{id}":         {{"/automations/{rule}", "owner"}},
+	"GET /automations/{id}/runs":    {{"/automations/{rule}/runs", "owner"}},
+	"GET /automations/{id}/test":    {{"/automations/{rule}/test", "owner"}, {"/automations/{rule}/test?days=30", "owner"}, {"/automations/{rule}/test?ticket={html}", "owner"}, {"/automations/{rule}/test?ticket=999999", "owner"}},
+	"GET /canned":                   {{"/canned", "owner"}, {"/canned?q=nothing", "agent"}},
+	"GET /canned/new":               {{"/canned/new", "agent"}},
+	"GET /canned/{id}":              {{"/canned/{canned}?ticket={html}", "owner"}},
+	"GET /macros":                   {{"/macros", "owner"}},
+	"GET /macros/new":               {{"/macros/new", "agent"}},
+	"GET /macros/{id}":              {{"/macros/{macro}", "owner"}},
 	"GET /setup":                    {{"/setup", "owner"}},
 	"GET /tickets/{number}/canned":  {{"/tickets/{ticket}/canned", "agent"}},
 	"GET /you/writing":              {{"/you/writing", "agent"}},
@@ -128,6 +139,7 @@ func newGallery(t *testing.T) *gallery {
 	g.customers() // solves a ticket, before a field is required for that
 	g.service()
 	g.lists()
+	g.rules()
 	return g
 }
 

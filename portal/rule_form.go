@@ -59,7 +59,7 @@ func actionsOf(form url.Values) (list []desk.Action) {
 		id := "do" + strconv.FormatInt(i, 10) + "-"
 		one := desk.Action{Do: desk.ActionKind(form.Get(id + "of")), Name: form.Get(id + "name"), Value: form.Get(id + "value")}
 		switch one.Do {
-		case desk.ActAssign, desk.ActTeam, desk.ActReply:
+		case desk.ActAssign, desk.ActTeam, desk.ActReply, desk.ActNotify, desk.ActNotifyTeam:
 			one.ID, one.Value = number64(form, id+"value"), ""
 		case desk.ActSnooze:
 			one.Value = typedSpan(form, id)

@@ -28,7 +28,7 @@ var (
 	actionKindWords = map[desk.ActionKind]string{
 		desk.ActAssign: "Assign to", desk.ActTake: "Assign to whoever runs it", desk.ActTeam: "Give to the team", desk.ActStatus: "Set the status to", desk.ActPriority: "Set the priority to",
 		desk.ActAddTags: "Add the tags", desk.ActDropTags: "Remove the tags", desk.ActField: "Set the field", desk.ActSnooze: "Snooze for", desk.ActReply: "Send the canned reply",
-		desk.ActNote: "Write the note", desk.ActSpam: "Close as spam",
+		desk.ActNote: "Write the note", desk.ActNotify: "Notify", desk.ActNotifyTeam: "Notify everybody in the team", desk.ActSpam: "Close as spam",
 	}
 	trustChoices = map[desk.Trust]string{desk.TrustVerified: "proved", desk.TrustToken: "by a token of ours only", desk.TrustUnverified: "none at all"}
 	otherChoices = map[string]string{"yes": "yes", "no": "no", "open": "open", "closed": "outside of them"}
@@ -134,6 +134,10 @@ func (l ruleLists) optionsFor(lang *language.Language, kind desk.ActionKind) []m
 		return l.optionsOf(lang, desk.OfAssignee)
 	case desk.ActTeam:
 		return l.optionsOf(lang, desk.OfTeam)
+	case desk.ActNotify:
+		return append([]menuLine{{Value: "0", Title: lang.Say("Whoever has the ticket")}}, l.People...)
+	case desk.ActNotifyTeam:
+		return append([]menuLine{{Value: "0", Title: lang.Say("The ticket’s own")}}, l.Teams...)
 	case desk.ActStatus:
 		return statusChoices(lang)
 	case desk.ActPriority:
@@ -206,8 +210,8 @@ func (l ruleLists) conditionPhrase(lang *language.Language, c desk.Condition) ph
 func (l ruleLists) actionPhrase(lang *language.Language, a desk.Action) phrase {
 	said := phrase{What: lang.Say(actionKindWords[a.Do]), Value: a.Value}
 	switch a.Do {
-	case desk.ActAssign, desk.ActTeam, desk.ActReply:
-		none := map[desk.ActionKind]string{desk.ActAssign: lang.Say("Nobody"), desk.ActTeam: lang.Say("No team")}[a.Do]
+	case desk.ActAssign, desk.ActTeam, desk.ActReply, desk.ActNotify, desk.ActNotifyTeam:
+		none := map[desk.ActionKind]string{desk.ActAssign: lang.Say("Nobody"), desk.ActTeam: lang.Say("No team"), desk.ActNotify: lang.Say("Whoever has the ticket"), desk.ActNotifyTeam: lang.Say("The ticket’s own")}[a.Do]
 		said.Value = titleOf(l.optionsFor(lang, a.Do), strconv.FormatInt(a.ID, 10), none)
 	case desk.ActStatus, desk.ActPriority:
 		said.Value = lang.Say(label(a.Value))

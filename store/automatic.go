@@ -52,3 +52,23 @@ func (tx *Tx) AddAutomaticReply(ctx context.Context, a AutomaticReply) error {
 	_, err := tx.tx.Exec(ctx, sql, a.Message, a.Mailbox, a.Ticket, a.Address, desk.DomainOf(a.Address), a.At)
 	return wrap(err, "count an automatic answer")
 }
+
+// ToTell is one of our people who is to be told of something.
+type ToTell struct {
+	User     int64       `db:"id"`
+	Wishes   desk.Wishes `db:"notify"`
+	TimeZone string      `db:"time_zone"`
+}
+
+// ToTell is a person, or the members of a team; of those, who is not disabled.
+func (r Reader) ToTell(ctx context.Context, person, team int64) ([]ToTell, error) {
+	const sql = `
+		select u.id, u.notify, u.time_zone
+		from "user" u
+		where u.disabled_at is null and u.role <> 'customer'
+		  and (u.id = $1 or u.id in (select m.user_id from team_member m where m.team_id = $2))
+		order by u.id
+		limit $3`
+	list, err := rowsOf[ToTell](ctx, r.q, sql, person, team, desk.MostMembers)
+	return list, wrap(err, "people to tell")
+}

@@ -54,6 +54,8 @@ func (s *Service) do(ctx context.Context, c *change, a desk.Action) error {
 	case desk.ActNote:
 		_, err := c.note(ctx, noted{text: desk.Fill(a.Value, placesOf(c.ticket, c.actor))})
 		return err
+	case desk.ActNotify, desk.ActNotifyTeam:
+		return c.pointOut(ctx, a)
 	case desk.ActTake:
 		if c.actor.User.ID == 0 {
 			return desk.Wrong("actions", "nobody is signed in who could take the ticket")
@@ -102,6 +104,53 @@ func changeOf(a desk.Action, now time.Time) (w desk.TicketChange, err error) {
 	return w, nil
 }
 
+// pointOut tells people of the ticket, each as they wish.
+func (c *change) pointOut(ctx context.Context, a desk.Action) error {
+	person, team := a.ID, int64(0)
+	switch {
+	case a.Do == desk.ActNotifyTeam && a.ID == 0:
+		person, team = 0, idOf(c.ticket.TeamID)
+	case a.Do == desk.ActNotifyTeam:
+		person, team = 0, a.ID
+	case a.ID == 0:
+		person = idOf(c.ticket.AssigneeID)
+	}
+	people, err := c.ToTell(ctx, person, team)
+	if err != nil {
+		return err
+	}
+	if len(people) == 0 {
+		return desk.Wrong("actions", "there is nobody here who could be told")
+	}
+	var rows []store.NotificationRow
+	for _, one := range people {
+		by := one.Wishes.Of(desk.NotifyRule)
+		if by == desk.NotifyOff || one.User == c.actor.User.ID {
+			continue
+		}
+		row := store.NotificationRow{User: one.User, Ticket: c.ticket.ID, Kind: desk.NotifyRule, Actor: c.actor.User.Name, Detail: c.why(), At: c.at}
+		if by == desk.NotifyMail {
+			row.MailAt = new(one.Wishes.MailAt(c.at, zoneNamed(one.TimeZone)))
+		}
+		rows = append(rows, row)
+	}
+	told, err := c.AddNotifications(ctx, rows)
+	if err != nil || len(told) == 0 {
+		return err
+	}
+	return c.Announce(ctx, store.News{Bell: told})
+}
+
+// why is the name of the rule or macro that is at work.
+func (c *change) why() string {
+	for _, one := range slices.Backward(c.events) {
+		if one.Event.Verb == "automation" || one.Event.Verb == "macro" {
+			return one.Event.To
+		}
+	}
+	return ""
+}
+
 // cleaned gives values the form in which they are kept.
 func cleaned(actions []desk.Action) []desk.Action {
 	actions = slices.Clone(actions)
@@ -133,13 +182,13 @@ func (s *Service) checkAction(ctx context.Context, r store.Reader, a desk.Action
 	switch {
 	case a.ID == 0:
 		return nil
-	case a.Do == desk.ActAssign:
+	case a.Do == desk.ActAssign || a.Do == desk.ActNotify:
 		name, err := r.Assignable(ctx, a.ID)
 		if err == nil && name == "" {
 			err = desk.Wrong("actions", "a ticket can be given to an owner, admin or agent who is not disabled")
 		}
 		return err
-	case a.Do == desk.ActTeam:
+	case a.Do == desk.ActTeam || a.Do == desk.ActNotifyTeam:
 		exists, err := r.TeamExists(ctx, a.ID)
 		if err == nil && !exists {
 			err = desk.Wrong("actions", "there is no such team")

@@ -463,3 +463,31 @@ func TestARehearsalTellsAndChangesNothing(t *testing.T) {
 		t.Errorf("of a closed one it says %v, %+v, %v", met, findings, err)
 	}
 }
+
+func TestRulesTellPeople(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	team := h.crew(t, "Night", h.ann, h.bob)
+	id := h.rules(t, desk.Automation{Name: "Look here", When: []desk.Trigger{desk.WhenOpened},
+		Then: []desk.Action{{Do: desk.ActNotify, ID: 0}, {Do: desk.ActNotify, ID: h.owner.User.ID}, {Do: desk.ActNotifyTeam, ID: team}}})[0]
+	ticket, _ := h.arrives(t, proved(inbound{From: carol, Subject: "Pump", Text: "Broken."}))
+	h.react(t)
+	for _, who := range []desk.Actor{h.ann, h.bob, h.owner} {
+		page, err := h.Notifications(t.Context(), who, "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, one := range page.Items {
+			if one.Kind == desk.NotifyRule && one.Ticket == ticket && one.Detail == "Look here" {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s was told %d times: %+v", who.User.Name, n, page.Items)
+		}
+	}
+	if did := h.runs(t, id)[0].Did; !strings.Contains(did[0].Problem, "nobody here") || did[1].Problem != "" || did[2].Problem != "" {
+		t.Errorf("the run says %+v", did)
+	}
+}

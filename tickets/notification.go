@@ -128,6 +128,8 @@ func NotificationLine(lang *language.Language, n desk.Notification) string {
 		return lang.Say("A target of #%d was missed", n.Ticket)
 	case desk.NotifyBounced:
 		return lang.Say("An answer on #%d could not be delivered", n.Ticket)
+	case desk.NotifyRule:
+		return lang.Say("“%s” points you to #%d", oneLine(n.Detail), n.Ticket)
 	case desk.NotifyWoken:
 		return lang.Say("#%d is back from its snooze", n.Ticket)
 	}
