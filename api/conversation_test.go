@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/desk"
 )
@@ -179,6 +180,15 @@ func TestPatchTicket(t *testing.T) {
 		!reflect.DeepEqual(nobody.value("tags"), []any{"b", "c"}) {
 		t.Errorf("assignee %v, tags %v", nobody.value("assignee"), nobody.value("tags"))
 	}
+	later := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	if got := patch(map[string]any{"status": "open", "snoozed_until": later}).want(http.StatusOK); got.value("snoozed_until") != later.Format(time.RFC3339) {
+		t.Errorf("snoozed until %v", got.value("snoozed_until"))
+	}
+	if got := patch(map[string]any{"snoozed_until": time.Time{}}).want(http.StatusOK); got.value("snoozed_until") != nil {
+		t.Errorf("woken, it is snoozed until %v", got.value("snoozed_until"))
+	}
+	patch(map[string]any{"team": 999}).want(http.StatusUnprocessableEntity)
+	patch(map[string]any{"fields": map[string]string{"unknown": "x"}}).want(http.StatusUnprocessableEntity)
 	if byID := patch(map[string]any{"assignee": o.users["admin"].ID}).want(http.StatusOK); byID.id("assignee", "id") != o.users["admin"].ID {
 		t.Errorf("the assignee is %v", byID.value("assignee"))
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -147,14 +148,17 @@ func (a *API) showTicket(ctx context.Context, actor desk.Actor, in *Numbered) (T
 type ticketPatch struct {
 	Numbered
 	Body struct {
-		Status     *desk.Status   `json:"status,omitempty" enum:"new,open,pending,hold,solved,closed"`
-		Priority   *desk.Priority `json:"priority,omitempty" enum:"low,normal,high,urgent"`
-		Assignee   assigneePatch  `json:"assignee,omitzero" required:"false" doc:"A user's id, address, or me; null: nobody."`
-		Subject    *string        `json:"subject,omitempty" minLength:"1" maxLength:"998"`
-		Requester  *recipient     `json:"requester,omitempty" doc:"Whose ticket it is. Who was it before stays as a participant, unless it is one of your people."`
-		Tags       *[]string      `json:"tags,omitempty" maxItems:"50" doc:"All tags, instead of those it has."`
-		AddTags    []string       `json:"add_tags,omitempty" maxItems:"50"`
-		RemoveTags []string       `json:"remove_tags,omitempty" maxItems:"50"`
+		Status     *desk.Status      `json:"status,omitempty" enum:"new,open,pending,hold,solved,closed"`
+		Priority   *desk.Priority    `json:"priority,omitempty" enum:"low,normal,high,urgent"`
+		Assignee   assigneePatch     `json:"assignee,omitzero" required:"false" doc:"A user's id, address, or me; null: nobody."`
+		Subject    *string           `json:"subject,omitempty" minLength:"1" maxLength:"998"`
+		Requester  *recipient        `json:"requester,omitempty" doc:"Whose ticket it is. Who was it before stays as a participant, unless it is one of your people."`
+		Tags       *[]string         `json:"tags,omitempty" maxItems:"50" doc:"All tags, instead of those it has."`
+		AddTags    []string          `json:"add_tags,omitempty" maxItems:"50"`
+		RemoveTags []string          `json:"remove_tags,omitempty" maxItems:"50"`
+		Team       *int64            `json:"team,omitempty" minimum:"0" doc:"Number of a team; 0: none."`
+		Fields     map[string]string `json:"fields,omitempty" maxProperties:"50" doc:"Custom fields that change, by their keys; an empty value clears one."`
+		Snooze     *time.Time        `json:"snoozed_until,omitempty" doc:"When it comes back into the lists; 0001-01-01T00:00:00Z: now."`
 	}
 }
 
@@ -185,6 +189,7 @@ func (assigneePatch) Schema(huma.Registry) *huma.Schema {
 func (a *API) patchTicket(ctx context.Context, actor desk.Actor, in *ticketPatch) (Ticket, error) {
 	change := desk.TicketChange{
 		Status: in.Body.Status, Priority: in.Body.Priority, Subject: in.Body.Subject, Tags: in.Body.Tags, AddTags: in.Body.AddTags, DropTags: in.Body.RemoveTags,
+		Team: in.Body.Team, Fields: in.Body.Fields, Snooze: in.Body.Snooze,
 	}
 	if in.Body.Assignee.given {
 		var nobody int64

@@ -58,29 +58,35 @@ func utc(at *time.Time) *time.Time {
 
 // Ticket is desk.Ticket as it is sent. Its requester, assignee and mailbox are objects.
 type Ticket struct {
-	Number          int64         `json:"number"`
-	Subject         string        `json:"subject"`
-	Status          desk.Status   `json:"status" enum:"new,open,pending,hold,solved,closed"`
-	Priority        desk.Priority `json:"priority" enum:"low,normal,high,urgent"`
-	Mailbox         MailboxRef    `json:"mailbox"`
-	Requester       Person        `json:"requester"`
-	Assignee        *assignee     `json:"assignee" doc:"Null: nobody."`
-	Team            *string       `json:"team" doc:"Always null: there are no teams yet."`
-	Tags            []string      `json:"tags" nullable:"false"`
-	Participants    []participant `json:"participants" nullable:"false" doc:"People besides the requester. Filled in the answers about one ticket; empty in lists."`
-	Preview         string        `json:"preview"`
-	WaitingSince    *time.Time    `json:"waiting_since" doc:"Since when somebody waits for an answer of ours. Null: nobody does."`
-	HasAttachment   bool          `json:"has_attachment"`
-	Unverified      bool          `json:"unverified"`
-	NewParticipant  bool          `json:"new_participant"`
-	DeliveryProblem bool          `json:"delivery_problem"`
-	Suggested       *int64        `json:"suggested" doc:"The ticket that this one perhaps belongs to."`
-	MergedInto      *int64        `json:"merged_into"`
-	Follows         *int64        `json:"follows" doc:"The closed ticket that this one continues."`
-	CreatedAt       time.Time     `json:"created_at"`
-	UpdatedAt       time.Time     `json:"updated_at"`
-	SolvedAt        *time.Time    `json:"solved_at"`
-	ClosedAt        *time.Time    `json:"closed_at"`
+	Number          int64             `json:"number"`
+	Subject         string            `json:"subject"`
+	Status          desk.Status       `json:"status" enum:"new,open,pending,hold,solved,closed"`
+	Priority        desk.Priority     `json:"priority" enum:"low,normal,high,urgent"`
+	Mailbox         MailboxRef        `json:"mailbox"`
+	Requester       Person            `json:"requester"`
+	Assignee        *assignee         `json:"assignee" doc:"Null: nobody."`
+	Team            *string           `json:"team" doc:"Name of the team. Null: none."`
+	TeamID          *int64            `json:"team_id"`
+	Fields          map[string]string `json:"fields" nullable:"false" doc:"Custom fields by their keys; an empty one is absent."`
+	SnoozedUntil    *time.Time        `json:"snoozed_until" doc:"Out of the lists until then."`
+	FirstAnsweredAt *time.Time        `json:"first_answered_at"`
+	AnswerDueAt     *time.Time        `json:"answer_due_at" doc:"By when the first answer is due. Null: there is no target, or its clock stands still."`
+	SolveDueAt      *time.Time        `json:"solve_due_at" doc:"By when the ticket should be solved. Null: there is no target, or its clock stands still."`
+	Tags            []string          `json:"tags" nullable:"false"`
+	Participants    []participant     `json:"participants" nullable:"false" doc:"People besides the requester. Filled in the answers about one ticket; empty in lists."`
+	Preview         string            `json:"preview"`
+	WaitingSince    *time.Time        `json:"waiting_since" doc:"Since when somebody waits for an answer of ours. Null: nobody does."`
+	HasAttachment   bool              `json:"has_attachment"`
+	Unverified      bool              `json:"unverified"`
+	NewParticipant  bool              `json:"new_participant"`
+	DeliveryProblem bool              `json:"delivery_problem"`
+	Suggested       *int64            `json:"suggested" doc:"The ticket that this one perhaps belongs to."`
+	MergedInto      *int64            `json:"merged_into"`
+	Follows         *int64            `json:"follows" doc:"The closed ticket that this one continues."`
+	CreatedAt       time.Time         `json:"created_at"`
+	UpdatedAt       time.Time         `json:"updated_at"`
+	SolvedAt        *time.Time        `json:"solved_at"`
+	ClosedAt        *time.Time        `json:"closed_at"`
 }
 
 // MailboxRef names a mailbox.
@@ -119,10 +125,17 @@ func (r roster) view(from desk.Ticket) Ticket {
 		Number: from.ID, Subject: from.Subject, Status: from.Status, Priority: from.Priority,
 		Mailbox:   MailboxRef{from.MailboxID, from.MailboxAddress, from.MailboxName},
 		Requester: Person{from.RequesterID, from.RequesterAddress, from.RequesterName},
-		Tags:      some(from.Tags), Participants: []participant{}, Preview: from.Preview, WaitingSince: utc(from.WaitingSince),
+		TeamID:    from.TeamID, Fields: from.Fields, SnoozedUntil: utc(from.SnoozedUntil), FirstAnsweredAt: utc(from.FirstAnsweredAt), AnswerDueAt: utc(from.AnswerDueAt), SolveDueAt: utc(from.SolveDueAt),
+		Tags: some(from.Tags), Participants: []participant{}, Preview: from.Preview, WaitingSince: utc(from.WaitingSince),
 		HasAttachment: from.HasAttachment, Unverified: from.Unverified, NewParticipant: from.NewParticipant, DeliveryProblem: from.DeliveryProblem,
 		Suggested: from.Suggested, MergedInto: from.MergedInto, Follows: from.Follows,
 		CreatedAt: from.CreatedAt.UTC(), UpdatedAt: from.UpdatedAt.UTC(), SolvedAt: utc(from.SolvedAt), ClosedAt: utc(from.ClosedAt),
+	}
+	if to.Fields == nil {
+		to.Fields = map[string]string{}
+	}
+	if from.TeamID != nil {
+		to.Team = &from.TeamName
 	}
 	if from.AssigneeID != nil {
 		to.Assignee = &assignee{ID: *from.AssigneeID, Name: from.AssigneeName, Email: r[*from.AssigneeID].Email}
