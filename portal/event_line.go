@@ -109,7 +109,7 @@ func workWords(lang *language.Language, e desk.Event) string {
 		if e.To == "" {
 			return lang.Say("cleared %s", e.From)
 		}
-		return lang.Say("set %s to %s", e.From, e.To)
+		return lang.Say("set %s to %s", e.From, valueWord(lang, e.To))
 	case "missed":
 		if e.To == string(desk.TargetAnswer) {
 			return lang.Say("notes that the target for the first answer was missed")
@@ -134,6 +134,14 @@ func workWords(lang *language.Language, e desk.Event) string {
 		words = append(words, lang.Say("to %s", e.To))
 	}
 	return strings.Join(words, " ")
+}
+
+// valueWord is the value of a field: a box that is ticked says yes in the reader's language.
+func valueWord(lang *language.Language, value string) string {
+	if value == "yes" || value == "no" {
+		return lang.Say(value)
+	}
+	return value
 }
 
 // ticketWord writes a ticket's number as people do.

@@ -89,7 +89,7 @@ func TestEveryWordOfATableHasItalian(t *testing.T) {
 }
 
 // names are words that are the same in every language: the product, protocols, keys, examples of addresses.
-var names = regexp.MustCompile(`\b(Postern|DKIM|DMARC|SPF|MTA-STS|SHA-256|HTML|Ctrl|Enter|Cmd|Esc|Cc|Bcc|https?|[\w*.+-]*@?[\w*-]*\.(example|com|org)[\w./-]*|kbd|min)\b|@?[\w*.-]+\.(?:example|com|org)|\banna\b`)
+var names = regexp.MustCompile(`\b(Postern|Europe/Rome|Reply-To|Message-ID|cc|DKIM|DMARC|SPF|MTA-STS|SHA-256|HTML|Ctrl|Enter|Cmd|Esc|Cc|Bcc|https?|[\w*.+-]*@?[\w*-]*\.(example|com|org)[\w./-]*|kbd|min)\b|@?[\w*.-]+\.(?:example|com|org)|\banna\b`)
 
 // TestTemplatesSayNothingByThemselves reads the templates as they stand: every word in them goes through the catalogue.
 func TestTemplatesSayNothingByThemselves(t *testing.T) {
@@ -99,7 +99,7 @@ func TestTemplatesSayNothingByThemselves(t *testing.T) {
 		t.Fatalf("only %d templates found: this test looks in the wrong place", len(files))
 	}
 	action, letters := regexp.MustCompile(`(?s)\{\{.*?\}\}`), regexp.MustCompile(`\pL{2,}`)
-	attributes := regexp.MustCompile(`(?s)\{\{define "to-work"\}\}.*?\{\{end\}\}`) // of a form, kept in one place
+	attributes := regexp.MustCompile(`(?s)\{\{define "to-[a-z]+"\}\}.*?\{\{end\}\}`) // of forms, kept in one place
 	verbatim := regexp.MustCompile(`(?s)<(code|kbd|samp|script|style|pre)\b[^<]*</(code|kbd|samp|script|style|pre)>|<!--.*?-->|<[^<>]*>`)
 	attribute := regexp.MustCompile(`\b(title|placeholder|aria-label|alt|data-label|data-confirm|label|aria-description)="([^"]*)"`)
 	button := regexp.MustCompile(`<input[^<>]*type="(?:submit|button|reset)"[^<>]*value="([^"]*)"`)
@@ -173,8 +173,9 @@ func TestItalianPagesSpeakItalian(t *testing.T) {
 				for _, words := range fixtures {
 					own = strings.ReplaceAll(own, words, "")
 				}
-				known := language.Italian.Knows(text) && language.Italian.Say(text) != text
-				if (known || markers.MatchString(own)) && !left[text] && own != "" {
+				known := language.Italian.Knows(text) && language.Italian.Say(text) != text && !slices.Contains(fixtures, text)
+				piece := len(text) > 8 && slices.ContainsFunc(fixtures, func(words string) bool { return strings.Contains(words, text) }) // beside a word that a search found
+				if (known || markers.MatchString(own)) && !piece && !left[text] && own != "" {
 					left[text] = true
 					t.Errorf("%s: English is left: %q", place.path, text)
 				}
@@ -188,7 +189,7 @@ func fixtureWords(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("gallery*_test.go")
 	check(t, err)
-	words := []string{"«nothing»", "invoice-2026-11-02-with-a-very-long-name-that-does-not-break.pdf"} // what a place asks for, and a name within a mail
+	words := []string{"Urgent", "nothing-has-this-tag", "«nothing»", "invoice-2026-11-02-with-a-very-long-name-that-does-not-break.pdf"} // what a place asks for, and a name within a mail
 	for _, file := range append(files, "house_test.go", "portal_test.go", "reports_test.go", "suspended_test.go", "senders_test.go") {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		check(t, err)
@@ -201,7 +202,7 @@ func fixtureWords(t *testing.T) []string {
 			if text, ok := node.(*ast.BasicLit); ok && text.Kind == token.STRING {
 				value, err := strconv.Unquote(text.Value)
 				check(t, err)
-				for _, line := range strings.FieldsFunc(strings.NewReplacer("%d", "\n", "%s", "\n", ": ", "\n", " <", "\n").Replace(value), func(r rune) bool { return r == '\n' }) {
+				for _, line := range strings.FieldsFunc(strings.NewReplacer("%d", "\n", "%s", "\n", ": ", "\n", " <", "\n", "'", "\n").Replace(value), func(r rune) bool { return r == '\n' }) {
 					if line = strings.TrimSpace(line); len(line) > 3 && strings.ContainsAny(line, " -") || strings.Contains(line, "body") {
 						words = append(words, line)
 					}
