@@ -541,3 +541,31 @@ func TestCustomerSettings(t *testing.T) {
 	req.Header.Set("Accept-Language", "it-IT,it;q=0.9")
 	italian.do(req).has(t, `lang="it"`, "Messaggio", "Invia")
 }
+
+// A long conversation comes in pages, the newest first, each within what a page may weigh.
+func TestALongConversationOfACustomer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	n := h.annas()
+	h.sql(`insert into message (ticket_id, kind, contact_id, from_address, at, text, quoted)
+		select $1, 'inbound', t.requester_id, 'anna@customer.example', now() + i * interval '1 second', 'Day ' || i || '. ' || repeat('word ', 100), repeat('quoted ', 1000)
+		from ticket t, generate_series(1, 430) as i where t.id = $1`, n)
+	anna := h.visitor("anna@customer.example")
+	page := anna.get(fmt.Sprintf("/my/tickets/%d", n))
+	page.has(t, "Day 430.", "Day 381.", "Show earlier messages")
+	page.lacks(t, "Day 380.")
+	if len(page.body) > 60_000 {
+		t.Errorf("the page weighs %d bytes", len(page.body))
+	}
+	pages := 1
+	for strings.Contains(page.body, "Show earlier messages") {
+		_, rest, _ := strings.Cut(page.body, `href="/my/tickets/`)
+		link, _, _ := strings.Cut(rest, `"`)
+		page = anna.get("/my/tickets/" + link)
+		pages++
+	}
+	page.has(t, canary, "Day 1.")
+	if pages != 9 {
+		t.Errorf("431 messages are %d pages", pages)
+	}
+}

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,6 +96,8 @@ type customerMessage struct {
 const (
 	customerMessages = 50         // on a page: the newest
 	customerText     = 6_000      // bytes of one message's text on the page; the rest is a click away
+	customerBudget   = 24_000     // of all messages together: a page weighs 60 kB at most
+	customerShort    = 160        // of a message's text, however little room is left
 	customerQuoted   = 1_500      // and of its quoted part
 	mostFromCustomer = 20_000_000 // bytes of the files of one answer
 )
@@ -137,46 +140,49 @@ func (p *Portal) customerPage(c *call, number int64, answer customerTicketPage, 
 	return p.render(c, view{statusOf(fault), "customer_ticket", "customer-layout"}, answer)
 }
 
-// readConversation reads the public messages and keeps the newest; the pages before them begin where these do.
+// readConversation reads the public messages and keeps the newest of them, or the newest before the one that the address names. However long a conversation is, few are held at once.
 func (p *Portal) readConversation(c *call, answer *customerTicketPage) error {
+	before := number64(c.r.URL.Query(), "before")
 	var all []desk.Message
-	for cursor := ""; ; {
+	for cursor, found := "", false; !found; {
 		page, err := p.tickets.Conversation(c.r.Context(), c.actor, answer.Number, cursor, 200)
 		if err != nil {
 			return err
 		}
 		all = append(all, page.Items...)
+		if at := slices.IndexFunc(all, func(m desk.Message) bool { return m.ID == before }); at >= 0 {
+			all, found = all[:at], true
+		}
+		all = all[max(0, len(all)-customerMessages-1):]
 		if cursor = page.Next; cursor == "" {
 			break
-		}
-		if extra := len(all) - 4*customerMessages; extra > 0 && c.r.URL.Query().Get("before") == "" {
-			all = all[extra:] // a very long conversation is not held in memory whole
-		}
-	}
-	if before := number64(c.r.URL.Query(), "before"); before != 0 {
-		for i, m := range all {
-			if m.ID == before {
-				all = all[:i]
-				break
-			}
 		}
 	}
 	if extra := len(all) - customerMessages; extra > 0 {
 		all = all[extra:]
 		answer.Earlier = fmt.Sprintf("/my/tickets/%d?before=%d", answer.Number, all[0].ID)
 	}
-	for _, m := range all {
-		answer.Answers = m.ID
-		answer.Messages = append(answer.Messages, customerMessageOf(c, m))
+	answer.Messages = make([]customerMessage, len(all))
+	for i, left := len(all)-1, customerBudget; i >= 0; i-- { // the newest have what room there is
+		answer.Messages[i] = customerMessageOf(c, all[i], &left)
+		answer.Answers = max(answer.Answers, all[i].ID)
 	}
 	return nil
 }
 
-func customerMessageOf(c *call, m desk.Message) customerMessage {
-	text, quoted := strings.TrimRight(m.Text, "\n "), strings.Trim(m.Quoted, "\n")
-	one := customerMessage{ID: m.ID, Author: m.From().Label(), At: m.At, AsHTML: m.HTML != "" && m.Kind == desk.KindInbound && rich(m), Frame: frameClass(m), Cut: len(text) > customerText || len(quoted) > customerQuoted}
+// customerMessageOf is a message as the page shows it, cut to what is left of the page's room.
+func customerMessageOf(c *call, m desk.Message, left *int) customerMessage {
+	whole, rest := strings.TrimRight(m.Text, "\n "), strings.Trim(m.Quoted, "\n")
+	text := cutText(whole, min(customerText, max(customerShort, *left)))
+	*left -= len(text)
+	quoted := ""
+	if *left > 0 {
+		quoted = cutText(rest, min(customerQuoted, *left))
+	}
+	*left -= len(quoted)
+	one := customerMessage{ID: m.ID, Author: m.From().Label(), At: m.At, AsHTML: m.HTML != "" && m.Kind == desk.KindInbound && rich(m), Frame: frameClass(m), Cut: text != whole || quoted != rest}
 	one.Own = m.Kind == desk.KindInbound && desk.Canonical(m.FromAddress) == desk.Canonical(c.actor.User.Email)
-	one.Words, one.Old = linkify(cutText(text, customerText)), linkify(cutText(quoted, customerQuoted))
+	one.Words, one.Old = linkify(text), linkify(quoted)
 	for _, file := range m.Files {
 		if !file.Inline || !one.AsHTML {
 			one.Files = append(one.Files, file)
