@@ -29,11 +29,11 @@ func (tx *Tx) DropRelated(ctx context.Context, one, other int64) (bool, error) {
 // RelatedTickets lists the tickets that belong to one, and those that continue it, the newest first.
 func (r Reader) RelatedTickets(ctx context.Context, number int64) ([]desk.Ticket, error) {
 	tickets, err := rowsOf[desk.Ticket](ctx, r.q, selectTicket+`
-		where t.id in (select other_id from related where ticket_id = $1
-		               union all
-		               select ticket_id from related where other_id = $1
-		               union all
-		               select id from ticket where follows = $1)
+		where t.id = any(array(select other_id from related where ticket_id = $1
+		                       union all
+		                       select ticket_id from related where other_id = $1
+		                       union all
+		                       select id from ticket where follows = $1))
 		order by t.id desc
 		limit $2`, number, mostRelated)
 	return tickets, wrap(err, "related tickets")
