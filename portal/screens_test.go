@@ -38,7 +38,7 @@ func TestScreens(t *testing.T) {
 			for _, scheme := range []string{"light", "dark"} {
 				for _, width := range []int64{390, 1024, 1440} {
 					name := fmt.Sprintf("%s-%s-%d.png", strings.Trim(unsafe.ReplaceAllString(strings.ToLower(place.who+"-"+place.path), "-"), "-"), scheme, width)
-					does(t, ctx, place.path, chromedp.EmulateViewport(width, 900), evaluate(fmt.Sprintf("document.documentElement.style.colorScheme = %q", scheme)))
+					does(t, ctx, place.path, chromedp.EmulateViewport(width, 900), evaluate(fmt.Sprintf("document.documentElement.style.colorScheme = %q; for (const a of document.getAnimations()) a.finish()", scheme)))
 					picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 					check(t, err)
 					check(t, os.WriteFile(filepath.Join(folder, name), picture, 0o644))
