@@ -28,6 +28,9 @@ type filterForm struct {
 // chip is one condition beyond the list's view, with the way to take it off.
 type chip struct{ Text, URL string }
 
+// mostOffered is how many tags a list offers while one is typed; others can be typed all the same, and a page stays small.
+const mostOffered = 100
+
 // nearby is what lists name besides tickets.
 type nearby struct {
 	mailboxes []desk.Mailbox
@@ -49,6 +52,7 @@ func (p *Portal) nearby(c *call) (a nearby, err error) {
 		return a, err
 	}
 	a.tags, err = p.tickets.TagNames(ctx, c.actor)
+	a.tags = a.tags[:min(len(a.tags), mostOffered)]
 	return a, err
 }
 
