@@ -55,7 +55,7 @@ func audienceWords(c *call, v desk.View) string {
 	case desk.AudienceTeam:
 		return c.lang.Say("The team %s", v.TeamName)
 	case desk.AudienceAll:
-		return c.lang.Say("Everybody")
+		return c.lang.Say("All colleagues")
 	}
 	return c.lang.Say("Only you")
 }

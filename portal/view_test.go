@@ -103,7 +103,7 @@ func TestViewsByForms(t *testing.T) {
 	}
 	owner.get(fmt.Sprintf("/tickets?view=%d", id)).has(t, "<h1>Everything</h1>")
 	owner.post("/views", "name", "Urgent", "audience", "all", "priority", "urgent,high", "order", "due")
-	agent.get("/views").has(t, "Urgent", "by Olga Owner", "Everybody", "Priority: High, Urgent", "Search: twice")
+	agent.get("/views").has(t, "Urgent", "by Olga Owner", "All colleagues", "Priority: High, Urgent", "Search: twice")
 	order := func() bool {
 		body := agent.get("/views").body
 		return strings.Index(body, "Urgent</a>") < strings.Index(body, "bills&gt;</a>")

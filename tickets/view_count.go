@@ -32,7 +32,7 @@ type counted struct {
 	until time.Time
 }
 
-// CountViews says how many tickets stand in views, by their ids: 1,000 at most. Views that take too long to count, and those beyond the first twenty, have no number.
+// CountViews says how many tickets stand in views, by their ids: 1,000 at most. Views that take too long to count, those that had to wait for them, and those beyond the first twenty, have no number.
 func (s *Service) CountViews(ctx context.Context, actor desk.Actor, views []desk.View) (map[int64]int64, error) {
 	viewer, err := s.viewer(ctx, actor)
 	if err != nil {
