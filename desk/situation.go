@@ -99,7 +99,7 @@ func (c Condition) span(s Situation) Finding {
 		return Finding{Condition: c}
 	}
 	passed := s.Now.Sub(*since)
-	return Finding{c, c.Is == MoreThan && passed > want || c.Is == LessThan && passed < want, passed.Truncate(time.Minute).String()}
+	return Finding{c, c.Is == MoreThan && passed > want || c.Is == LessThan && passed < want, strconv.FormatInt(int64(passed/time.Minute), 10) + "m"}
 }
 
 // Since is from when a subject counts; nil: there is no such moment.

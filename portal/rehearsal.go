@@ -133,6 +133,9 @@ func (p *Portal) explain(c *call, answer *rehearsalPage, lists ruleLists) error 
 	answer.Met, answer.Judged = met, true
 	for _, one := range findings {
 		row := findingRow{phrase: lists.conditionPhrase(c.lang, one.Condition), Met: one.Met, Saw: clip(one.Saw, 200)}
+		if one.Of.Sort() == desk.SortSpan && one.Saw != "" {
+			row.Saw = passedWords(c.lang, one.Saw)
+		}
 		if lists.optionsOf(c.lang, one.Of) != nil && one.Saw != "" {
 			saw := one.Condition
 			saw.Value = one.Saw

@@ -185,6 +185,20 @@ func spanWords(lang *language.Language, span string) string {
 	return lang.Count(n, "%d day", "%d days")
 }
 
+// passedWords is how much time has passed, in the largest unit that still tells it well.
+func passedWords(lang *language.Language, span string) string {
+	minutes, err := strconv.ParseInt(strings.TrimSuffix(span, "m"), 10, 64)
+	switch {
+	case err != nil:
+		return span
+	case minutes < 2*60:
+		return lang.Count(minutes, "%d minute", "%d minutes")
+	case minutes < 2*24*60:
+		return lang.Count(minutes/60, "%d hour", "%d hours")
+	}
+	return lang.Count(minutes/60/24, "%d day", "%d days")
+}
+
 // phrase is a condition or an action in words: what, how, and the value, which may be a stranger's and is shown as such.
 type phrase struct{ What, How, Value, Problem string }
 
