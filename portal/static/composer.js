@@ -155,17 +155,17 @@ document.addEventListener("click", (e) => {
   if (one) { e.preventDefault(); insert(find("textarea", shown()), one.dataset.insert); one.closest("details").open = false; }
   if (!link) return;
   e.preventDefault();
-  const form = link.closest("form"), field = (name) => form.elements[name];
-  for (const name of ["to", "cc"]) field(name).fill(link.dataset[name]);
+  const form = link.closest("form");
+  for (const name of ["to", "cc"]) find(`[name="${name}"]`, form).fill(link.dataset[name]);
   find(".recipients-line", form).textContent = [link.dataset.to, link.dataset.cc].filter(Boolean).join(" · Cc ");
   all("[data-whom]", form).forEach((other) => { other.ariaCurrent = other === link ? "true" : null; });
   tell(form);
 });
 keys.r = () => { write("reply"); whom("r")?.click(); };
 keys.a = () => { write("reply"); whom("a")?.click(); };
-keys.f = () => write("forward");
+keys.f = () => { find("#tab-forward")?.click(); find("#forward-to")?.focus(); };
 
 function dress(root) { all("input[data-people]", root).forEach(chips); all("form.write", root).forEach(weigh); }
-document.addEventListener("htmx:load", (e) => dress(e.detail.elt));
+document.addEventListener("htmx:load", (e) => { dress(e.detail.elt); if (e.detail.elt.matches?.("form.forward")) find("#forward-to")?.focus(); });
 document.addEventListener("htmx:afterSwap", (e) => { if (e.detail.target.matches(".uploads")) weigh(e.detail.target.closest("form")); });
 dress(document);
