@@ -132,7 +132,7 @@ func (box *composer) fresh(number int64, known tickets.Composing) {
 	box.All = letter{To: formatAddresses(known.To), Cc: formatAddresses(known.Cc)}
 	box.CanAll = box.All.To != box.Sender.To || box.All.Cc != ""
 	box.Reply = letter{Ticket: number, From: known.From, Blank: true}
-	box.Note = letter{Ticket: number, Blank: true}
+	box.Note = letter{ID: "note-", Ticket: number, Blank: true}
 	box.Forward = letter{ID: "forward-", Ticket: number, From: known.From, Blank: true}
 	if known.Side {
 		box.Forward.Answers, box.Forward.To, box.Forward.Cc, box.Forward.Subject = known.Answers, box.All.To, box.All.Cc, known.Subject
@@ -336,6 +336,11 @@ type fromPart struct {
 
 // FromOf is that field of a letter.
 func (box composer) FromOf(l letter) fromPart { return fromPart{l.ID, box.Mailboxes, l.From} }
+
+// Signed says whether anything stands below a mail, whichever mailbox it leaves from.
+func (box composer) Signed() bool {
+	return slices.ContainsFunc(box.Mailboxes, func(one fromChoice) bool { return one.Below != "" })
+}
 
 // Below is what stands below a letter when it leaves.
 func (box composer) Below(l letter) string {

@@ -144,7 +144,7 @@ func TestComposerInTheBrowser(t *testing.T) {
 	does(t, ctx, "the draft is kept when the reader goes", chromedp.SendKeys("#reply-text", " wait"), chromedp.Navigate(h.url+"/tickets"), chromedp.WaitVisible(".row"),
 		chromedp.Navigate(fmt.Sprintf("%s/tickets/%d", h.url, n)), until(`document.querySelector("#reply-text").value === "Dear Anna, wait"`))
 	does(t, ctx, "a colleague is called", evaluate(`document.activeElement.blur()`), press("n"), chromedp.SendKeys("#note-text", "@ol"), says("#offers", "Olga Owner"), press("Enter"),
-		until(`document.querySelector("#note-text").value === "@Olga Owner "`), chromedp.SendKeys("#note-text", "look"), chromedp.Click(".write.note .primary"), says(".card.note", "@Olga Owner look"))
+		until(`document.querySelector("#note-text").value === "@Olga Owner "`), chromedp.SendKeys("#note-text", "look"), chromedp.Click(".write.note .primary"), says(".card.note", "@Olga Owner look"), until(`!document.querySelector(".htmx-settling, .htmx-swapping, .htmx-added")`))
 	does(t, ctx, "a forward", evaluate(`document.activeElement.blur()`), press("f"), chromedp.WaitVisible("#forward-to"), chromedp.SendKeys("#forward-to", "sam@supplier.example,"), chromedp.SendKeys("#forward-text", "Please look"),
 		chromedp.Click(".write.forward .primary"), says(".card.forward", "Please look"), says(".card.forward", "Hidden from the customer"))
 	people, err := h.store.Mentioned(t.Context(), h.noteLast(n))

@@ -88,13 +88,15 @@ function chips(real) {
 document.addEventListener("input", (e) => {
   const text = e.target, form = text.closest?.("form.write");
   if (!form || text.type !== "textarea") return;
-  const before = text.value.slice(0, text.selectionStart);
-  const [, at] = form.matches(".note") && /(?:^|[\s(])(@[\p{L}\p{N}.-]* ?[\p{L}\p{N}.-]*)$/u.exec(before) || [], [, slash] = /(?:^|\n)(\/[\p{L}\p{N}-]*)$/u.exec(before) ?? [];
-  const word = at ?? slash;
-  if (word === undefined) { shut(); return; }
-  const q = encodeURIComponent(word.slice(1)), url = at ? "/suggest/colleagues?q=" + q : `/suggest/canned?ticket=${box().dataset.ticket ?? 0}&q=${q}`;
-  offer(text, url, (value) => insert(text, value, word.length));
+  const word = called(text);
+  if (!word) { shut(); return; }
+  const q = encodeURIComponent(word.slice(1));
+  offer(text, word[0] === "@" ? "/suggest/colleagues?q=" + q : `/suggest/canned?ticket=${box().dataset.ticket ?? 0}&q=${q}`, (value) => insert(text, value, called(text).length));
 });
+function called(text) {
+  const before = text.value.slice(0, text.selectionStart);
+  return (text.id === "note-text" && /(?<=^|[\s(])@[\p{L}\p{N}.-]* ?[\p{L}\p{N}.-]*$/u.exec(before) || /(?<=^|\n)\/[\p{L}\p{N}-]*$/u.exec(before) || [""])[0];
+}
 function insert(text, value, over = 0) {
   text.focus();
   text.setRangeText(value, text.selectionStart - over, text.selectionEnd, "end");
@@ -127,6 +129,7 @@ document.addEventListener("change", (e) => {
   weigh(form);
   if (e.target.name !== "mailbox") return;
   const below = find(".signature", form), { below: text } = e.target.selectedOptions[0].dataset;
+  if (!below) return;
   below.hidden = !text;
   below.lastElementChild.textContent = text;
 });
