@@ -134,7 +134,9 @@ func TestComposerInTheBrowser(t *testing.T) {
 	_, err := h.tickets.SaveCanned(t.Context(), h.owner, desk.Canned{Name: "Greeting", Shortcut: "hi", Text: "Dear {{customer.first_name}},"})
 	check(t, err)
 	ctx := h.browser("ada@example.com")
-	field := func(name string) string { return fmt.Sprintf(`document.querySelector(".write.reply [name=%s]").value`, name) }
+	field := func(name string) string {
+		return fmt.Sprintf(`document.querySelector(".write.reply [name=%s]").value`, name)
+	}
 	does(t, ctx, "open", chromedp.Navigate(fmt.Sprintf("%s/tickets/%d", h.url, n)), chromedp.WaitVisible("#reply-text"), until(`document.querySelectorAll(".chip").length === 2`))
 	does(t, ctx, "r answers the sender only", evaluate(`document.activeElement.blur()`), press("r"), until(field("cc")+` === ""`))
 	does(t, ctx, "a answers all", evaluate(`document.activeElement.blur()`), press("a"), until(field("cc")+` === "bert@customer.example"`))
