@@ -76,6 +76,9 @@ const (
 	RatedGood = 1
 )
 
+// RatedWell says whether the customer said that they were helped.
+func (t Ticket) RatedWell() bool { return t.Rating != nil && *t.Rating == RatedGood }
+
 // longestRatingNote is how much a customer can write beside it, in bytes.
 const longestRatingNote = 4000
 
