@@ -106,7 +106,7 @@ func TestADayInTheBrowser(t *testing.T) {
 	}
 
 	h.mail("From: anna@customer.example\nTo: support@example.com\nSubject: Re: Charged twice\nIn-Reply-To: <q1@customer.example>\nMessage-ID: <q9@customer.example>\n\nStill waiting.\n")
-	does(t, ctx, "new mail shows as a bar and moves nothing", says("#news", "one new message"))
+	does(t, ctx, "new mail shows as a bar and moves nothing", says("#news", "1 new message"))
 	h.mail("From: cy@customer.example\nTo: support@example.com\nSubject: A third\nMessage-ID: <o2@customer.example>\n\nHello!\n")
 	does(t, ctx, "in the list too", says("#list-news", "1 conversation has changed"), until(`document.querySelectorAll(".row").length === 1`))
 	does(t, ctx, "and is one click away", chromedp.Click("#news a"), says(".cards", "Still waiting."))

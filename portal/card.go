@@ -69,7 +69,7 @@ func (p *Portal) cardsOf(lang *language.Language, messages []desk.Message, all b
 }
 
 // mostLines is how many entries of a conversation a page shows at first, the newest. What lies between the first and those is one click away: a long conversation shall not make a heavy page.
-const mostLines = 14
+const mostLines = 9
 
 // shorten leaves the middle out of a long conversation and says how many messages that are. What asks something of the reader stays.
 func shorten(cards []card) (shown []card, earlier int) {

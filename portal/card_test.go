@@ -22,7 +22,7 @@ func TestShorten(t *testing.T) {
 	asks.Accept = 9
 	cards[10] = asks
 	shown, earlier := shorten(cards)
-	if len(shown) != 1+1+mostLines || earlier != 18 || shown[1].Accept != 9 {
+	if len(shown) != 1+1+mostLines || earlier != 22 || shown[1].Accept != 9 {
 		t.Errorf("%d are shown, %d left out", len(shown), earlier)
 	}
 	if shown, earlier := shorten(cards[:mostLines+4]); len(shown) != mostLines+4 || earlier != 0 {

@@ -94,7 +94,7 @@ func TestTheBellRings(t *testing.T) {
 	_, err := h.tickets.Note(t.Context(), h.owner, n, "Look.", nil)
 	check(t, err)
 	h.react()
-	does(t, ctx, "what is before one's eyes needs no bell", says("#news", "one new message"), says("#bell", "1"))
+	does(t, ctx, "what is before one's eyes needs no bell", says("#news", "1 new message"), says("#bell", "1"))
 	time.Sleep(300 * time.Millisecond)
 	does(t, ctx, "still", says("#bell", "1"), until(`![...document.querySelectorAll(".ring")].some((toast) => toast.textContent.includes("note on #1"))`))
 }

@@ -440,7 +440,7 @@ func TestPagesAreLight(t *testing.T) {
 		h.mail(fmt.Sprintf("From: Somebody Else %d <c%d@customer.example>\nTo: support@example.com\nSubject: A subject of the usual length %d\nMessage-ID: <o%d@customer.example>\n\nSome words for the preview of the list.\n", i, i, i, i))
 	}
 	page := h.reader("ada@example.com").get(fmt.Sprintf("/tickets/%d", n))
-	page.has(t, "Show 35 messages between")
+	page.has(t, "Show 40 messages between")
 	whole := h.reader("ada@example.com").get(fmt.Sprintf("/tickets/%d?open=lines", n))
 	if got := strings.Count(whole.body, `class="card `); got != 50 {
 		t.Errorf("%d cards", got)
