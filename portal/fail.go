@@ -47,7 +47,7 @@ func (p *Portal) fail(c *call, err error) {
 		answer.Status, answer.Headline, answer.Reason = look.status, c.lang.Say(look.headline), c.sentence(fault.Reason)
 	} else {
 		answer.Request = c.id
-		p.log.Error("portal request failed", "id", c.id, "method", c.r.Method, "path", c.r.URL.Path, "error", err)
+		p.log.Error("portal request failed", "id", c.id, "method", c.r.Method, "route", c.r.Pattern, "error", err)
 	}
 	if c.w.status != 0 {
 		return // the answer is under way already: cutting it off is all that is left
