@@ -34,6 +34,7 @@ type Config struct {
 	PublicURL string         // the portal as people reach it; with https the cookies are bound to it
 	Log       *slog.Logger
 	Now       func() time.Time // nil: the clock
+	Version   string           // of the program, for admins
 }
 
 // Portal serves the pages.
@@ -48,6 +49,8 @@ type Portal struct {
 	now      func() time.Time
 	secure   bool // PublicURL is https: cookies never travel in clear text
 	pages    map[*language.Language]map[string]*template.Template
+	version  string
+	started  time.Time
 	hub      *hub
 	board    board
 }
@@ -63,6 +66,7 @@ func New(cfg Config) *Portal {
 		pages[one] = parseTemplates(one, now)
 	}
 	return &Portal{
+		version: cfg.Version, started: now(),
 		tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, bucket: cfg.Bucket, intake: cfg.Intake, public: strings.TrimRight(cfg.PublicURL, "/"),
 		log: cfg.Log, now: now, secure: strings.HasPrefix(cfg.PublicURL, "https://"),
 		pages: pages, hub: newHub(), board: board{tabs: map[tabKey]spot{}},

@@ -120,6 +120,8 @@ var routes = []route{
 	{"GET /reports.csv", desk.MayRead, (*Portal).reportCSV},
 	{"POST /reports/zone", desk.MayAdminister, (*Portal).reportZone},
 
+	{"GET /system", desk.MayAdminister, (*Portal).systemShow},
+	{"GET /certificates", desk.MayAdminister, (*Portal).certificatesShow},
 	{"GET /deliveries", desk.MayAdminister, (*Portal).deliveryList},
 	{"GET /destinations", desk.MayAdminister, (*Portal).destinationList},
 	{"POST /destinations", desk.MayAdminister, (*Portal).destinationSet},

@@ -18,6 +18,7 @@ func (sys *system) buildWeb() {
 	p := sys.platform
 	sys.portal = portal.New(portal.Config{
 		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, Intake: sys.intake, PublicURL: p.settings.PublicURL, Log: sys.log,
+		Version: version,
 	})
 	sys.api = api.New(api.Config{
 		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, Store: p.store, Keys: p.keys,
