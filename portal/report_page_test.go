@@ -89,3 +89,16 @@ func TestChartsPutDaysTogether(t *testing.T) {
 		}
 	}
 }
+
+func TestARatedTicketCanBeOpened(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	n := h.mail(question).Ticket
+	for rating, word := range map[int]string{1: "Good", -1: "Bad"} {
+		_, err := h.store.Pool().Exec(t.Context(), `update ticket set rating = $2 where id = $1`, n, rating)
+		check(t, err)
+		if got := h.reader("ada@example.com").get(fmt.Sprintf("/tickets/%d", n)); got.status != http.StatusOK || !strings.Contains(got.body, ">"+word+"<") {
+			t.Errorf("rated %d: %d", rating, got.status)
+		}
+	}
+}
