@@ -13,8 +13,8 @@ import (
 	"postern/desk"
 )
 
-// press presses and lets go of a key as a keyboard does: the character comes with the key, and not where a page has used the key up (chromedp's own KeyEvent types it all the same).
-func press(ctx context.Context, target *chromedp.Target, key string) error {
+// strike presses and lets go of a key as a keyboard does: the character comes with the key, and not where a page has used the key up (chromedp's own KeyEvent types it all the same).
+func strike(ctx context.Context, target *chromedp.Target, key string) error {
 	for _, r := range key {
 		text := ""
 		for _, event := range kb.Encode(r) {
@@ -48,7 +48,7 @@ func TestADayByKeys(t *testing.T) {
 	key := func(keys ...string) chromedp.Action[chromedp.Void] { // presses one after the other, as a hand does
 		return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 			for _, one := range keys {
-				if err := press(ctx, target, one); err != nil {
+				if err := strike(ctx, target, one); err != nil {
 					return chromedp.Void{}, err
 				}
 			}
