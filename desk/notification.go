@@ -125,7 +125,7 @@ func WhyTold(kind HappeningKind, actor *int64, detail HappeningDetail, tie Tie, 
 		return NotifyTarget
 	case (tie.Assignee || tie.Watcher) && verbs.has("woken"): // whoever snoozed it watches it
 		return NotifyWoken
-	case kind == HappenedJoined && tie.Assignee:
+	case (kind == HappenedJoined || kind == HappenedAside) && tie.Assignee:
 		return NotifyAnswered
 	case tie.Watcher && kind != HappenedChanged && kind != HappenedCreated, tie.Watcher && verbs.has("status") && !verbs.has("assigned"): // whoever takes a new ticket opens it
 		return NotifyFollowed

@@ -170,7 +170,7 @@ func TestT_DSN_AtTheReply(t *testing.T) {
 		h.facts(outcome.Message, desk.MessageFacts{Automatic: "a report", Returned: &returned})
 	}
 	page := agent.get(path)
-	page.has(t, "ben@customer.example</span> <span>could not be delivered", `<p class="hint told">`, "Could not be delivered to ben@customer.example: 5.1.1 no such user here.", "The recipient called your reply spam.")
+	page.has(t, "<span>could not be delivered", `<p class="hint told">`, "Could not be delivered to ben@customer.example: 5.1.1 no such user here.", "The recipient called your reply spam.")
 	page.lacks(t, `dir="auto">A report.`) // automatic mail is a line
 	agent.get(path+"?open=all").has(t, `dir="auto">A report.`, fmt.Sprintf(`href="#m-%d"`, reply))
 }

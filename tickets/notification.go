@@ -140,7 +140,7 @@ func NotificationLine(lang *language.Language, n desk.Notification) string {
 		return lang.Say("%s wrote a note on #%d", actor, n.Ticket)
 	case desk.HappenedBounced:
 		return lang.Say("An answer on #%d could not be delivered", n.Ticket)
-	case desk.HappenedJoined:
+	case desk.HappenedJoined, desk.HappenedAside:
 		return lang.Say("%s wrote on #%d", actor, n.Ticket)
 	}
 	return lang.Say("%s changed the status of #%d", actor, n.Ticket)
