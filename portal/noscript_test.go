@@ -125,7 +125,7 @@ func faultsOf(t *testing.T, page answer) []string {
 			fault("a style stands in the page: %s", outer(n))
 		}
 		if target, asks := attribute(n, "hx-post"); asks {
-			if action, _ := attribute(n, "action"); (n.Data != "form" || action != target) && !comfort(target) {
+			if action, _ := attribute(n, "action"); (n.Data != "form" || action != target) && !comfort(target) && !inFormTo(n, target) {
 				fault("%s posts to %s by script alone", outer(n), target)
 			}
 		}
@@ -156,6 +156,17 @@ func implicit(form *nethtml.Node) bool {
 		}
 	}
 	return fields == 1
+}
+
+// inFormTo says whether a field stands in a form that its button sends to the same place.
+func inFormTo(n *nethtml.Node, target string) bool {
+	for up := n.Parent; up != nil; up = up.Parent {
+		if up.Data == "form" {
+			action, _ := attribute(up, "action")
+			return action == target && slices.ContainsFunc(elements(up), submits)
+		}
+	}
+	return false
 }
 
 // submits says whether an element sends its form.

@@ -48,7 +48,7 @@ type Portal struct {
 	log      *slog.Logger
 	now      func() time.Time
 	secure   bool // PublicURL is https: cookies never travel in clear text
-	pages    map[*language.Language]map[string]*template.Template
+	pages    map[*language.Language]*template.Template
 	version  string
 	started  time.Time
 	hub      *hub
@@ -61,7 +61,7 @@ func New(cfg Config) *Portal {
 	if now == nil {
 		now = time.Now
 	}
-	pages := map[*language.Language]map[string]*template.Template{}
+	pages := map[*language.Language]*template.Template{}
 	for _, one := range language.All {
 		pages[one] = parseTemplates(one, now)
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (p *Portal) part(c *call, name, block string, data any) error {
 // render writes into memory first, so that a template that fails half way becomes an error page and not half a page.
 func (p *Portal) render(c *call, v view, data any) error {
 	var out bytes.Buffer
-	if err := p.pages[c.lang][v.name].ExecuteTemplate(&out, v.block, data); err != nil {
+	if err := p.pages[c.lang].ExecuteTemplate(&out, v.framed(), data); err != nil {
 		return fmt.Errorf("portal: page %s: %w", v.name, err)
 	}
 	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -69,26 +70,53 @@ func (p *Portal) render(c *call, v view, data any) error {
 	return nil
 }
 
-// shared are the files that every page may use.
-var shared = []string{"template/layout.html", "template/part_*.html"}
+// frames are the blocks that stand around a page, by their names. Each page has a copy of its own, which holds that page's content.
+var frames = []string{"layout", "customer-layout"}
 
-// parseTemplates makes one set of templates a page in one language, each on top of the shared ones. Broken templates stop the program at start.
-func parseTemplates(lang *language.Language, now func() time.Time) map[string]*template.Template {
-	base := parseFiles(template.New("layout").Funcs(functions(lang, now)), shared...)
+// framed names a block of a page: a frame is the page's own, every other block is there once.
+func (v view) framed() string {
+	if slices.Contains(frames, v.block) {
+		return v.block + " " + v.name
+	}
+	return v.block
+}
+
+// parseTemplates makes one set of all templates in one language. A set for each page would be simpler, and keep a copy of every shared part for each of them: 50 MB a language. Broken templates stop the program at start.
+func parseTemplates(lang *language.Language, now func() time.Time) *template.Template {
 	files, err := templateFiles.ReadDir("template")
 	if err != nil {
 		panic(err) // the folder is part of the program
 	}
-	pages := map[string]*template.Template{}
+	set, around := template.New("").Funcs(functions(lang, now)), ""
+	var pages []string
 	for _, file := range files {
-		name := strings.TrimSuffix(file.Name(), ".html")
-		if name == "layout" || strings.HasPrefix(name, "part_") {
-			continue
+		text, err := templateFiles.ReadFile(path.Join("template", file.Name()))
+		if err != nil {
+			panic(err)
 		}
-		set := template.Must(base.Clone())
-		pages[name] = parseFiles(set, path.Join("template", file.Name()))
+		words, name := squeezed(string(text)), strings.TrimSuffix(file.Name(), ".html")
+		switch {
+		case strings.HasPrefix(name, "layout"):
+			around += words
+			continue
+		case !strings.HasPrefix(name, "part_"):
+			words = strings.Replace(words, `{{define "content"}}`, `{{define "content `+name+`"}}`, 1)
+			pages = append(pages, name)
+		}
+		template.Must(set.New(file.Name()).Parse(words))
 	}
-	return pages
+	for _, name := range pages {
+		template.Must(set.New("frames of " + name).Parse(framesOf(around, name)))
+	}
+	return set
+}
+
+// framesOf are the frames around one page.
+func framesOf(text, name string) string {
+	for _, frame := range frames {
+		text = strings.Replace(text, `{{define "`+frame+`"}}`, `{{define "`+frame+" "+name+`"}}`, 1)
+	}
+	return strings.ReplaceAll(text, `{{template "content" .}}`, `{{template "content `+name+`" .}}`)
 }
 
 // functions are the words that templates may use beyond html/template's own.

@@ -1,11 +1,6 @@
 package portal
 
-import (
-	"html/template"
-	"io/fs"
-	"path"
-	"regexp"
-)
+import "regexp"
 
 var (
 	// kept is what shows its white space: nothing is taken out of it.
@@ -27,22 +22,4 @@ func squeezed(text string) string {
 		at = place[1]
 	}
 	return out
-}
-
-// parseFiles adds templates to a set, squeezed. A broken one panics.
-func parseFiles(set *template.Template, patterns ...string) *template.Template {
-	for _, pattern := range patterns {
-		names, err := fs.Glob(templateFiles, pattern)
-		if err != nil {
-			panic(err) // the pattern is part of the program
-		}
-		for _, name := range names {
-			text, err := templateFiles.ReadFile(name)
-			if err != nil {
-				panic(err)
-			}
-			template.Must(set.New(path.Base(name)).Parse(squeezed(string(text))))
-		}
-	}
-	return set
 }
