@@ -180,7 +180,7 @@ type Page[T any] struct {
 	Next  string
 }
 
-// ViewCounts says how many tickets stand in each of the views that everybody has; none is counted beyond 10,000. Those that are snoozed stand in a view of their own.
+// ViewCounts says how many tickets stand in each of the views that everybody has; none is counted beyond 1,000. Those that are snoozed stand in a view of their own.
 type ViewCounts struct {
 	Unassigned int64 `db:"unassigned"` // new and open, nobody's
 	Mine       int64 `db:"mine"`       // new, open and pending, the reader's

@@ -42,7 +42,7 @@ func (l railLink) Shown() string {
 
 // mostInView and mostInSaved are as far as the service counts.
 const (
-	mostInView  = 10_000
+	mostInView  = 1_000
 	mostInSaved = 1_000
 )
 

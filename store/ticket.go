@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -150,7 +151,9 @@ func (r Reader) ticketStretch(ctx context.Context, s stretch, walks bool) (ticke
 	c.and(s.part.only)
 	c.filter(s.viewer, s.filter)
 	s.narrowed(&c, s.from)
-	sql := selectTicket + "\n\t\twhere " + c.where() + "\n\t\torder by " + s.sorting() + "\n\t\tlimit " + c.arg(s.limit)
+	// The page is cut out first: names are looked up for its tickets, not for all that stand in the view.
+	cut := "(select t.* from ticket t\n\t\t      where " + c.where() + "\n\t\t      order by " + s.sorting() + "\n\t\t      limit " + c.arg(s.limit) + ") t\n"
+	sql := strings.Replace(selectTicket, "ticket t\n", cut, 1) + "\n\t\torder by " + s.sorting()
 	// Planned for these values: what is right for one mailbox or tag is wrong for another.
 	tickets, err = rowsOf[desk.Ticket](ctx, r.q, sql, append([]any{pgx.QueryExecModeCacheDescribe}, c.args...)...)
 	if err != nil {
@@ -160,9 +163,9 @@ func (r Reader) ticketStretch(ctx context.Context, s stretch, walks bool) (ticke
 }
 
 // countedTo is as far as a view is counted: beyond, nobody reads the number, and counting all would cost more with every mail.
-const countedTo = 10_000
+const countedTo = 1_000
 
-// ViewCounts counts the tickets of every view, each to 10,000 at most.
+// ViewCounts counts the tickets of every view, each to 1,000 at most.
 func (r Reader) ViewCounts(ctx context.Context, viewer Viewer, user int64) (desk.ViewCounts, error) {
 	var c conditions
 	c.and("t.merged_into is null")

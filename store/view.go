@@ -103,7 +103,7 @@ func (tx *Tx) PlaceViews(ctx context.Context, user int64, views []int64) error {
 type TeamInbox struct {
 	ID    int64  `db:"id"`
 	Name  string `db:"name"`
-	Count int64  `db:"count"` // new and open, not snoozed; to 10,000 at most
+	Count int64  `db:"count"` // new and open, not snoozed; to 1,000 at most
 }
 
 // TeamInboxes lists the teams of a person, by name.
