@@ -135,6 +135,7 @@ func (p *Portal) railPlaces(c *call, r *rail, counts desk.ViewCounts, place stri
 		add(&r.Admin, "Tags", "/tags", 0)
 		add(&r.Admin, "Audit log", "/audit", 0)
 		add(&r.Admin, "System", "/system", 0)
+		add(&r.Admin, "First steps", "/setup", 0)
 	}
 }
 
