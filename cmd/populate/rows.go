@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -289,40 +290,53 @@ func (f *filler) step(to *sheet, id int64, n, place int) error {
 	if err != nil {
 		return err
 	}
-	r := &to.messages
-	r.number(id)
-	r.number(ticket)
-	r.text(string(s.kind))
-	r.id(author)
-	r.id(contact)
-	r.text(from.name)
-	r.text(from.address)
-	if s.kind == desk.KindNote {
-		r.text("[]")
-		subject = ""
-	} else {
-		r.text(string(recipients))
+	html := ""
+	if s.kind == desk.KindInbound && c.contact%2 == 0 {
+		html = page(text)
 	}
-	r.text(subject)
-	r.text(messageID)
-	r.time(s.at)
-	if s.kind == desk.KindInbound {
-		r.time(s.at.Add(-3 * 1e9))
+	to.messages.message(written{id: id, ticket: ticket, kind: s.kind, author: author, contact: contact, from: from, to: string(recipients), subject: subject, messageID: messageID, at: s.at,
+		text: text, quoted: quoted, html: html, facts: string(document)})
+	f.beside(to, id, ticket, messageID, box, s, who)
+	return nil
+}
+
+// written is a message as its row holds it.
+type written struct {
+	id, ticket, author, contact          int64 // 0: no author, or nobody outside
+	kind                                 desk.MessageKind
+	from                                 person
+	to, subject, messageID, text, quoted string
+	html, facts                          string
+	at                                   time.Time
+}
+
+// message writes the row of a message, with the words by which search finds it. A note goes to nobody and has no subject.
+func (r *rows) message(m written) {
+	if m.kind == desk.KindNote {
+		m.to, m.subject = "[]", ""
+	}
+	r.number(m.id)
+	r.number(m.ticket)
+	r.text(string(m.kind))
+	r.id(m.author)
+	r.id(m.contact)
+	r.text(m.from.name)
+	r.text(m.from.address)
+	r.text(m.to)
+	r.text(m.subject)
+	r.text(m.messageID)
+	r.time(m.at)
+	if m.kind == desk.KindInbound {
+		r.time(m.at.Add(-3 * time.Second))
 	} else {
 		r.null()
 	}
-	r.text(text)
-	r.text(quoted)
-	if s.kind == desk.KindInbound && c.contact%2 == 0 {
-		r.text(page(text))
-	} else {
-		r.text("")
-	}
-	r.text(string(document))
-	r.words(mailtext.Lexemes(strings.Join([]string{subject, from.name, from.address, text}, "\n")))
+	r.text(m.text)
+	r.text(m.quoted)
+	r.text(m.html)
+	r.text(m.facts)
+	r.words(mailtext.Lexemes(strings.Join([]string{m.subject, m.from.name, m.from.address, m.text}, "\n")))
 	r.end()
-	f.beside(to, id, ticket, messageID, box, s, who)
-	return nil
 }
 
 // beside writes what stands in other tables: the key by which answers find the ticket, and how a reply was delivered.
