@@ -1,0 +1,113 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"postern/desk"
+	"postern/domains"
+	"postern/identity"
+	"postern/language"
+	"postern/mailout"
+	"postern/tickets"
+)
+
+// personWords are the words of a letter to one of our people: its subject, without anything that a person chose, and its paragraphs.
+type personWords func(l *language.Language, p identity.PersonLetter) (subject string, text []string)
+
+// personLetters is the table of letters. Whoever adds a kind adds its words here.
+var personLetters = map[desk.LetterKind]personWords{
+	desk.LetterPasswordChanged:   passwordChanged,
+	desk.LetterPasswordSet:       passwordSet,
+	desk.LetterPasswordReset:     passwordReset,
+	desk.LetterResetByAdmin:      resetByAdmin,
+	desk.LetterAddressChanged:    addressChanged,
+	desk.LetterPasswordMust:      passwordMust,
+	desk.LetterPasswordLoosened:  passwordLoosened,
+	desk.LetterAdminsSetPassword: adminsSetPassword,
+}
+
+// tellPerson mails one of our people what has happened to their account. It is tried again, soon at first, until it would come too late; a letter that could not be brought is in the audit log.
+type tellPerson struct {
+	river.WorkerDefaults[desk.TellPerson]
+	tickets  *tickets.Service
+	identity *identity.Service
+	domains  *domains.Service
+	sender   *mailout.Sender
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+func (w *tellPerson) Work(ctx context.Context, job *river.Job[desk.TellPerson]) error {
+	words, known := personLetters[job.Args.About]
+	if !known {
+		return w.identity.PersonUntold(ctx, job.Args, "this version knows no such letter")
+	}
+	letter, reason, err := w.identity.PersonLetter(ctx, job.Args)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return w.identity.PersonUntold(ctx, job.Args, reason)
+	}
+	system, err := w.tickets.SystemSender(ctx)
+	if err != nil {
+		return err
+	}
+	marks := w.tickets.Marks()
+	if letter.From == "" {
+		letter.From = "postern@" + marks
+	}
+	from, err := authorOf(ctx, w.domains, desk.Address{Name: "Postern", Addr: letter.From}, system)
+	if held := (heldError{}); errors.As(err, &held) {
+		return w.later(letter)
+	}
+	if err != nil {
+		return err
+	}
+	outcome, err := deliverLetter(ctx, w.sender, from, personDraft(letter, words, from.from, mark{fmt.Sprintf("person.%d@%s", job.ID, marks), marks}))
+	if err != nil {
+		return err
+	}
+	w.log.InfoContext(ctx, "letter to a person", "user", letter.User, "letter", letter.About, "domain", desk.DomainOf(letter.Email), "state", outcome.State, "reply", outcome.Reply)
+	switch {
+	case outcome.State == desk.DeliverySent, mailout.PerhapsTaken(outcome):
+		return nil
+	case outcome.State == desk.DeliveryDeferred:
+		return w.later(letter)
+	}
+	return w.identity.PersonUntold(ctx, job.Args, outcome.Reply)
+}
+
+// later brings a letter back that could not leave just now: people wait for it at first, so soon; then more and more rarely.
+func (w *tellPerson) later(letter identity.PersonLetter) error {
+	return river.JobSnooze(min(max(20*time.Second, w.now().Sub(letter.At)/4), time.Hour))
+}
+
+// personDraft is the letter as it leaves.
+func personDraft(letter identity.PersonLetter, words personWords, from desk.Address, m mark) mailout.Draft {
+	l := letter.Language
+	subject, text := words(l, letter)
+	text = append(text, "-- \n"+l.Say("This letter is for %s. It is written by Postern itself: please do not answer it.", letter.Email))
+	return mailout.Draft{
+		From: from, To: to(letter.Email), Subject: subject, MessageID: m.id, Date: letter.At, Text: strings.Join(text, "\n\n") + "\n", AutoSubmitted: "auto-generated", Loop: m.loop,
+	}
+}
+
+// circumstances says when it happened, where and with what, a line each.
+func circumstances(l *language.Language, p identity.PersonLetter) string {
+	lines := []string{l.Say("When: %s", l.Minute(p.At.In(p.Zone)))}
+	for _, one := range []struct{ text, value string }{{"From the address: %s", p.IP}, {"With: %s", p.Device}, {"By: %s", p.Who}} {
+		if one.value != "" {
+			lines = append(lines, "    "+l.Say(one.text, one.value))
+		}
+	}
+	lines[0] = "    " + lines[0]
+	return strings.Join(lines, "\n")
+}
