@@ -23,10 +23,13 @@ import (
 // wordsOfTables are the texts that stand in tables and reach the catalogue by a variable.
 func wordsOfTables() []string {
 	var all []string
-	for _, table := range []map[string]string{actions, rules, notices, customerNotices} {
+	for _, table := range []map[string]string{rules, notices, customerNotices} {
 		for _, text := range table {
 			all = append(all, text)
 		}
+	}
+	for _, act := range desk.Acts {
+		all = append(all, act.Words)
 	}
 	for _, pair := range heldNotices {
 		all = append(all, pair[:]...)

@@ -1,0 +1,147 @@
+package desk
+
+// Act is one word of the audit log's closed vocabulary: what can be done, in words for people, and how it ended.
+type Act struct {
+	Words string // in English, for a table or a letter; the key of the catalogue
+	End   Ending // empty: it was done
+}
+
+// Ending says how what an entry of the audit log tells of has ended. The words are part of the API.
+type Ending string
+
+const (
+	EndDone    Ending = "done"    // it is so from then on
+	EndRefused Ending = "refused" // somebody tried and was not let
+	EndFailed  Ending = "failed"  // it was tried and could not be done
+)
+
+// Ended is how the act ends.
+func (a Act) Ended() Ending {
+	if a.End == "" {
+		return EndDone
+	}
+	return a.End
+}
+
+// Acts is the whole vocabulary. A test finds every name that the program writes, and those that it never does.
+var Acts = map[string]Act{
+	"acknowledgement.pause":    {Words: "Automatic answers paused"},
+	"attachment.link":          {Words: "Link made"},
+	"attachment.revoke":        {Words: "Links revoked"},
+	"automation.add":           {Words: "Rule added"},
+	"automation.change":        {Words: "Rule changed"},
+	"automation.move":          {Words: "Rule moved"},
+	"automation.remove":        {Words: "Rule removed"},
+	"automation.switch":        {Words: "Rule switched"},
+	"canned.add":               {Words: "Canned reply added"},
+	"canned.change":            {Words: "Canned reply changed"},
+	"canned.remove":            {Words: "Canned reply removed"},
+	"certificate.retry":        {Words: "Certificates tried again"},
+	"contact.address":          {Words: "Address added"},
+	"contact.change":           {Words: "Customer renamed"},
+	"delivery.bounced":         {Words: "Not delivered", End: EndFailed},
+	"delivery.cancel":          {Words: "Delivery stopped"},
+	"delivery.delayed":         {Words: "Delivery delayed", End: EndFailed},
+	"delivery.redirect":        {Words: "Delivery sent elsewhere"},
+	"delivery.retry":           {Words: "Delivery tried again"},
+	"destination.rule":         {Words: "Rule for a destination set"},
+	"destination.unrule":       {Words: "Rule for a destination removed"},
+	"domain.add":               {Words: "Domain added"},
+	"domain.emergency":         {Words: "Keys replaced"},
+	"domain.forget":            {Words: "Removed domain forgotten"},
+	"domain.import_key":        {Words: "Key imported"},
+	"domain.keys":              {Words: "Keys changed"},
+	"domain.pause":             {Words: "Domain paused"},
+	"domain.remove":            {Words: "Domain removed"},
+	"domain.resume":            {Words: "Domain resumed"},
+	"domain.rotate":            {Words: "New keys"},
+	"domain.set":               {Words: "Domain changed"},
+	"domain.state":             {Words: "Domain checked"},
+	"domain.test":              {Words: "Test mail"},
+	"field.remove":             {Words: "Field removed"},
+	"field.set":                {Words: "Field set"},
+	"hours.remove":             {Words: "Business hours removed"},
+	"hours.set":                {Words: "Business hours set"},
+	"keys.add":                 {Words: "Master key added"},
+	"keys.use":                 {Words: "Master key put to use"},
+	"macro.add":                {Words: "Macro added"},
+	"macro.change":             {Words: "Macro changed"},
+	"macro.remove":             {Words: "Macro removed"},
+	"mailbox.add":              {Words: "Mailbox added"},
+	"mailbox.change":           {Words: "Mailbox changed"},
+	"mailbox.customers":        {Words: "What customers see changed"},
+	"mailbox.remove":           {Words: "Mailbox closed"},
+	"mailbox.signature":        {Words: "Signature of a mailbox changed"},
+	"policy.agents-by-mail":    {Words: "Agents by mail"},
+	"policy.change":            {Words: "Policy changed"},
+	"reports.zone":             {Words: "Time zone of reports changed"},
+	"sender.rule":              {Words: "Sender rule set"},
+	"sender.unrule":            {Words: "Sender rule removed"},
+	"suppression.add":          {Words: "Address suppressed"},
+	"suppression.lift":         {Words: "Suppression lifted"},
+	"suspended.delete":         {Words: "Held mail deleted"},
+	"suspended.purge":          {Words: "Held mail purged"},
+	"suspended.release":        {Words: "Held mail released"},
+	"suspended.spam":           {Words: "Held mail was spam"},
+	"tag.add":                  {Words: "Tag added"},
+	"tag.remove":               {Words: "Tag removed"},
+	"tag.rename":               {Words: "Tag renamed"},
+	"target.remove":            {Words: "Target removed"},
+	"target.set":               {Words: "Target set"},
+	"team.remove":              {Words: "Team removed"},
+	"team.set":                 {Words: "Team set"},
+	"ticket.accepted":          {Words: "Person accepted"},
+	"ticket.assigned":          {Words: "Assigned"},
+	"ticket.automation":        {Words: "Rule applied"},
+	"ticket.continued":         {Words: "Continued in another ticket"},
+	"ticket.customer-reopened": {Words: "Opened again by the customer"},
+	"ticket.customer-solved":   {Words: "Solved by the customer"},
+	"ticket.field":             {Words: "Field of a ticket changed"},
+	"ticket.follow-up":         {Words: "Follow-up begun"},
+	"ticket.macro":             {Words: "Macro used"},
+	"ticket.merged":            {Words: "Merged"},
+	"ticket.missed":            {Words: "Target missed"},
+	"ticket.moved":             {Words: "Message moved"},
+	"ticket.note":              {Words: "Note"},
+	"ticket.priority":          {Words: "Priority changed"},
+	"ticket.related":           {Words: "Related"},
+	"ticket.removed":           {Words: "Person taken off"},
+	"ticket.reopen":            {Words: "Opened again"},
+	"ticket.reply":             {Words: "Answered"},
+	"ticket.reply-to":          {Words: "Reply-To not used"},
+	"ticket.requester":         {Words: "Customer changed"},
+	"ticket.snoozed":           {Words: "Snoozed"},
+	"ticket.spam":              {Words: "Marked as spam"},
+	"ticket.split":             {Words: "Message split off"},
+	"ticket.start":             {Words: "Conversation begun"},
+	"ticket.status":            {Words: "Status changed"},
+	"ticket.subject":           {Words: "Renamed"},
+	"ticket.tagged":            {Words: "Tags changed"},
+	"ticket.team":              {Words: "Team changed"},
+	"ticket.undo":              {Words: "Answer taken back"},
+	"ticket.unmerged":          {Words: "Merge undone"},
+	"ticket.unrelated":         {Words: "Related no more"},
+	"ticket.unwatch":           {Words: "Watched no more"},
+	"ticket.watch":             {Words: "Watched"},
+	"ticket.woken":             {Words: "Back from snooze"},
+	"token.add":                {Words: "Token made"},
+	"token.exposed":            {Words: "Token sent without TLS"},
+	"token.revoke":             {Words: "Token revoked"},
+	"user.add":                 {Words: "Person added"},
+	"user.away":                {Words: "Away"},
+	"user.back":                {Words: "Back"},
+	"user.change":              {Words: "Person changed"},
+	"user.disable":             {Words: "Person disabled"},
+	"user.enable":              {Words: "Person enabled"},
+	"user.habits":              {Words: "Habits changed"},
+	"user.link":                {Words: "Sign-in link made"},
+	"user.notify":              {Words: "Wishes for notifications changed"},
+	"user.reading":             {Words: "Language and zone changed"},
+	"user.signin":              {Words: "Signed in"},
+	"user.signin-failed":       {Words: "Sign-in failed", End: EndRefused},
+	"user.signout":             {Words: "Signed out"},
+	"view.remove":              {Words: "View removed"},
+	"view.save":                {Words: "View saved"},
+	"visitor.signin":           {Words: "Customer signed in"},
+	"visitor.signout":          {Words: "Customer signed out"},
+}
