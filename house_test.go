@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"intake":  4,
 	"tickets": 3, "identity": 3, "domains": 3, "smtpd": 3,
 	"certificates": 3,                                                  // keeps what the CA gave in store, and shows it to smtpd and the web through cmd
+	"audit":        3,                                                  // links, verifies and hands on what the rooms beside it record through store
 	"filters":      2,                                                  // asks others' programs about a mail; intake, above it, decides
 	"store":        2, "attachments": 2, "mailauth": 2, "threading": 2, // tickets writes the marks that threading reads
 	"reports": 2, // what machines report is read out of a mail that mailtext has read

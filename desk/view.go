@@ -316,19 +316,6 @@ type CauseCount struct {
 	Count int64 `json:"count" db:"count"`
 }
 
-// AuditEntry is one change or sign-in, as it stands in the log.
-type AuditEntry struct {
-	ID      int64           `json:"id" db:"id"`
-	At      time.Time       `json:"at" db:"at"`
-	Actor   string          `json:"actor" db:"actor"` // an address, 'system', or 'mail'
-	ActorID *int64          `json:"actor_id" db:"actor_id"`
-	Via     string          `json:"via" db:"via"`
-	IP      string          `json:"ip" db:"ip"`
-	Action  string          `json:"action" db:"action"`   // ticket.status, user.add, …
-	Subject string          `json:"subject" db:"subject"` // what it was done to: ticket/12
-	Detail  json.RawMessage `json:"detail" db:"detail"`
-}
-
 // Token is an API token without its secret.
 type Token struct {
 	ID         int64      `json:"id" db:"id"`

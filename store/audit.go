@@ -2,31 +2,143 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"postern/desk"
 )
 
-// AuditLog is one page of the log, the newest first.
-func (r Reader) AuditLog(ctx context.Context, cursor string, limit int) (desk.Page[desk.AuditEntry], error) {
+// auditColumns are those of an entry, as every question names them.
+const auditColumns = `a.id, a.at, a.actor, a.actor_id, a.via, a.ip, a.action, a.subject, a.detail, a.outcome, a.session_id, a.token_id, a.device_id, a.on_behalf, a.request`
+
+// queueAudit adds an entry to what is sent to the database together.
+func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
+	name, id := "system", (*int64)(nil)
+	if actor.User.ID != 0 {
+		name, id = actor.User.Email, &actor.User.ID
+	}
+	text, err := json.Marshal(row.Detail)
+	if err != nil {
+		return fmt.Errorf("store: audit %s: %w", row.Action, err)
+	}
+	batch.Queue(`
+		insert into audit (actor, actor_id, via, ip, action, subject, detail, outcome)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`, name, id, actor.Via, actor.IP, row.Action, row.Subject, text, desk.Acts[row.Action].Ended())
+	return nil
+}
+
+// AuditLog is one page of the log.
+func (r Reader) AuditLog(ctx context.Context, q desk.AuditQuery) (desk.Page[desk.AuditEntry], error) {
 	var none desk.Page[desk.AuditEntry]
-	limit = bounded(limit, largestPage)
-	from, err := parsePlace(cursor)
+	limit := bounded(q.Limit, largestPage)
+	from, err := parsePlace(q.Cursor)
 	if err != nil {
 		return none, err
 	}
 	var c conditions
+	if err := c.audited(q); err != nil {
+		return none, err
+	}
+	order, beyond := "desc", "a.id < "
+	if q.Oldest {
+		order, beyond = "asc", "a.id > "
+	}
 	if from != nil {
-		c.and("a.id < " + c.arg(from.ID))
+		c.and(beyond + c.arg(from.ID))
 	}
 	entries, err := rowsOf[desk.AuditEntry](ctx, r.q, `
-		select a.id, a.at, a.actor, a.actor_id, a.via, a.ip, a.action, a.subject, a.detail
+		select `+auditColumns+`
 		from audit a
 		where `+c.where()+`
-		order by a.id desc
+		order by a.id `+order+`
 		limit `+c.arg(limit+1), c.args...)
 	if err != nil {
 		return none, fmt.Errorf("store: audit: %w", err)
 	}
 	return pageOf(entries, limit, func(e desk.AuditEntry) place { return place{ID: e.ID} }), nil
+}
+
+// audited adds what is asked of the log.
+func (c *conditions) audited(q desk.AuditQuery) error {
+	if q.Actor != "" {
+		c.and(c.contains("a.actor", q.Actor))
+	}
+	if noun, all := strings.CutSuffix(q.Action, "."); all {
+		c.and("starts_with(a.action, " + c.arg(noun+".") + ")")
+	} else if q.Action != "" {
+		c.and("a.action = " + c.arg(q.Action))
+	}
+	if strings.HasSuffix(q.Subject, "/") {
+		c.and("starts_with(a.subject, " + c.arg(q.Subject) + ")")
+	} else if q.Subject != "" {
+		c.and("a.subject = " + c.arg(q.Subject))
+	}
+	if q.Outcome != "" {
+		c.and("a.outcome = " + c.arg(q.Outcome))
+	}
+	c.within("a.at", q.From, q.Until)
+	if q.Text != "" {
+		c.and("a.id > (select coalesce(max(last.id), 0) from audit last) - " + c.arg(desk.AuditTextReach))
+		part := c.arg("%" + likeEscape.Replace(q.Text) + "%")
+		c.and("(a.subject ilike " + part + " or a.detail::text ilike " + part + ")")
+	}
+	return c.fromAddress("a.ip", q.IP)
+}
+
+// within keeps a span of time.
+func (c *conditions) within(column string, from, until time.Time) {
+	if !from.IsZero() {
+		c.and(column + " >= " + c.arg(from))
+	}
+	if !until.IsZero() {
+		c.and(column + " < " + c.arg(until))
+	}
+}
+
+// fromAddress keeps what came from an address or a range of them.
+func (c *conditions) fromAddress(column, asked string) error {
+	if asked == "" {
+		return nil
+	}
+	if !strings.Contains(asked, "/") {
+		c.and(column + " = " + c.arg(asked))
+		return nil
+	}
+	within, err := netip.ParsePrefix(asked)
+	if err != nil {
+		return desk.Wrong("ip", "%q is no address and no range such as 192.0.2.0/24", asked)
+	}
+	// Addresses are kept as text, and some entries have none: only what can be read as an address is compared.
+	c.and("case when " + column + ` ~ '^[0-9a-fA-F.:]+$' then ` + column + "::inet <<= " + c.arg(within.Masked().String()) + "::inet else false end")
+	return nil
+}
+
+// audit writes what mails of a group caused.
+func (f *Filing) audit(batch *pgx.Batch) error {
+	rows := f.Audit
+	if len(rows) == 0 {
+		return nil
+	}
+	details := make([]string, len(rows))
+	for i := range rows {
+		text, err := document(rows[i].Detail)
+		if err != nil {
+			return err
+		}
+		details[i] = text
+	}
+	batch.Queue(`
+		insert into audit (actor, via, action, subject, detail, outcome)
+		select 'mail', 'mail', action, subject, detail::json, outcome
+		from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as new (action, subject, detail, outcome)`,
+		column(rows, func(r *AuditRow) string { return r.Action }),
+		column(rows, func(r *AuditRow) string { return r.Subject }),
+		details,
+		column(rows, func(r *AuditRow) string { return string(desk.Acts[r.Action].Ended()) }))
+	return nil
 }

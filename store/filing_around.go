@@ -118,29 +118,6 @@ func joinNumbers(ids []int64) string {
 	return strings.Join(texts, " ")
 }
 
-func (f *Filing) audit(batch *pgx.Batch) error {
-	rows := f.Audit
-	if len(rows) == 0 {
-		return nil
-	}
-	details := make([]string, len(rows))
-	for i := range rows {
-		text, err := document(rows[i].Detail)
-		if err != nil {
-			return err
-		}
-		details[i] = text
-	}
-	batch.Queue(`
-		insert into audit (actor, via, action, subject, detail)
-		select 'mail', 'mail', action, subject, detail::json
-		from unnest($1::text[], $2::text[], $3::text[]) as new (action, subject, detail)`,
-		column(rows, func(r *AuditRow) string { return r.Action }),
-		column(rows, func(r *AuditRow) string { return r.Subject }),
-		details)
-	return nil
-}
-
 func (f *Filing) news(batch *pgx.Batch) error {
 	news := f.News
 	for len(news.Tickets) > 0 || news.Suspended {

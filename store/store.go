@@ -6,7 +6,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -122,22 +121,6 @@ func (tx *Tx) Audit(ctx context.Context, actor desk.Actor, action, subject strin
 		return err
 	}
 	return wrap(tx.tx.SendBatch(ctx, batch).Close(), "audit "+action)
-}
-
-// queueAudit adds an entry to what is sent to the database together.
-func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
-	name, id := "system", (*int64)(nil)
-	if actor.User.ID != 0 {
-		name, id = actor.User.Email, &actor.User.ID
-	}
-	text, err := json.Marshal(row.Detail)
-	if err != nil {
-		return fmt.Errorf("store: audit %s: %w", row.Action, err)
-	}
-	batch.Queue(`
-		insert into audit (actor, actor_id, via, ip, action, subject, detail)
-		values ($1, $2, $3, $4, $5, $6, $7)`, name, id, actor.Via, actor.IP, row.Action, row.Subject, text)
-	return nil
 }
 
 // missing turns 'no rows' into the fault that a person reads, and names what was asked for in every other error.

@@ -165,14 +165,6 @@ func objectOf(f store.File) attachments.Object {
 	return attachments.Object{Key: f.ObjectKey, DEK: f.DEK, Size: f.Size, SHA256: f.SHA256}
 }
 
-// Audit is one page of the audit log, the newest first.
-func (s *Service) Audit(ctx context.Context, actor desk.Actor, cursor string, limit int) (desk.Page[desk.AuditEntry], error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
-		return desk.Page[desk.AuditEntry]{}, err
-	}
-	return s.store.AuditLog(ctx, cursor, limit)
-}
-
 // Listen calls hear for every change from now on until ctx ends. After lost, news may have passed by unheard.
 func (s *Service) Listen(ctx context.Context, hear func(store.News), lost func(error)) {
 	s.store.Listen(ctx, hear, lost)
