@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"postern/attachments"
+	"postern/audit"
 	"postern/domains"
 	"postern/identity"
 	"postern/secret"
@@ -36,6 +37,7 @@ type Config struct {
 	Tickets   *tickets.Service
 	Identity  *identity.Service
 	Domains   *domains.Service
+	Audit     *audit.Service
 	Bucket    *attachments.Bucket
 	Store     *store.Store   // keeps the answers to requests with an Idempotency-Key
 	Keys      *secret.Keyset // seals them: one may hold a new token

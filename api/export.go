@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"postern/attachments"
 	"postern/desk"
@@ -49,7 +47,7 @@ func writeSuspended(out *csv.Writer, page desk.Page[desk.SuspendedMail], next fu
 		for _, mail := range page.Items {
 			if err := out.Write([]string{
 				strconv.FormatInt(mail.ID, 10), mail.ReceivedAt.UTC().Format(time.RFC3339), string(mail.Cause),
-				cell(mail.Evidence), cell(mail.From), cell(mail.Subject), cell(mail.Preview), strconv.FormatInt(mail.Size, 10),
+				desk.Cell(mail.Evidence), desk.Cell(mail.From), desk.Cell(mail.Subject), desk.Cell(mail.Preview), strconv.FormatInt(mail.Size, 10),
 			}); err != nil {
 				return err
 			}
@@ -61,14 +59,4 @@ func writeSuspended(out *csv.Writer, page desk.Page[desk.SuspendedMail], next fu
 			return err
 		}
 	}
-}
-
-// cell makes a stranger's text harmless where a spreadsheet opens it: what would be read as a formula gets an apostrophe in front, by which it is text. Programs look past white space,
-// invisible characters and full width when they look for the sign of a formula, so this does as well.
-func cell(text string) string {
-	bare := strings.TrimLeftFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) })
-	if strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "\n") || bare != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(bare)[0]) {
-		return "'" + text
-	}
-	return text
 }

@@ -16,6 +16,7 @@ import (
 
 	"postern/api"
 	"postern/attachments"
+	"postern/audit"
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
@@ -102,7 +103,7 @@ func open(t *testing.T) *office {
 	o.tokens["reader"] = o.token(t, "adam@example.com", desk.ScopeRead)
 	must(t, o.directory.Reload(ctx)) // with the mailbox and the people
 	o.api = api.New(api.Config{
-		Tickets: o.tickets, Identity: o.identity, Domains: o.domains, Bucket: bucket, Store: db, Keys: keys,
+		Tickets: o.tickets, Identity: o.identity, Domains: o.domains, Audit: audit.New(audit.Config{Store: db, Keys: keys}), Bucket: bucket, Store: db, Keys: keys,
 		Version: "test", MaxUpload: 12 << 20, Log: slog.New(slog.NewJSONHandler(o.log, nil)),
 	})
 	server := httptest.NewServer(o.api.Handler())

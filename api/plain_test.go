@@ -99,7 +99,7 @@ func TestPlain(t *testing.T) {
 		}
 	}
 	noted := 0
-	page, err := o.tickets.Audit(t.Context(), cli, "", 100)
+	page, err := o.store.AuditLog(t.Context(), desk.AuditQuery{Limit: 100})
 	must(t, err)
 	for _, entry := range page.Items {
 		if entry.Action == "token.exposed" {

@@ -60,10 +60,14 @@ func need(actor desk.Actor, right desk.Right) error {
 	}
 }
 
+// largestPage is how many entries a page has at most.
+const largestPage = 100
+
 // List is one page of the log.
 func (s *Service) List(ctx context.Context, actor desk.Actor, q desk.AuditQuery) (desk.Page[desk.AuditEntry], error) {
 	if err := need(actor, mayRead); err != nil {
 		return desk.Page[desk.AuditEntry]{}, err
 	}
+	q.Limit = min(q.Limit, largestPage)
 	return s.store.AuditLog(ctx, q)
 }

@@ -4,7 +4,7 @@ import "postern/desk"
 
 // The rights that this package asks for.
 const (
-	mayRead   = desk.MayAdminister
-	mayExport = desk.MayAdminister
-	mayManage = desk.MayAdminister
+	mayRead   = desk.MayReadAudit
+	mayExport = desk.MayExportAudit
+	mayManage = desk.MayManageSecurity
 )

@@ -17,6 +17,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
+	"postern/audit"
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
@@ -47,6 +48,7 @@ type Config struct {
 	Tickets       *tickets.Service
 	Identity      *identity.Service
 	Domains       *domains.Service
+	Audit         *audit.Service // nil: another process links the audit log and sends it on
 	Sender        *mailout.Sender
 	Workers       int            // replies that are sent at the same time; 0: 50
 	SignatureLife time.Duration  // how long signatures of replies can be believed (x=); 0: without end
@@ -62,6 +64,7 @@ type Runner struct {
 	answers *acknowledger
 	reacts  *reactor
 	tells   *notifier
+	chain   *chainer // nil: another process links
 	heart   *heart
 	replies *sendReply
 	tls     *TLSCounter
@@ -137,7 +140,11 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Runner{client: queue, answers: newAcknowledger(cfg), reacts: newReactor(cfg), tells: newNotifier(cfg), heart: heart, replies: replies, tls: cfg.TLS}, nil
+	runner := &Runner{client: queue, answers: newAcknowledger(cfg), reacts: newReactor(cfg), tells: newNotifier(cfg), heart: heart, replies: replies, tls: cfg.TLS}
+	if cfg.Audit != nil {
+		runner.chain = newChainer(cfg)
+	}
+	return runner, nil
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
@@ -165,6 +172,9 @@ func (r *Runner) Start(ctx context.Context) error {
 	r.answers.start(ctx)
 	r.reacts.start(ctx)
 	r.tells.start(ctx)
+	if r.chain != nil {
+		r.chain.start(ctx)
+	}
 	if r.tls != nil {
 		r.tls.start(ctx)
 	}
@@ -188,6 +198,9 @@ func (r *Runner) Stop(ctx context.Context) error {
 	r.answers.stop(ctx)
 	r.reacts.stop()
 	r.tells.stop()
+	if r.chain != nil {
+		r.chain.stop()
+	}
 	if r.tls != nil {
 		r.tls.stop()
 	}

@@ -64,7 +64,7 @@ func TestWhoIsOnATicket(t *testing.T) {
 // process is a second portal over the same database, as a second machine would run.
 func (h *house) process() (*Portal, context.CancelFunc) {
 	h.t.Helper()
-	second := New(Config{Tickets: h.tickets, Identity: h.people, Domains: h.domains, Bucket: h.portal.bucket, PublicURL: h.url, Log: slog.New(slog.DiscardHandler)})
+	second := New(Config{Tickets: h.tickets, Identity: h.people, Domains: h.domains, Audit: h.audit, Bucket: h.portal.bucket, PublicURL: h.url, Log: slog.New(slog.DiscardHandler)})
 	running, stop := context.WithCancel(h.t.Context())
 	ended := make(chan struct{})
 	go func() { second.Listen(running); close(ended) }()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"postern/attachments"
+	"postern/audit"
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
@@ -32,6 +33,7 @@ type house struct {
 	portal  *Portal
 	store   *store.Store
 	tickets *tickets.Service
+	audit   *audit.Service
 	people  *identity.Service
 	domains *domains.Service
 	intake  *intake.Intake
@@ -90,7 +92,8 @@ func (h *house) wire(keys *secret.Keyset, bucket *attachments.Bucket) {
 	go func() { h.intake.Run(running); close(ended) }()
 	t.Cleanup(func() { stop(); <-ended })
 	h.tickets = tickets.New(tickets.Config{Store: h.store, Keys: keys, Bucket: bucket, Releaser: h.intake, Hostname: "mail.example.com", PublicURL: h.url})
-	h.portal = New(Config{Tickets: h.tickets, Identity: h.people, Domains: h.domains, Bucket: bucket, Intake: h.intake, PublicURL: h.url, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	h.audit = audit.New(audit.Config{Store: h.store, Keys: keys, Hostname: "mail.example.com", Folder: t.TempDir()})
+	h.portal = New(Config{Tickets: h.tickets, Identity: h.people, Domains: h.domains, Audit: h.audit, Bucket: bucket, Intake: h.intake, PublicURL: h.url, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))})
 }
 
 func check(t testing.TB, err error) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"postern/attachments"
+	"postern/audit"
 	"postern/desk"
 	"postern/domains"
 	"postern/identity"
@@ -29,6 +30,7 @@ type Config struct {
 	Tickets   *tickets.Service
 	Identity  *identity.Service
 	Domains   *domains.Service
+	Audit     *audit.Service
 	Bucket    *attachments.Bucket
 	Intake    *intake.Intake // takes in what customers write on our pages
 	PublicURL string         // the portal as people reach it; with https the cookies are bound to it
@@ -42,6 +44,7 @@ type Portal struct {
 	tickets  *tickets.Service
 	identity *identity.Service
 	domains  *domains.Service
+	audit    *audit.Service
 	bucket   *attachments.Bucket
 	intake   *intake.Intake
 	public   string // PublicURL without a final slash
@@ -67,7 +70,7 @@ func New(cfg Config) *Portal {
 	}
 	return &Portal{
 		version: cfg.Version, started: now(),
-		tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, bucket: cfg.Bucket, intake: cfg.Intake, public: strings.TrimRight(cfg.PublicURL, "/"),
+		tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, audit: cfg.Audit, bucket: cfg.Bucket, intake: cfg.Intake, public: strings.TrimRight(cfg.PublicURL, "/"),
 		log: cfg.Log, now: now, secure: strings.HasPrefix(cfg.PublicURL, "https://"),
 		pages: pages, hub: newHub(), board: board{tabs: map[tabKey]spot{}},
 	}

@@ -272,7 +272,7 @@ func (p *Portal) reportCSV(c *call) error {
 	if values.Get("table") == "lines" {
 		name, lines = string(asked.By), [][]string{append([]string{string(asked.By)}, csvColumns...)}
 		for _, line := range report.Lines {
-			lines = append(lines, append([]string{harmless(line.Name)}, csvRow(line.Tally)...))
+			lines = append(lines, append([]string{desk.Cell(line.Name)}, csvRow(line.Tally)...))
 		}
 	} else {
 		for _, day := range report.Days {
@@ -301,14 +301,6 @@ func csvRow(t desk.Tally) []string {
 	}
 	return []string{number(t.Created), number(t.Solved), number(t.Reopened), number(t.In), number(t.Out), number(t.Backlog), minutes(t.Answer, .5), minutes(t.Answer, .9), minutes(t.AnswerWork, .5),
 		minutes(t.Solve, .5), minutes(t.Solve, .9), minutes(t.SolveWork, .5), number(t.AnswerMet), number(t.AnswerMissed), number(t.SolveMet), number(t.SolveMissed), number(t.Good), number(t.Bad)}
-}
-
-// harmless keeps a spreadsheet from taking a name for a formula: customers can bring tags about, and colleagues choose their names.
-func harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }
 
 // reportZone says in which zone the days of all reports are.

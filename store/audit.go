@@ -32,10 +32,13 @@ func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
 	return nil
 }
 
-// AuditLog is one page of the log.
+// largestRun is how many entries are read at a time by what goes through the whole log.
+const largestRun = 1000
+
+// AuditLog is one page of the log: 1000 entries at most.
 func (r Reader) AuditLog(ctx context.Context, q desk.AuditQuery) (desk.Page[desk.AuditEntry], error) {
 	var none desk.Page[desk.AuditEntry]
-	limit := bounded(q.Limit, largestPage)
+	limit := bounded(q.Limit, largestRun)
 	from, err := parsePlace(q.Cursor)
 	if err != nil {
 		return none, err

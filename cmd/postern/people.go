@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"postern/audit"
 	"postern/config"
 	"postern/desk"
 	"postern/domains"
@@ -22,6 +23,7 @@ type administration struct {
 	*platform
 	identity *identity.Service
 	domains  *domains.Service
+	audit    *audit.Service
 	tickets  *tickets.Service // lets no mail in, but within letIn
 }
 
@@ -40,6 +42,7 @@ func administer(ctx context.Context, settings config.Settings, do func(*administ
 		platform: p,
 		identity: identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL}),
 		domains:  newDomains(p, nil, sender),
+		audit:    newAudit(p, slog.New(slog.DiscardHandler)),
 		tickets:  newTickets(p, nil),
 	})
 }

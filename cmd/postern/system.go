@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"postern/api"
+	"postern/audit"
 	"postern/certificates"
 	"postern/config"
 	"postern/domains"
@@ -52,6 +53,7 @@ type system struct {
 	intake    *intake.Intake
 	identity  *identity.Service
 	domains   *domains.Service
+	audit     *audit.Service
 	tickets   *tickets.Service
 	sender    *mailout.Sender
 	portal    *portal.Portal // web only
@@ -86,6 +88,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 	if sys.sender, err = newSender(p, log); err != nil {
 		return nil, err
 	}
+	sys.audit = newAudit(p, log)
 	sys.domains = newDomains(p, sys.metrics.Domains, sys.sender)
 	if sys.filters, err = newFilters(settings, log, sys.metrics); err != nil {
 		return nil, err
@@ -123,7 +126,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 		sys.buildChallenges()
 	}
 	if s.has("worker") {
-		work := jobs.Config{Store: p.store, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, SignatureLife: settings.DKIMLife, Log: log}
+		work := jobs.Config{Store: p.store, Audit: sys.audit, Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Sender: sys.sender, SignatureLife: settings.DKIMLife, Log: log}
 		if settings.TLSReports {
 			work.TLS = jobs.NewTLSCounter(p.store, log)
 			sys.sender.Results = work.TLS.Note

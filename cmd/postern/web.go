@@ -17,11 +17,11 @@ const hsts = "max-age=31536000; includeSubDomains"
 func (sys *system) buildWeb() {
 	p := sys.platform
 	sys.portal = portal.New(portal.Config{
-		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, Intake: sys.intake, PublicURL: p.settings.PublicURL, Log: sys.log,
+		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Audit: sys.audit, Bucket: p.bucket, Intake: sys.intake, PublicURL: p.settings.PublicURL, Log: sys.log,
 		Version: version,
 	})
 	sys.api = api.New(api.Config{
-		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Bucket: p.bucket, Store: p.store, Keys: p.keys,
+		Tickets: sys.tickets, Identity: sys.identity, Domains: sys.domains, Audit: sys.audit, Bucket: p.bucket, Store: p.store, Keys: p.keys,
 		Version: version, MaxUpload: int64(p.settings.MaxMessage), Log: sys.log, Observe: sys.metrics.Requests("api"),
 	})
 	mux := http.NewServeMux()
