@@ -37,17 +37,19 @@ type house struct {
 	*Service
 	store *store.Store
 	clock *clock
+	url   string // of the database
 }
 
 func newHouse(t testing.TB) house {
 	t.Helper()
-	st, err := store.Open(t.Context(), testkit.Postgres(t), 12)
+	url := testkit.Postgres(t)
+	st, err := store.Open(t.Context(), url, 12)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(st.Close)
 	clock := &clock{at: time.Now().UTC().Truncate(time.Second)}
-	return house{New(Config{Store: st, Keys: testkit.Keys(t), PublicURL: "https://help.example.com/", Now: clock.now}), st, clock}
+	return house{New(Config{Store: st, Keys: testkit.Keys(t), PublicURL: "https://help.example.com/", Now: clock.now}), st, clock, url}
 }
 
 const good = "correct horse battery staple"

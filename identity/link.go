@@ -22,9 +22,9 @@ const linkPath = "/sign-in/"
 var errLink = &desk.Fault{Kind: desk.NotFound, Reason: "This link does not work any more: it was used, has expired, or was replaced by a newer one. Ask for another."}
 
 // LoginLink makes a link by which a person signs in once, within 15 minutes; older unused links of theirs stop working. Whoever asked hands it on: it is as good as a password.
-// It needs the right to administer, and an owner's link can only be made by an owner.
+// It needs the right to manage people, and a rank above the person's.
 func (s *Service) LoginLink(ctx context.Context, actor desk.Actor, email string) (url string, err error) {
-	if err := administer(actor); err != nil {
+	if err := needs(actor, desk.MayManagePeople); err != nil {
 		return "", err
 	}
 	err = s.audited(ctx, func(tx *store.Tx) (entry, error) {
@@ -32,7 +32,7 @@ func (s *Service) LoginLink(ctx context.Context, actor desk.Actor, email string)
 		if err != nil {
 			return entry{}, err
 		}
-		if err := mayHandle(actor, person.Role); err != nil {
+		if err := outranks(actor, person.User); err != nil {
 			return entry{}, err
 		}
 		if person.DisabledAt != nil {

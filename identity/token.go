@@ -87,7 +87,7 @@ func (s *Service) AddToken(ctx context.Context, actor desk.Actor, add NewToken) 
 		if err != nil {
 			return entry{}, err
 		}
-		if err := mayHandle(actor, person.Role); err != nil {
+		if err := outranksOrIs(actor, person.User); err != nil {
 			return entry{}, err
 		}
 		if person.DisabledAt != nil {
@@ -119,7 +119,7 @@ func plan(actor desk.Actor, add NewToken, now time.Time) (desk.Token, error) {
 		expires = now.Add(tokenLife)
 	}
 	if email != actor.User.Email || !own(actor, actor.User.ID) {
-		if err := administer(actor); err != nil {
+		if err := needs(actor, desk.MayManageTokens); err != nil {
 			return desk.Token{}, err
 		}
 	}
@@ -162,7 +162,7 @@ func (s *Service) RevokeToken(ctx context.Context, actor desk.Actor, nameOrID st
 	if err != nil {
 		return err
 	}
-	if !desk.Allows(actor.Scopes, desk.MayAdminister) {
+	if !desk.Allows(actor.Scopes, desk.MayManageTokens) {
 		return desk.Faultf(desk.Forbidden, "with a token this needs the scope admin")
 	}
 	id, err := strconv.ParseInt(nameOrID, 10, 64)
@@ -181,7 +181,7 @@ func (s *Service) RevokeToken(ctx context.Context, actor desk.Actor, nameOrID st
 			return entry{}, desk.Faultf(desk.Conflict, "%d tokens are called %s: revoke by id", len(found), nameOrID)
 		}
 		token := found[0]
-		if err := mayHandle(actor, token.Role); err != nil {
+		if err := mayRevoke(actor, token.Role); err != nil {
 			return entry{}, err
 		}
 		detail := map[string]any{"user": token.UserEmail, "name": token.Name}
@@ -192,10 +192,12 @@ func (s *Service) RevokeToken(ctx context.Context, actor desk.Actor, nameOrID st
 // reach is whose tokens the actor may see: 0 for everybody's.
 func reach(actor desk.Actor) (user int64, err error) {
 	switch {
-	case actor.Can(desk.MayAdminister):
+	case actor.Can(desk.MayManageTokens):
 		return 0, nil
-	case actor.Can(desk.SignedIn):
+	case actor.User.Can(desk.MayHoldTokens):
 		return actor.User.ID, nil
+	case actor.User.ID != 0:
+		return 0, needs(actor, desk.MayHoldTokens)
 	}
 	return 0, unsigned("Please sign in.")
 }

@@ -20,12 +20,13 @@ func TestAddUser(t *testing.T) {
 		kind  desk.FaultKind
 		words string
 	}{
-		"an agent adds":        {as(agent), NewUser{Email: "x@example.com", Role: desk.RoleAgent}, desk.Forbidden, "owner or admin"},
-		"nobody adds":          {desk.Actor{Via: "api"}, NewUser{Email: "x@example.com", Role: desk.RoleAgent}, desk.Forbidden, "owner or admin"},
-		"a reading token adds": {desk.Actor{User: owner, Scopes: []desk.Scope{desk.ScopeRead}}, NewUser{Email: "x@example.com", Role: desk.RoleAgent}, desk.Forbidden, "owner or admin"},
+		"an agent adds":        {as(agent), NewUser{Email: "x@example.com", Role: desk.RoleAgent}, desk.Forbidden, "people:manage"},
+		"nobody adds":          {desk.Actor{Via: "api"}, NewUser{Email: "x@example.com", Role: desk.RoleAgent}, desk.Unsigned, "sign in"},
+		"a reading token adds": {desk.Actor{User: owner, Scopes: []desk.Scope{desk.ScopeRead}}, NewUser{Email: "x@example.com", Role: desk.RoleAgent}, desk.Forbidden, "people:manage"},
+		"an admin adds admins": {as(admin), NewUser{Email: "x@example.com", Role: desk.RoleAdmin}, desk.Forbidden, "may more than"},
 		"an admin adds owners": {as(admin), NewUser{Email: "x@example.com", Role: desk.RoleOwner}, desk.Forbidden, "only an owner"},
 		"no address":           {as(owner), NewUser{Email: "x", Role: desk.RoleAgent}, desk.Invalid, "not an address"},
-		"no role":              {as(owner), NewUser{Email: "x@example.com"}, desk.Invalid, "a role is"},
+		"no role":              {as(owner), NewUser{Email: "x@example.com"}, desk.Invalid, "no role"},
 		"a name of two lines":  {as(owner), NewUser{Email: "x@example.com", Name: "a\nb", Role: desk.RoleAgent}, desk.Invalid, "one line"},
 		"taken":                {as(owner), NewUser{Email: "ADMIN@example.com", Role: desk.RoleAgent}, desk.Conflict, "already"},
 		"weak password":        {as(owner), NewUser{Email: "x@example.com", Role: desk.RoleAgent, Password: "password1234"}, desk.Invalid, "everybody uses"},

@@ -216,3 +216,13 @@ func isConcealed(c rune) bool {
 	}
 	return false
 }
+
+// Likeness is what is left of a short name when all that looks alike is the same, without spaces and signs: two names of the same likeness can be taken for each other.
+func Likeness(name string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsLetter(c) || unicode.IsDigit(c) {
+			return c
+		}
+		return -1
+	}, skeleton(name))
+}

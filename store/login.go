@@ -80,7 +80,10 @@ func (r Reader) Link(ctx context.Context, hash []byte, now time.Time) (user desk
 		from login_link l
 		join "user" u on u.id = l.user_id
 		where l.token_hash = $1 and l.used_at is null and l.expires_at > $2 and u.disabled_at is null`, hash, now)
-	return user, found, wrap(err, "one-time link")
+	if err != nil {
+		return user, found, wrap(err, "one-time link")
+	}
+	return user, found, r.grant(ctx, &user)
 }
 
 // LinkUsedSince says whether the person came in by a one-time link since then.
@@ -113,7 +116,10 @@ func (tx *Tx) UseLink(ctx context.Context, hash []byte, now time.Time) (user des
 		from "user" u
 		where u.id = l.user_id and l.token_hash = $1 and l.used_at is null and l.expires_at > $2 and u.disabled_at is null
 		returning u.id, u.email, u.name, u.role`, hash, now)
-	return user, found, wrap(err, "use one-time link")
+	if err != nil {
+		return user, found, wrap(err, "use one-time link")
+	}
+	return user, found, tx.grant(ctx, &user)
 }
 
 // SweepLogins removes links that expired, and failed attempts, before the given time.

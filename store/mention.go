@@ -14,7 +14,7 @@ func (r Reader) Colleagues(ctx context.Context) ([]desk.User, error) {
 	people, err := rowsOf[desk.User](ctx, r.q, `
 		select id, email, name, role
 		from "user"
-		where role <> 'customer' and disabled_at is null
+		where disabled_at is null and role in (select r.name from role r where r.reads)
 		order by lower(name), id
 		limit $1`, mostColleagues)
 	return people, wrap(err, "colleagues")

@@ -31,7 +31,7 @@ func (r Reader) Ties(ctx context.Context, ticket int64, message *int64) ([]desk.
 		       exists (select from message m where m.id = $2 and m.author_id = u.id) as author
 		from tied
 		join "user" u on u.id = tied.id
-		where u.role <> 'customer' and u.disabled_at is null
+		where u.role in (select r.name from role r where r.reads) and u.disabled_at is null
 		order by u.id
 		limit $3`
 	ties, err := rowsOf[desk.Tie](ctx, r.q, sql, ticket, message, mostTied)
@@ -203,7 +203,7 @@ func (tx *Tx) TakeDueMail(ctx context.Context, now time.Time, people, each int) 
 		join ticket t on t.id = n.ticket_id
 		join contact c on c.id = t.requester_id
 		left join message m on m.id = n.message_id
-		where u.disabled_at is null and u.role <> 'customer' and n.read_at is null
+		where u.disabled_at is null and u.role in (select r.name from role r where r.reads) and n.read_at is null
 		order by n.user_id, n.ticket_id, n.id`
 	list, err := rowsOf[DueMail](ctx, tx.q, sql, now, people, each)
 	return list, wrap(err, "take due notifications")
@@ -227,7 +227,7 @@ func (r Reader) Watchers(ctx context.Context, ticket int64) ([]desk.User, error)
 		select u.id, u.email, u.name, u.role
 		from watcher w
 		join "user" u on u.id = w.user_id
-		where w.ticket_id = $1 and u.disabled_at is null and u.role <> 'customer'
+		where w.ticket_id = $1 and u.disabled_at is null and u.role in (select r.name from role r where r.reads)
 		order by lower(u.name), u.id
 		limit 100`, ticket)
 	return people, wrap(err, "watchers")

@@ -35,7 +35,10 @@ func (r Reader) Session(ctx context.Context, hash []byte, now, idle time.Time) (
 		from session s
 		join "user" u on u.id = s.user_id
 		where s.token_hash = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.disabled_at is null`, hash, now, idle)
-	return live, found, wrap(err, "session")
+	if err != nil {
+		return live, found, wrap(err, "session")
+	}
+	return live, found, r.grant(ctx, &live.User)
 }
 
 // AddSession keeps a session, marks its owner as seen, and ends the oldest of too many.

@@ -129,7 +129,7 @@ func (tx *Tx) LockTurn(ctx context.Context, team int64) (turn Turn, found bool, 
 		       (select count(*) from (select from ticket t where t.assignee_id = m.user_id and t.status in ('new', 'open') and t.merged_into is null limit 1000) as counted)::int as open
 		from team_member m
 		join "user" u on u.id = m.user_id
-		where m.team_id = $1 and u.disabled_at is null and u.role <> 'customer'
+		where m.team_id = $1 and u.disabled_at is null and u.role in (select r.name from role r where r.works)
 		order by m.user_id
 		limit $2`, team, desk.MostMembers)
 	return Turn{one.Last, one.MostOpen, members}, true, wrap(err, "members whose turn it may be")

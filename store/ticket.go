@@ -302,7 +302,7 @@ func (r Reader) Newest(ctx context.Context, number int64) (Newest, error) {
 // Assignable is the name of a person to whom tickets can be given: an enabled one who is no customer. It is empty for anybody else.
 func (r Reader) Assignable(ctx context.Context, user int64) (string, error) {
 	const sql = `
-		select coalesce((select name from "user" where id = $1 and role <> 'customer' and disabled_at is null), '')`
+		select coalesce((select name from "user" where id = $1 and disabled_at is null and role in (select r.name from role r where r.works)), '')`
 	var name string
 	if err := r.q.QueryRow(ctx, sql, user).Scan(&name); err != nil {
 		return "", wrap(err, "assignee")

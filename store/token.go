@@ -22,7 +22,10 @@ func (r Reader) Bearer(ctx context.Context, hash []byte, now time.Time) (bearer 
 		from api_token t
 		join "user" u on u.id = t.user_id
 		where t.token_hash = $1 and t.revoked_at is null and t.expires_at > $2 and u.disabled_at is null`, hash, now)
-	return bearer, found, wrap(err, "token")
+	if err != nil {
+		return bearer, found, wrap(err, "token")
+	}
+	return bearer, found, r.grant(ctx, &bearer.User)
 }
 
 // Tokens lists tokens, newest first, of one person or of all (0).

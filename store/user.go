@@ -41,7 +41,7 @@ func (r Reader) PersonByEmail(ctx context.Context, email string) (Person, error)
 	if err != nil {
 		return Person{}, missing(err, "user %s", email)
 	}
-	return person, nil
+	return person, r.grant(ctx, &person.User)
 }
 
 // Credentials returns what a sign-in is checked against, and nothing at all for an address that nobody has.
@@ -50,7 +50,10 @@ func (r Reader) Credentials(ctx context.Context, email string) (Credentials, err
 		select id, email, name, role, created_at, last_seen_at, disabled_at, coalesce(password_hash, '') as password_hash
 		from "user"
 		where email = $1`, email)
-	return found, wrap(err, "credentials")
+	if err != nil {
+		return found, wrap(err, "credentials")
+	}
+	return found, r.grant(ctx, &found.User)
 }
 
 // CredentialsOf is a person by id, with the hash of their password.
@@ -62,7 +65,7 @@ func (r Reader) CredentialsOf(ctx context.Context, id int64) (Credentials, error
 	if err != nil {
 		return Credentials{}, missing(err, "user %d", id)
 	}
-	return found, nil
+	return found, r.grant(ctx, &found.User)
 }
 
 // People lists users in the order in which they were added.
@@ -78,7 +81,19 @@ func (r Reader) People(ctx context.Context, cursor string, limit int) (desk.Page
 		where id > $1
 		order by id
 		limit $2`, after.id(), limit+1)
-	return pageOf(people, limit, func(p Person) place { return place{ID: p.ID} }), wrap(err, "users")
+	if err != nil {
+		return desk.Page[Person]{}, wrap(err, "users")
+	}
+	return pageOf(people, limit, func(p Person) place { return place{ID: p.ID} }), r.grant(ctx, usersOf(people)...)
+}
+
+// usersOf are the people themselves.
+func usersOf(people []Person) []*desk.User {
+	users := make([]*desk.User, len(people))
+	for i := range people {
+		users[i] = &people[i].User
+	}
+	return users
 }
 
 // id is the number at which the page before ended; 0 at the first page.
@@ -94,7 +109,7 @@ func (r Reader) Staff(ctx context.Context) ([]desk.User, error) {
 	staff, err := rowsOf[desk.User](ctx, r.q, `
 		select id, email, name, role
 		from "user"
-		where role <> 'customer' and disabled_at is null
+		where disabled_at is null and role in (select r.name from role r where r.works)
 		order by lower(name), id
 		limit 1000`)
 	return staff, wrap(err, "staff")
@@ -119,6 +134,9 @@ func (tx *Tx) AddPerson(ctx context.Context, user desk.User) (desk.User, error) 
 	if violates(err, "user_email_key") {
 		return user, emailTaken(user.Email)
 	}
+	if violates(err, "user_role") {
+		return user, noRole(user.Role)
+	}
 	return user, wrap(err, "add user")
 }
 
@@ -130,6 +148,9 @@ func (tx *Tx) UpdatePerson(ctx context.Context, changed Credentials) error {
 		where id = $1`, changed.ID, changed.Email, changed.Name, changed.Role, changed.PasswordHash)
 	if violates(err, "user_email_key") {
 		return emailTaken(changed.Email)
+	}
+	if violates(err, "user_role") {
+		return noRole(changed.Role)
 	}
 	return wrap(err, "update user")
 }
