@@ -20,6 +20,11 @@ type Actor struct {
 	Scopes []Scope // of the token in use; empty: all that the user may
 	Via    string  // portal, api, cli, mail, job
 	IP     string  // where the request came from, if from a network
+
+	// For the audit log; zero where there is none.
+	Session int64  // by which they are signed in
+	Token   int64  // API token in use
+	Request string // id of the request, as the log has it
 }
 
 // System is the actor of what Postern does by itself.

@@ -29,12 +29,13 @@ type Config struct {
 
 // Service is the door to people and their proofs. It is safe for concurrent use.
 type Service struct {
-	store  *store.Store
-	keys   *secret.Keyset
-	public string
-	now    func() time.Time
-	random io.Reader
-	staff  staff
+	store    *store.Store
+	keys     *secret.Keyset
+	public   string
+	now      func() time.Time
+	random   io.Reader
+	staff    staff
+	settings kept
 
 	exposed noted // tokens that came in the clear
 }
@@ -52,6 +53,7 @@ func New(cfg Config) *Service {
 type Client struct {
 	IP        string
 	UserAgent string
+	Device    string // the cookie by which the browser is known again; empty: it has none
 }
 
 // longestAgent is how much of a User-Agent is kept: enough to recognise a browser, too little to fill a disk with.
@@ -125,8 +127,14 @@ func (s *Service) Staff(ctx context.Context) ([]desk.User, error) {
 // Sweep removes sessions, links and failed sign-ins that can matter no more.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
+	values, err := s.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	staff, _ := limits(values, desk.RoleAgent)
+	customers, _ := limits(values, desk.RoleCustomer)
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-sessionIdle)), tx.SweepLogins(ctx, now.Add(-failuresFor)),
+		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-max(staff, customers))), tx.SweepLogins(ctx, now.Add(-failuresFor)),
 			tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)))
 	})
 }

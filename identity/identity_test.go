@@ -116,27 +116,27 @@ func TestSignIn(t *testing.T) {
 	if ada.Email != "ada@example.com" {
 		t.Errorf("stored as %s", ada.Email)
 	}
-	token, user, err := h.SignIn(ctx, " ADA@example.com", good, home)
-	if err != nil || user != ada {
-		t.Fatalf("%+v, %v", user, err)
+	came, err := h.SignIn(ctx, " ADA@example.com", good, home)
+	if err != nil || came.User != ada {
+		t.Fatalf("%+v, %v", came.User, err)
 	}
-	if got, err := h.Session(ctx, token); err != nil || got != ada {
+	if got, err := h.Session(ctx, came.Token); err != nil || got != ada {
 		t.Errorf("session of %+v, %v", got, err)
 	}
 	for name, test := range map[string]struct{ email, password string }{
 		"wrong password": {"ada@example.com", good + "."}, "nobody": {"bob@example.com", good}, "no address": {"ada", good}, "empty": {"ada@example.com", ""},
 		"too long": {"ada@example.com", strings.Repeat("x", 5000)}, "control characters": {"ada@example.com", good + "\x00"},
 	} {
-		if _, _, err := h.SignIn(ctx, test.email, test.password, home); err != errWrong {
+		if _, err := h.SignIn(ctx, test.email, test.password, home); err != errWrong {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := h.SignOut(ctx, token); err != nil {
+	if err := h.SignOut(ctx, came.Token); err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.Session(ctx, token)
+	_, err = h.Session(ctx, came.Token)
 	wantFault(t, err, desk.Unsigned, "sign in")
-	if err := h.SignOut(ctx, token); err != nil {
+	if err := h.SignOut(ctx, came.Token); err != nil {
 		t.Errorf("signing out twice: %v", err)
 	}
 	log := strings.Join(h.audit(t), " ")
@@ -150,7 +150,7 @@ func TestNothingReadable(t *testing.T) {
 	t.Parallel()
 	h, ctx := newHouse(t), t.Context()
 	h.add(t, "ada@example.com", desk.RoleOwner)
-	session, _, err := h.SignIn(ctx, "ada@example.com", good, home)
+	session, err := h.SignIn(ctx, "ada@example.com", good, home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestNothingReadable(t *testing.T) {
 	if err := h.store.Pool().QueryRow(ctx, sql).Scan(&dump); err != nil {
 		t.Fatal(err)
 	}
-	for name, secret := range map[string]string{"password": good, "session": session, "token": api, "link": link[strings.LastIndex(link, "/")+1:]} {
+	for name, secret := range map[string]string{"password": good, "session": session.Token, "device": session.Device, "token": api, "link": link[strings.LastIndex(link, "/")+1:]} {
 		if strings.Contains(dump, secret) {
 			t.Errorf("the %s can be read in the database", name)
 		}
@@ -183,16 +183,19 @@ func TestNothingReadable(t *testing.T) {
 	}
 }
 
+// The defaults of an installation that has set nothing.
+var staffIdle, staffLife = limits(nil, desk.RoleAgent)
+
 func TestSessionEnds(t *testing.T) {
 	t.Parallel()
 	h, ctx := newHouse(t), t.Context()
 	ada := h.add(t, "ada@example.com", desk.RoleAgent)
 	open := func() string {
-		token, _, err := h.SignIn(ctx, ada.Email, good, home)
+		came, err := h.SignIn(ctx, ada.Email, good, home)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return token
+		return came.Token
 	}
 	check := func(token, when string, want bool) {
 		t.Helper()
@@ -201,21 +204,21 @@ func TestSessionEnds(t *testing.T) {
 		}
 	}
 	token := open()
-	h.clock.wait(sessionIdle - time.Second)
+	h.clock.wait(staffIdle - time.Second)
 	check(token, "a second before it is idle for too long", true)
-	h.clock.wait(sessionIdle - time.Second)
+	h.clock.wait(staffIdle - time.Second)
 	check(token, "again: it was used in between", true)
-	h.clock.wait(sessionIdle)
+	h.clock.wait(staffIdle)
 	check(token, "idle for too long", false)
 
 	token = open()
-	for left := sessionLife; left > sessionIdle; left -= sessionIdle - time.Hour {
+	for left := staffLife; left > staffIdle; left -= staffIdle / 2 {
 		check(token, "in use", true)
-		h.clock.wait(sessionIdle - time.Hour)
+		h.clock.wait(staffIdle / 2)
 	}
-	check(token, "before the last day ends", true)
-	h.clock.wait(sessionIdle - time.Hour)
-	check(token, "after 30 days", false)
+	check(token, "before its last hour ends", true)
+	h.clock.wait(staffIdle)
+	check(token, "after twelve hours", false)
 
 	oldest := open()
 	for range 20 {
@@ -229,7 +232,7 @@ func TestSessionEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(token, "disabled", false)
-	if _, _, err := h.SignIn(ctx, ada.Email, good, home); err != errWrong {
+	if _, err := h.SignIn(ctx, ada.Email, good, home); err != errWrong {
 		t.Errorf("a disabled person signs in: %v", err)
 	}
 	if err := h.Enable(ctx, cli, ada.ID); err != nil {
@@ -253,7 +256,7 @@ func TestRole(t *testing.T) {
 	h, ctx := newHouse(t), t.Context()
 	h.add(t, "root@example.com", desk.RoleOwner)
 	ada := h.add(t, "ada@example.com", desk.RoleAdmin)
-	token, _, err := h.SignIn(ctx, ada.Email, good, home)
+	came, err := h.SignIn(ctx, ada.Email, good, home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +264,7 @@ func TestRole(t *testing.T) {
 	if _, err := h.UpdateUser(ctx, cli, ada.ID, UserChange{Role: &agent}); err != nil {
 		t.Fatal(err)
 	}
-	if now, err := h.Session(ctx, token); err != nil || now.Role != agent {
+	if now, err := h.Session(ctx, came.Token); err != nil || now.Role != agent {
 		t.Errorf("%+v, %v", now, err)
 	}
 }
@@ -285,36 +288,36 @@ func TestThrottle(t *testing.T) {
 	t.Parallel()
 	h, ctx := newHouse(t), t.Context()
 	ada := h.add(t, "ada@example.com", desk.RoleAgent)
-	if _, _, err := h.SignIn(ctx, ada.Email, good, home); err != nil {
+	if _, err := h.SignIn(ctx, ada.Email, good, home); err != nil {
 		t.Fatal(err)
 	}
 	for _, account := range []string{ada.Email, "nobody@example.com"} {
 		from := Client{IP: "203.0.113." + account[:1]}
 		for range freeAccount {
-			if _, _, err := h.SignIn(ctx, account, "wrong", from); err != errWrong {
+			if _, err := h.SignIn(ctx, account, "wrong", from); err != errWrong {
 				t.Fatal(err)
 			}
 		}
-		_, _, err := h.SignIn(ctx, account, good, from)
+		_, err := h.SignIn(ctx, account, good, from)
 		wantFault(t, err, desk.Unavailable, "Try again in")
 		if account == ada.Email {
-			if _, _, err := h.SignIn(ctx, account, good, Client{IP: "198.51.100.1"}); !is(err, desk.Unavailable) {
+			if _, err := h.SignIn(ctx, account, good, Client{IP: "198.51.100.1"}); !is(err, desk.Unavailable) {
 				t.Errorf("from another strange place: %v", err)
 			}
-			if _, _, err := h.SignIn(ctx, account, "wrong", home); err != errWrong {
+			if _, err := h.SignIn(ctx, account, "wrong", home); err != errWrong {
 				t.Errorf("from where she is signed in: %v", err)
 			}
 		}
 		h.clock.wait(2 * time.Second)
-		if _, _, err = h.SignIn(ctx, account, "wrong", from); err != errWrong {
+		if _, err = h.SignIn(ctx, account, "wrong", from); err != errWrong {
 			t.Errorf("after the pause: %v", err)
 		}
 	}
 	h.clock.wait(longestPause)
-	if _, _, err := h.SignIn(ctx, ada.Email, good, away); err != nil {
+	if _, err := h.SignIn(ctx, ada.Email, good, away); err != nil {
 		t.Errorf("after the longest pause: %v", err)
 	}
-	if _, _, err := h.SignIn(ctx, ada.Email, "wrong", Client{IP: "198.51.100.2"}); err != errWrong {
+	if _, err := h.SignIn(ctx, ada.Email, "wrong", Client{IP: "198.51.100.2"}); err != errWrong {
 		t.Errorf("a right password forgives: %v", err)
 	}
 }
@@ -325,13 +328,13 @@ func TestThrottlePlace(t *testing.T) {
 	h, ctx := newHouse(t), t.Context()
 	name := func(i int) string { return string(rune('a'+i)) + "@example.com" }
 	for i := range freePlace {
-		if _, _, err := h.SignIn(ctx, name(i), good, Client{IP: "2001:db8::1"}); err != errWrong {
+		if _, err := h.SignIn(ctx, name(i), good, Client{IP: "2001:db8::1"}); err != errWrong {
 			t.Fatal(err)
 		}
 	}
-	_, _, err := h.SignIn(ctx, name(freePlace), good, Client{IP: "2001:db8::2"})
+	_, err := h.SignIn(ctx, name(freePlace), good, Client{IP: "2001:db8::2"})
 	wantFault(t, err, desk.Unavailable, "Try again in")
-	if _, _, err := h.SignIn(ctx, name(freePlace), good, Client{IP: "2001:db8:0:1::2"}); err != errWrong {
+	if _, err := h.SignIn(ctx, name(freePlace), good, Client{IP: "2001:db8:0:1::2"}); err != errWrong {
 		t.Errorf("from elsewhere: %v", err)
 	}
 }
@@ -346,7 +349,7 @@ func TestThrottleCrowd(t *testing.T) {
 	for i := range results {
 		wg.Go(func() {
 			<-start
-			_, _, results[i] = h.SignIn(context.WithoutCancel(t.Context()), "nobody@example.com", "wrong", Client{IP: fmt.Sprint("203.0.113.", i)})
+			_, results[i] = h.SignIn(context.WithoutCancel(t.Context()), "nobody@example.com", "wrong", Client{IP: fmt.Sprint("203.0.113.", i)})
 		})
 	}
 	close(start)
@@ -375,7 +378,7 @@ func TestSignInSpeed(t *testing.T) {
 	for range 4 { // in turn, so that a moment when the machine is busy slows all of them
 		for account, least := range fastest {
 			start := time.Now()
-			if _, _, err := h.SignIn(ctx, account, "wrong", home); err != errWrong {
+			if _, err := h.SignIn(ctx, account, "wrong", home); err != errWrong {
 				t.Fatal(err)
 			}
 			fastest[account] = min(least, time.Since(start))

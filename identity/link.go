@@ -62,23 +62,26 @@ func (s *Service) PeekLink(ctx context.Context, token string) (email string, err
 }
 
 // UseLink spends a link and opens a session, as SignIn does.
-func (s *Service) UseLink(ctx context.Context, token string, from Client) (session string, user desk.User, err error) {
+func (s *Service) UseLink(ctx context.Context, token string, from Client) (came Came, err error) {
+	values, err := s.Settings(ctx)
+	if err != nil {
+		return Came{}, err
+	}
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		found := false
-		user, found, err = tx.UseLink(ctx, secret.HashToken(token), s.now())
+		user, found, err := tx.UseLink(ctx, secret.HashToken(token), s.now())
 		if err != nil {
 			return err
 		}
 		if !found {
 			return errLink
 		}
-		session, err = s.openIn(ctx, tx, opening{user: user, from: from, method: "link"})
+		came, err = s.arrive(ctx, tx, values, Arrival{User: user, Method: ByLink, From: from})
 		return err
 	})
 	if err != nil {
-		return "", desk.User{}, err
+		return Came{}, err
 	}
-	return session, user, nil
+	return came, nil
 }
 
 // FirstOwner says whether nobody can administer this installation yet: no owner has a password or has ever signed in.

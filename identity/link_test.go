@@ -38,14 +38,14 @@ func TestLoginLink(t *testing.T) {
 			t.Fatalf("%s, %v", email, err)
 		}
 	}
-	session, user, err := h.UseLink(ctx, token, home)
-	if err != nil || user != ada {
-		t.Fatalf("%+v, %v", user, err)
+	came, err := h.UseLink(ctx, token, home)
+	if err != nil || came.User != ada {
+		t.Fatalf("%+v, %v", came.User, err)
 	}
-	if _, err := h.Session(ctx, session); err != nil {
+	if _, err := h.Session(ctx, came.Token); err != nil {
 		t.Error(err)
 	}
-	_, _, err = h.UseLink(ctx, token, home)
+	_, err = h.UseLink(ctx, token, home)
 	wantFault(t, err, desk.NotFound, "does not work any more")
 	_, err = h.PeekLink(ctx, token)
 	wantFault(t, err, desk.NotFound, "does not work any more")
@@ -56,14 +56,14 @@ func TestLoginLink(t *testing.T) {
 		t.Errorf("replaced: %v", err)
 	}
 	h.clock.wait(linkLife)
-	if _, _, err := h.UseLink(ctx, newer, home); err != errLink {
+	if _, err := h.UseLink(ctx, newer, home); err != errLink {
 		t.Errorf("expired: %v", err)
 	}
 	token = fresh()
 	if err := h.Disable(ctx, cli, ada.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.UseLink(ctx, token, home); err != errLink {
+	if _, err := h.UseLink(ctx, token, home); err != errLink {
 		t.Errorf("disabled: %v", err)
 	}
 	_, err = h.LoginLink(ctx, cli, ada.Email)
@@ -85,7 +85,7 @@ func TestLinkRace(t *testing.T) {
 	var in atomic.Int32
 	for range 10 {
 		wg.Go(func() {
-			if _, _, err := h.UseLink(context.WithoutCancel(t.Context()), tokenOf(t, link), home); err == nil {
+			if _, err := h.UseLink(context.WithoutCancel(t.Context()), tokenOf(t, link), home); err == nil {
 				in.Add(1)
 			} else if err != errLink {
 				t.Error(err)
@@ -117,11 +117,12 @@ func TestFirstOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.UseLink(ctx, tokenOf(t, yesterday), home); err != errLink {
+	if _, err := h.UseLink(ctx, tokenOf(t, yesterday), home); err != errLink {
 		t.Errorf("yesterday's link: %v", err)
 	}
 	h.clock.wait(ownerLinkLife - time.Second)
-	session, owner, err := h.UseLink(ctx, tokenOf(t, today), home)
+	came, err := h.UseLink(ctx, tokenOf(t, today), home)
+	owner, session := came.User, came.Token
 	if err != nil || owner.Role != desk.RoleOwner || owner.Email != "owner@mail.example.com" {
 		t.Fatalf("%+v, %v", owner, err)
 	}
@@ -138,7 +139,7 @@ func TestFirstOwner(t *testing.T) {
 	if _, err := h.Session(ctx, session); err != nil {
 		t.Errorf("the setup signed its owner out: %v", err)
 	}
-	if _, _, err := h.SignIn(ctx, email, good, home); err != nil {
+	if _, err := h.SignIn(ctx, email, good, home); err != nil {
 		t.Error(err)
 	}
 }

@@ -11,12 +11,6 @@ import (
 	"postern/store"
 )
 
-// Limits of a session: a stolen cookie is worth something for so long at most. A working day without a break is shorter than the first.
-const (
-	sessionIdle = 12 * time.Hour
-	sessionLife = 30 * 24 * time.Hour
-)
-
 // touchEvery is how often the use of a session or token is written down.
 const touchEvery = time.Minute
 
@@ -62,36 +56,36 @@ func place(ip string) string {
 // errWrong is the answer to every sign-in that fails, whatever was wrong.
 var errWrong = &desk.Fault{Kind: desk.Unsigned, Reason: "This address and password do not belong together."}
 
-// SignIn opens a session for whoever knows the password, and returns its token, which belongs into a cookie and nowhere else.
+// SignIn opens a session for whoever knows the password, and returns its tokens, which belong into cookies and nowhere else.
 // Whether the address is known, has no password or is disabled can be told neither from the answer nor from the time that it takes.
 // The error is a desk.Fault: Unsigned when the password is wrong, Unavailable when there were too many attempts.
-func (s *Service) SignIn(ctx context.Context, email, password string, from Client) (token string, user desk.User, err error) {
+func (s *Service) SignIn(ctx context.Context, email, password string, from Client) (came Came, err error) {
 	account := desk.Canonical(email)
 	if !desk.ValidAddress(account) {
-		return "", desk.User{}, errWrong // it cannot be an account, so there is nothing that this answer's speed could tell
+		return Came{}, errWrong // it cannot be an account, so there is nothing that this answer's speed could tell
 	}
 	if err := s.admit(ctx, account, from); err != nil {
-		return "", desk.User{}, err
+		return Came{}, err
 	}
 	known, err := s.store.Credentials(ctx, account)
 	if err != nil {
-		return "", desk.User{}, err
+		return Came{}, err
 	}
 	right, outdated, err := s.checkPassword(ctx, known, password)
 	if err != nil {
-		return "", desk.User{}, err
+		return Came{}, err
 	}
 	if !right {
 		if err := s.refuse(ctx, known, from); err != nil {
-			return "", desk.User{}, err
+			return Came{}, err
 		}
-		return "", desk.User{}, errWrong
+		return Came{}, errWrong
 	}
-	token, err = s.open(ctx, opening{user: known.User, hash: known.PasswordHash, from: from, method: "password"})
+	came, err = s.open(ctx, Arrival{User: known.User, Method: ByPassword, From: from, passwordHash: known.PasswordHash})
 	if err == nil && outdated {
 		err = s.rehash(ctx, known, password)
 	}
-	return token, known.User, err
+	return came, err
 }
 
 // admit lets an attempt through unless others failed too recently, and counts it as failed until it is proved right.
@@ -135,46 +129,28 @@ func (s *Service) rehash(ctx context.Context, known store.Credentials, password 
 	})
 }
 
-// opening is a session about to begin.
-type opening struct {
-	user   desk.User
-	hash   string // of the password that was checked
-	from   Client
-	method string // password or link
-}
-
 // open starts a session for whoever proved to be a person by password.
-func (s *Service) open(ctx context.Context, o opening) (token string, err error) {
+func (s *Service) open(ctx context.Context, a Arrival) (came Came, err error) {
+	values, err := s.Settings(ctx)
+	if err != nil {
+		return Came{}, err
+	}
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		if token, err = s.openIn(ctx, tx, o); err != nil {
+		if came, err = s.arrive(ctx, tx, values, a); err != nil {
 			return err
 		}
 		// The session's insert has locked the person's row: if the password was changed, or the person disabled, while this one was being checked, that is seen now.
-		now, err := tx.CredentialsOf(ctx, o.user.ID)
+		now, err := tx.CredentialsOf(ctx, a.User.ID)
 		if err != nil {
 			return err
 		}
-		if now.PasswordHash != o.hash || now.DisabledAt != nil {
+		if now.PasswordHash != a.passwordHash || now.DisabledAt != nil {
 			return errWrong
 		}
 		return nil
 	})
 	if err != nil {
-		return "", err
+		return Came{}, err
 	}
-	return token, nil
-}
-
-// openIn starts a session inside a transaction, forgives failed attempts, and writes both into the audit log.
-func (s *Service) openIn(ctx context.Context, tx *store.Tx, o opening) (token string, err error) {
-	token, hash := s.newToken()
-	now := s.now()
-	session := store.Session{Hash: hash, UserID: o.user.ID, At: now, ExpiresAt: now.Add(sessionLife), IP: o.from.IP, UserAgent: o.from.agent()}
-	if err := tx.AddSession(ctx, session); err != nil {
-		return "", err
-	}
-	if err := tx.Forgive(ctx, o.user.Email); err != nil {
-		return "", err
-	}
-	return token, tx.Audit(ctx, o.from.actor(o.user), "user.signin", subjectOf(o.user.ID), map[string]any{"method": o.method})
+	return came, nil
 }

@@ -40,7 +40,7 @@ func TestAddUser(t *testing.T) {
 	if err != nil || made.Email != "new@example.com" || made.Name != "new" || made.ID == 0 {
 		t.Errorf("%+v, %v", made, err)
 	}
-	if _, _, err := h.SignIn(ctx, made.Email, "", home); err != errWrong {
+	if _, err := h.SignIn(ctx, made.Email, "", home); err != errWrong {
 		t.Errorf("without a password: %v", err)
 	}
 	if staff, err := h.Staff(ctx); err != nil || len(staff) != 3 {
@@ -160,11 +160,11 @@ func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	h, ctx := newHouse(t), t.Context()
 	owner, ada := h.add(t, "owner@example.com", desk.RoleOwner), h.add(t, "ada@example.com", desk.RoleAgent)
-	mine, _, err := h.SignIn(ctx, ada.Email, good, home)
+	mine, err := h.SignIn(ctx, ada.Email, good, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _, err := h.SignIn(ctx, ada.Email, good, away)
+	other, err := h.SignIn(ctx, ada.Email, good, away)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,32 +175,32 @@ func TestChangePassword(t *testing.T) {
 	next, short, moved := "purple monkeys eat dishwater", "short", "ada@elsewhere.example"
 	_, err = h.UpdateUser(ctx, as(owner), ada.ID, UserChange{Password: &next})
 	wantFault(t, err, desk.Forbidden, "sign-in link")
-	_, err = h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &next, Session: mine})
+	_, err = h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &next, Session: mine.Token})
 	wantFault(t, err, desk.Invalid, "present password")
-	_, err = h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Email: &moved, Session: mine})
+	_, err = h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Email: &moved, Session: mine.Token})
 	wantFault(t, err, desk.Invalid, "present password")
-	_, err = h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &short, Current: good, Session: mine})
+	_, err = h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &short, Current: good, Session: mine.Token})
 	wantFault(t, err, desk.Invalid, "at least 12 characters")
 	reading := desk.Actor{User: ada, Scopes: []desk.Scope{desk.ScopeRead, desk.ScopeWrite}, Via: "api"}
 	_, err = h.UpdateUser(ctx, reading, ada.ID, UserChange{Password: &next, Current: good})
 	wantFault(t, err, desk.Forbidden, "")
 
-	if _, err := h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &next, Current: good, Session: mine}); err != nil {
+	if _, err := h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &next, Current: good, Session: mine.Token}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Session(ctx, mine); err != nil {
+	if _, err := h.Session(ctx, mine.Token); err != nil {
 		t.Errorf("the session that asked has ended: %v", err)
 	}
-	if _, err := h.Session(ctx, other); !is(err, desk.Unsigned) {
+	if _, err := h.Session(ctx, other.Token); !is(err, desk.Unsigned) {
 		t.Errorf("another session goes on: %v", err)
 	}
 	if _, err := h.PeekLink(ctx, tokenOf(t, link)); err != errLink {
 		t.Errorf("a link on its way still works: %v", err)
 	}
-	if _, _, err := h.SignIn(ctx, ada.Email, good, home); err != errWrong {
+	if _, err := h.SignIn(ctx, ada.Email, good, home); err != errWrong {
 		t.Errorf("the old password still works: %v", err)
 	}
-	if _, _, err := h.SignIn(ctx, ada.Email, next, home); err != nil {
+	if _, err := h.SignIn(ctx, ada.Email, next, home); err != nil {
 		t.Errorf("the new password does not work: %v", err)
 	}
 
@@ -209,15 +209,15 @@ func TestChangePassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if mine, _, err = h.UseLink(ctx, tokenOf(t, link), home); err != nil {
+	if mine, err = h.UseLink(ctx, tokenOf(t, link), home); err != nil {
 		t.Fatal(err)
 	}
 	third := "an oyster plays chess badly"
-	if _, err := h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &third, Session: mine}); err != nil {
+	if _, err := h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &third, Session: mine.Token}); err != nil {
 		t.Errorf("after a link: %v", err)
 	}
 	h.clock.wait(linkTrust)
-	_, err = h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &next, Session: mine})
+	_, err = h.UpdateUser(ctx, as(ada), ada.ID, UserChange{Password: &next, Session: mine.Token})
 	wantFault(t, err, desk.Invalid, "present password")
 }
 
@@ -261,7 +261,7 @@ func TestSealed(t *testing.T) {
 	if _, err := h.store.Pool().Exec(ctx, swap); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.SignIn(ctx, "owner@example.com", good, home); err == nil {
+	if _, err := h.SignIn(ctx, "owner@example.com", good, home); err == nil {
 		t.Error("signed in by somebody else's hash")
 	}
 }

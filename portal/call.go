@@ -24,9 +24,10 @@ const formLimit = 2 << 20
 type call struct {
 	w       *recorder
 	r       *http.Request
-	actor   desk.Actor // its User is zero when nobody is signed in
-	token   string     // of the session
-	visitor string     // of the session of a customer who has proved their address
+	actor   desk.Actor        // its User is zero when nobody is signed in
+	token   string            // of the session
+	session store.LiveSession // by which they are signed in; zero: none
+	visitor string            // of the session of a customer who has proved their address
 	lang    *language.Language
 	chosen  store.Reading  // what the person who is signed in chose; zero: nothing
 	zone    *time.Location // in which the reader is shown times; UTC where it is not known
@@ -65,7 +66,10 @@ func (p *Portal) serve(route route) http.Handler {
 		c := &call{w: &recorder{ResponseWriter: w}, r: r, id: rand.Text()[:12]}
 		c.reads("", "")
 		secureHeaders(w.Header(), p.secure)
-		err := p.admit(c, route.right)
+		err := p.admit(c, route)
+		if err == nil {
+			err = p.confirmed(c, route.right)
+		}
 		if err == nil {
 			err = route.handle(p, c)
 		}
@@ -93,21 +97,17 @@ func secureHeaders(h http.Header, secure bool) {
 }
 
 // admit finds out who asks and whether they hold the right.
-func (p *Portal) admit(c *call, right desk.Right) error {
-	c.actor = desk.Actor{Via: "portal", IP: c.client().IP}
+func (p *Portal) admit(c *call, route route) error {
+	right := route.right
+	c.actor = desk.Actor{Via: "portal", IP: c.client().IP, Request: c.id}
 	if right == desk.MayOwnRead || right == desk.MayOwnWrite {
 		return p.admitCustomer(c)
 	}
-	if cookie, err := c.r.Cookie(p.cookieName()); err == nil {
-		session, err := p.identity.SignedIn(c.r.Context(), cookie.Value)
-		switch {
-		case err == nil:
-			c.actor.User, c.token = session.User, cookie.Value
-			c.chosen = store.Reading{Language: session.Language, TimeZone: session.TimeZone}
-			c.reads(session.Language, session.TimeZone)
-		case asFault(err) == nil: // a session that has ended is nobody; a database that is down is an error
-			return err
-		}
+	if err := p.knowSession(c, route); err != nil {
+		return err
+	}
+	if c.session.Pending != "" && right != desk.Public && right != desk.Arriving {
+		return detour("/sign-in/" + c.session.Pending)
 	}
 	switch {
 	case c.actor.Can(right):
@@ -119,6 +119,38 @@ func (p *Portal) admit(c *call, right desk.Right) error {
 	}
 	return desk.Faultf(desk.Forbidden, "Your role does not allow this. Ask an admin of your desk.")
 }
+
+// knowSession finds out whose session the request carries. One that lacks a step counts for the pages of that step only.
+func (p *Portal) knowSession(c *call, route route) error {
+	cookie, err := c.r.Cookie(p.cookieName())
+	if err != nil {
+		return nil
+	}
+	ask := p.identity.SignedIn
+	if background[route.pattern] {
+		ask = p.identity.Glance
+	}
+	session, err := ask(c.r.Context(), cookie.Value)
+	if err != nil {
+		if asFault(err) != nil { // a session that has ended is nobody; a database that is down is an error
+			return nil
+		}
+		return err
+	}
+	c.token, c.session = cookie.Value, session
+	c.chosen = store.Reading{Language: session.Language, TimeZone: session.TimeZone}
+	c.reads(session.Language, session.TimeZone)
+	if session.Pending == "" || route.right == desk.Arriving {
+		c.actor.User, c.actor.Session = session.User, session.SessionID
+	}
+	return nil
+}
+
+// detour is where somebody has to go first: no failure, but a way round.
+type detour string
+
+// Error is for a log that should never see it.
+func (d detour) Error() string { return "go to " + string(d) + " first" }
 
 // zoneCookie is where the page's script leaves the zone of the browser, which no header tells. It is a preference and proves nothing.
 const zoneCookie = "zone"
@@ -156,7 +188,14 @@ func (c *call) client() identity.Client {
 	if err != nil {
 		host = c.r.RemoteAddr
 	}
-	return identity.Client{IP: host, UserAgent: c.r.UserAgent()}
+	from := identity.Client{IP: host, UserAgent: c.r.UserAgent()}
+	for _, name := range []string{secureDevice, plainDevice} {
+		if cookie, err := c.r.Cookie(name); err == nil {
+			from.Device = cookie.Value
+			break
+		}
+	}
+	return from
 }
 
 // id64 reads a number out of the path. What is no number names nothing.

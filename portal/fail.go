@@ -40,6 +40,13 @@ func (p *Portal) fail(c *call, err error) {
 	if errors.Is(err, context.Canceled) && c.r.Context().Err() != nil {
 		return // the reader has gone
 	}
+	var round detour
+	if errors.As(err, &round) {
+		if round != asked {
+			p.sendRound(c, string(round))
+		}
+		return
+	}
 	answer := errorPage{page: page{Title: c.lang.Say("Error")}, Status: http.StatusInternalServerError, Headline: c.lang.Say("Something broke"),
 		Reason: c.lang.Say("The fault is ours and has been written to the log. Try again in a moment; if it stays, give your admin this number.")}
 	if fault := asFault(err); fault != nil {
@@ -61,6 +68,32 @@ func (p *Portal) fail(c *call, err error) {
 		return
 	}
 	p.failPage(c, answer)
+}
+
+// sendRound sends a browser to another page first, and names the page to come back to where it asked for one.
+func (p *Portal) sendRound(c *call, target string) {
+	back := c.r.URL.RequestURI()
+	if c.partial() { // the script asked for a part of the page that it stands on
+		back = localPath(currentPath(c.r), "/")
+	}
+	if c.r.Method == http.MethodGet {
+		target += "?next=" + url.QueryEscape(back)
+	}
+	if c.partial() {
+		c.w.Header().Set("HX-Redirect", target)
+		c.w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	http.Redirect(c.w, c.r, target, http.StatusSeeOther)
+}
+
+// currentPath is the page that htmx stands on, as it says.
+func currentPath(r *http.Request) string {
+	current, err := url.Parse(r.Header.Get("HX-Current-URL"))
+	if err != nil {
+		return ""
+	}
+	return current.RequestURI()
 }
 
 // toSignIn sends somebody who is not signed in to the form, and back afterwards.

@@ -89,6 +89,10 @@ var places = map[string][]place{
 	"GET /you/notifications":        {{"/you/notifications", "agent"}},
 	"GET /messages/{id}/source":     {{"/messages/{message}/source", "agent"}},
 	"GET /tokens":                   {{"/tokens", "agent"}},
+	"GET /security":                 {{"/security", "owner"}},
+	"GET /security/sessions":        {{"/security/sessions", "owner"}},
+	"GET /you/security":             {{"/you/security", "agent"}},
+	"GET /confirm":                  {{"/confirm?next=/security/sessions", "stale"}},
 }
 
 // noPages are the routes that answer with something else than a page, and what.
@@ -296,6 +300,25 @@ func (h *house) customerBrowser(address string) context.Context {
 	return ctx
 }
 
+// readers are browsers without JavaScript of those who look at places, but customers.
+func (g *gallery) readers() map[string]*reader {
+	g.staleAdmin()
+	all := map[string]*reader{"owner": g.reader("olga@example.com"), "agent": g.reader("ada@example.com"), "stale": g.reader("stella@example.com"), "": g.reader("")}
+	g.grownStale()
+	return all
+}
+
+// staleAdmin makes an admin whose sign-in will be old.
+func (g *gallery) staleAdmin() {
+	_, err := g.people.AddUser(g.t.Context(), g.owner, identity.NewUser{Email: "stella@example.com", Name: "Stella", Role: desk.RoleAdmin, Password: password})
+	check(g.t, err)
+}
+
+// grownStale lets the time pass in which her sign-in counts as a proof.
+func (g *gallery) grownStale() {
+	g.sql(`update session set proved_at = now() - interval '11 minutes' where user_id = (select id from "user" where email = 'stella@example.com')`)
+}
+
 // visitors are browsers of those who look at places, one each, started when the first place of theirs is looked at.
 type visitors struct {
 	g    *gallery
@@ -311,6 +334,10 @@ func (v *visitors) of(who string) context.Context {
 		v.open[who] = v.g.browser("olga@example.com")
 	case "agent":
 		v.open[who] = v.g.browser("ada@example.com")
+	case "stale":
+		v.g.staleAdmin()
+		v.open[who] = v.g.browser("stella@example.com")
+		v.g.grownStale()
 	case "customer":
 		v.open[who] = v.g.customerBrowser("anna@customer.example")
 	case "asking":

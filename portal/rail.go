@@ -133,6 +133,7 @@ func (p *Portal) railPlaces(c *call, r *rail, counts desk.ViewCounts, place stri
 		add(&r.Admin, "Targets", "/targets", 0)
 		add(&r.Admin, "Fields", "/fields", 0)
 		add(&r.Admin, "Tags", "/tags", 0)
+		add(&r.Admin, "Accounts and access", "/security", 0)
 		add(&r.Admin, "Audit log", "/audit", 0)
 		add(&r.Admin, "System", "/system", 0)
 		add(&r.Admin, "First steps", "/setup", 0)

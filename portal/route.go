@@ -9,6 +9,11 @@ type route struct {
 	handle  func(*Portal, *call) error
 }
 
+// background are the routes that a page asks by itself: they are no use of a session, or a browser left open would stay signed in for ever.
+var background = map[string]bool{
+	"GET /events": true, "GET /rail": true, "GET /here": true, "POST /here": true, "GET /notifications/new": true, "GET /tickets/{number}/news": true,
+}
+
 // routes is the map: method, path, right, handler. A request without the right never reaches the handler.
 var routes = []route{
 	{"GET /{$}", desk.Public, (*Portal).home},
@@ -17,7 +22,9 @@ var routes = []route{
 	{"POST /sign-in", desk.Public, (*Portal).signInPost},
 	{"GET /sign-in/{token}", desk.Public, (*Portal).linkShow},
 	{"POST /sign-in/{token}", desk.Public, (*Portal).linkPost},
-	{"POST /sign-out", desk.SignedIn, (*Portal).signOutPost},
+	{"POST /sign-out", desk.Arriving, (*Portal).signOutPost},
+	{"GET /confirm", desk.SignedIn, (*Portal).confirmShow},
+	{"POST /confirm", desk.SignedIn, (*Portal).confirmPost},
 	{"POST /language", desk.Public, (*Portal).languagePost},
 
 	{"GET /tickets", desk.MayRead, (*Portal).ticketList},
@@ -193,6 +200,11 @@ var routes = []route{
 	{"GET /form/{slug}", desk.Public, (*Portal).formShow},
 	{"POST /form/{slug}", desk.Public, (*Portal).formPost},
 	{"GET /form/{slug}/sent", desk.Public, (*Portal).formSent},
+
+	{"GET /security", desk.MayReadSecurity, (*Portal).securityShow},
+	{"GET /security/sessions", desk.MayReadSecurity, (*Portal).sessionSettingsShow},
+	{"POST /security/sessions", desk.MayManageSecurity, (*Portal).sessionSettingsPost},
+	{"GET /you/security", desk.SignedIn, (*Portal).ownSecurityShow},
 
 	{"GET /you", desk.SignedIn, (*Portal).youShow},
 	{"POST /you", desk.SignedIn, (*Portal).youPost},

@@ -2,8 +2,11 @@ package portal
 
 import (
 	"net/http"
+	"net/url"
+	"time"
 
 	"postern/desk"
+	"postern/identity"
 )
 
 // signInPage asks for address and password.
@@ -38,6 +41,27 @@ func (p *Portal) setSession(c *call, token string) {
 	http.SetCookie(c.w, cookie)
 }
 
+// The cookie by which a browser is known again (security row 41). It opens nothing.
+const (
+	secureDevice = "__Host-postern_device"
+	plainDevice  = "postern_device"
+	deviceFor    = 400 * 24 * time.Hour // the longest that browsers keep a cookie
+)
+
+// welcome gives the browser what an arrival got, and sends it on: to what is still to do, else to the page that was wanted.
+func (p *Portal) welcome(c *call, came identity.Came, next string) error {
+	p.setSession(c, came.Token)
+	name := plainDevice
+	if p.secure {
+		name = secureDevice
+	}
+	http.SetCookie(c.w, &http.Cookie{Name: name, Value: came.Device, Path: "/", MaxAge: int(deviceFor.Seconds()), HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode})
+	if came.Pending != "" {
+		return c.seeOther("/sign-in/" + string(came.Pending) + "?next=" + url.QueryEscape(next))
+	}
+	return c.seeOther(next)
+}
+
 // signInShow shows the form.
 func (p *Portal) signInShow(c *call) error {
 	next := localPath(c.r.URL.Query().Get("next"), "/")
@@ -54,7 +78,7 @@ func (p *Portal) signInPost(c *call) error {
 		return err
 	}
 	next := localPath(form.Get("next"), "/")
-	token, _, err := p.identity.SignIn(c.r.Context(), form.Get("email"), form.Get("password"), c.client())
+	came, err := p.identity.SignIn(c.r.Context(), form.Get("email"), form.Get("password"), c.client())
 	if fault := asFault(err); fault != nil {
 		answer := signInPage{page: p.bare(c, "Sign in"), Email: form.Get("email"), Next: next, Problem: c.sentence(fault.Reason)}
 		return p.render(c, view{failures[fault.Kind].status, "sign_in", "layout"}, answer)
@@ -62,8 +86,7 @@ func (p *Portal) signInPost(c *call) error {
 	if err != nil {
 		return err
 	}
-	p.setSession(c, token)
-	return c.seeOther(next)
+	return p.welcome(c, came, next)
 }
 
 // linkShow shows whose link it is and the button that uses it.
@@ -79,22 +102,21 @@ func (p *Portal) linkShow(c *call) error {
 
 // linkPost uses the link up and opens the session. An owner who has not said their name yet, or who has no mailbox, goes to the first steps.
 func (p *Portal) linkPost(c *call) error {
-	token, user, err := p.identity.UseLink(c.r.Context(), c.r.PathValue("token"), c.client())
+	came, err := p.identity.UseLink(c.r.Context(), c.r.PathValue("token"), c.client())
 	if err != nil {
 		return err
 	}
-	p.setSession(c, token)
-	if !user.Can(desk.MayAdminister) {
-		return c.seeOther("/")
+	next := "/"
+	if came.User.Can(desk.MayAdminister) {
+		boxes, err := p.domains.Mailboxes(c.r.Context())
+		if err != nil {
+			return err
+		}
+		if len(boxes) == 0 || came.User.Role == desk.RoleOwner && came.User.Name == unnamed {
+			next = "/setup"
+		}
 	}
-	boxes, err := p.domains.Mailboxes(c.r.Context())
-	if err != nil {
-		return err
-	}
-	if len(boxes) == 0 || user.Role == desk.RoleOwner && user.Name == unnamed {
-		return c.seeOther("/setup")
-	}
-	return c.seeOther("/")
+	return p.welcome(c, came, next)
 }
 
 // signOutPost ends the session and tells the browser to forget everything of ours.

@@ -9,9 +9,10 @@ import (
 
 // Classes of advisory locks: any constants that nothing else in this database uses.
 const (
-	lockAccount = 0x7061
-	lockPlace   = 0x7070
-	lockPeople  = 0x7075
+	lockAccount  = 0x7061
+	lockPlace    = 0x7070
+	lockPeople   = 0x7075
+	lockSettings = 0x7073
 )
 
 // Attempt is somebody who tries to sign in.

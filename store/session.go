@@ -18,24 +18,36 @@ type Session struct {
 	ExpiresAt time.Time
 	IP        string
 	UserAgent string
+	DeviceID  int64
+	Method    string // how it was opened
+	Provider  string // who vouched; empty: nobody
+	Pending   string // what is still to do; empty: it opens everything
 }
 
-// LiveSession is whose session it is, and when it was last used.
+// LiveSession is whose session it is, how it was opened, and when it was last used.
 type LiveSession struct {
 	desk.User
-	SeenAt   time.Time
-	Language string // that they chose; empty: what the browser asks for
-	TimeZone string // as in the IANA database; empty: the browser's
+	SessionID int64
+	DeviceID  *int64
+	Method    string
+	Provider  string
+	Pending   string
+	CreatedAt time.Time
+	ProvedAt  time.Time
+	SeenAt    time.Time
+	Language  string // that they chose; empty: what the browser asks for
+	TimeZone  string // as in the IANA database; empty: the browser's
 }
 
-// Session finds a session that has not expired, was used since idle, and belongs to somebody who may sign in. None is no error: found is false.
-func (r Reader) Session(ctx context.Context, hash []byte, now, idle time.Time) (live LiveSession, found bool, err error) {
+// Session finds a session that has not expired and belongs to somebody who may sign in. None is no error: found is false.
+func (r Reader) Session(ctx context.Context, hash []byte, now time.Time) (live LiveSession, found bool, err error) {
 	live, found, err = perhapsOne[LiveSession](ctx, r.q, `
-		select u.id, u.email, u.name, u.role, s.last_seen_at as seen_at, u.language, u.time_zone
+		select u.id, u.email, u.name, u.role, s.id as session_id, s.device_id, s.method, s.provider, s.pending, s.created_at, s.proved_at,
+		       s.last_seen_at as seen_at, u.language, u.time_zone
 		from session s
 		join "user" u on u.id = s.user_id
-		where s.token_hash = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.disabled_at is null`, hash, now, idle)
-	if err != nil {
+		where s.token_hash = $1 and s.expires_at > $2 and u.disabled_at is null`, hash, now)
+	if err != nil || !found {
 		return live, found, wrap(err, "session")
 	}
 	return live, found, r.grant(ctx, &live.User)
@@ -44,8 +56,9 @@ func (r Reader) Session(ctx context.Context, hash []byte, now, idle time.Time) (
 // AddSession keeps a session, marks its owner as seen, and ends the oldest of too many.
 func (tx *Tx) AddSession(ctx context.Context, session Session) error {
 	_, err := tx.tx.Exec(ctx, `
-		insert into session (token_hash, user_id, created_at, last_seen_at, expires_at, ip, user_agent)
-		values ($1, $2, $3, $3, $4, $5, $6)`, session.Hash, session.UserID, session.At, session.ExpiresAt, session.IP, session.UserAgent)
+		insert into session (token_hash, user_id, created_at, last_seen_at, proved_at, expires_at, ip, user_agent, device_id, method, provider, pending)
+		values ($1, $2, $3, $3, $3, $4, $5, $6, nullif($7::bigint, 0), $8, $9, $10)`,
+		session.Hash, session.UserID, session.At, session.ExpiresAt, session.IP, session.UserAgent, session.DeviceID, session.Method, session.Provider, session.Pending)
 	if err != nil {
 		return wrap(err, "add session")
 	}
@@ -96,4 +109,10 @@ func (tx *Tx) RemoveSessions(ctx context.Context, user int64, keep []byte) error
 func (tx *Tx) SweepSessions(ctx context.Context, now, idle time.Time) error {
 	_, err := tx.tx.Exec(ctx, `delete from session where expires_at <= $1 or last_seen_at <= $2`, now, idle)
 	return wrap(err, "sweep sessions")
+}
+
+// ProveSession notes that the person of a session has just shown again that it is them.
+func (tx *Tx) ProveSession(ctx context.Context, hash []byte, now time.Time) error {
+	_, err := tx.tx.Exec(ctx, `update session set proved_at = $2 where token_hash = $1`, hash, now)
+	return wrap(err, "prove session")
 }

@@ -51,6 +51,7 @@ type commands struct {
 	Policy      policyCommand      `cmd:"" help:"How mail is judged: show, set."`
 	Token       tokenCommand       `cmd:"" help:"API tokens."`
 	Audit       auditCommand       `cmd:"" help:"The audit log: list, export, verify."`
+	Access      settingsCommand    `cmd:"" name:"settings" help:"Accounts and access: list, get, set."`
 	Keys        keysCommand        `cmd:"" help:"The master keys: list, add, use."`
 	Ingest      ingestCommand      `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`
 	Backup      backupCommand      `cmd:"" help:"Copy everything (database, attachments, keys) to a folder, while the system runs; again into the same folder copies new attachments only."`
