@@ -88,7 +88,7 @@ func (o *office) selectorsOf(t *testing.T) (names string, active bool) {
 // states lists what the audit log says of domains, oldest first.
 func (o *office) states(t *testing.T) (lines []string) {
 	t.Helper()
-	page, err := o.store.AuditLog(t.Context(), "", 100)
+	page, err := o.store.AuditLog(t.Context(), desk.AuditQuery{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func wantFault(t testing.TB, err error, kind desk.FaultKind, words string) {
 // audit lists the actions in the audit log, oldest first.
 func (h house) audit(t testing.TB) (actions []string) {
 	t.Helper()
-	page, err := h.store.AuditLog(t.Context(), "", 100)
+	page, err := h.store.AuditLog(t.Context(), desk.AuditQuery{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,7 +193,7 @@ func TestAuditIsAppendOnly(t *testing.T) {
 	if _, err := h.Note(t.Context(), h.ann, number, "x", nil); err != nil {
 		t.Fatal(err)
 	}
-	page, err := h.Audit(t.Context(), h.owner, "", 10)
+	page, err := h.store.AuditLog(t.Context(), desk.AuditQuery{Limit: 10})
 	if err != nil || len(page.Items) != 1 || page.Items[0].Actor != "ann@example.com" || page.Items[0].IP != "192.0.2.9" || page.Items[0].Via != "portal" {
 		t.Fatalf("%+v, %v", page, err)
 	}
