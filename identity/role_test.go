@@ -34,7 +34,8 @@ func TestRoleIsWhatItsPeopleMayAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, user, err := h.UseLink(ctx, link[strings.LastIndex(link, "/")+1:], home)
+	came, err := h.UseLink(ctx, link[strings.LastIndex(link, "/")+1:], home)
+	session, user := came.Token, came.User
 	if err != nil || !user.Can(desk.MayNote) || user.Can(desk.MayReply) || user.Sight() != desk.SightTeams {
 		t.Fatalf("%+v, %v", user, err)
 	}

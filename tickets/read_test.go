@@ -111,7 +111,6 @@ func TestCustomerSeesOnlyTheirOwn(t *testing.T) {
 		"note":      second(h.Note(ctx, customer, mine, "x", nil)),
 		"update":    second(h.Update(ctx, customer, mine, desk.TicketChange{})),
 		"suspended": second(h.Suspended(ctx, customer, desk.SuspendedQuery{Limit: 1})),
-		"audit":     second(h.Audit(ctx, customer, "", 1)),
 		"merge":     h.Merge(ctx, customer, mine, theirs),
 		"move":      h.Move(ctx, customer, foreign, mine),
 		"original":  third(h.Original(ctx, customer, foreign)),
