@@ -210,7 +210,7 @@ func openQuery(field, query string, expect LogoutExpect) (document []byte, relay
 	return document, "", refuse(reason, "query")
 }
 
-// ReadLogoutAnswer reads a logout response that came by the redirect binding, and says whether the provider has ended the session.
+// ReadLogoutAnswer reads a logout response that came by the redirect binding, and says whether the provider has ended the session. An empty request is one that nobody remembers.
 func ReadLogoutAnswer(query, request string, expect LogoutExpect) (ended bool, err error) {
 	document, _, err := openQuery("SAMLResponse", query, expect)
 	if err != nil {
@@ -220,7 +220,7 @@ func ReadLogoutAnswer(query, request string, expect LogoutExpect) (ended bool, e
 	if err == nil {
 		err = checkLogout(root, "LogoutResponse", expect)
 	}
-	if err == nil && root.SelectAttrValue("InResponseTo", "") != request {
+	if err == nil && request != "" && root.SelectAttrValue("InResponseTo", "") != request {
 		err = refuse(NotAsked, "LogoutResponse")
 	}
 	if err != nil {

@@ -16,16 +16,14 @@ const Skew = 60 * time.Second
 
 // Bounds of what is read out of an assertion.
 const (
-	longestLife       = 24 * time.Hour // an assertion that may be used for longer is refused: its replay would have to be remembered for as long
-	longestName       = 1024           // octets of a name identifier; SAML Core §8.3.7 allows 256 characters
-	longestValue      = 4096           // octets of an attribute's value; longer ones are cut off the list
-	mostAttributes    = 200
-	mostValues        = 500 // of one attribute
-	methodBearer      = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
-	statusSuccess     = "urn:oasis:names:tc:SAML:2.0:status:Success"
-	statusPrefix      = "urn:oasis:names:tc:SAML:2.0:status:"
-	microsoftMethods  = "http://schemas.microsoft.com/claims/authnmethodsreferences" // Entra says there what was asked of a person
-	microsoftMultiple = "http://schemas.microsoft.com/claims/multipleauthn"
+	longestLife    = 24 * time.Hour // an assertion that may be used for longer is refused: its replay would have to be remembered for as long
+	longestName    = 1024           // octets of a name identifier; SAML Core §8.3.7 allows 256 characters
+	longestValue   = 4096           // octets of an attribute's value; longer ones are cut off the list
+	mostAttributes = 200
+	mostValues     = 500 // of one attribute
+	methodBearer   = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+	statusSuccess  = "urn:oasis:names:tc:SAML:2.0:status:Success"
+	statusPrefix   = "urn:oasis:names:tc:SAML:2.0:status:"
 )
 
 // Encryption says what is expected of a provider.
@@ -46,15 +44,7 @@ type Expect struct {
 	Trust      Trust
 	Keys       []*rsa.PrivateKey // ours, the newest first
 	Encryption Encryption
-	Contexts   []string // ways of asking a person that count as two factors, besides Entra's claim; nil: KnownContexts
-	Strong     bool     // two factors have to have been asked for
 	Now        time.Time
-}
-
-// KnownContexts are names for having been asked for two factors: REFEDS' profile, Entra's, and those of SAML AuthnContext §3.4.
-var KnownContexts = []string{
-	"https://refeds.org/profile/mfa", microsoftMultiple,
-	"urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorContract", "urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken",
 }
 
 // Asserted is what an identity provider says about a person, all of it signed.
@@ -66,7 +56,6 @@ type Asserted struct {
 	Session    string    // SessionIndex, for single logout
 	Until      time.Time // SessionNotOnOrAfter; zero when the provider does not say
 	Context    string    // AuthnContextClassRef
-	Multiple   bool      // two factors were asked for
 	Attributes []Attribute
 }
 
@@ -81,6 +70,18 @@ type Subject struct {
 type Attribute struct {
 	Name, Friendly string
 	Values         []string
+}
+
+// microsoftMethods is the attribute in which Entra says what was asked of a person.
+const microsoftMethods = "http://schemas.microsoft.com/claims/authnmethodsreferences"
+
+// Asked are the words for how the person was asked to prove who they are.
+func (a Asserted) Asked() []string {
+	words := slices.Clone(a.All(microsoftMethods))
+	if a.Context != "" {
+		words = append(words, a.Context)
+	}
+	return words
 }
 
 // First is the first value of the attribute of that name, by its full or its friendly name; empty without one.
@@ -424,14 +425,6 @@ func readStatement(assertion *etree.Element, expect Expect, told *Asserted) erro
 	}
 	if contexts := kids(first, nsAssertion, "AuthnContext"); len(contexts) == 1 {
 		told.Context, _ = childText(contexts[0], "AuthnContextClassRef")
-	}
-	contexts := expect.Contexts
-	if contexts == nil {
-		contexts = KnownContexts
-	}
-	told.Multiple = slices.Contains(contexts, told.Context) || slices.Contains(told.All(microsoftMethods), microsoftMultiple)
-	if expect.Strong && !told.Multiple {
-		return refuse(WeakContext, "")
 	}
 	return nil
 }

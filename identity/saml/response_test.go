@@ -235,34 +235,16 @@ func TestWhoseSignaturesCount(t *testing.T) {
 	})
 }
 
-func TestSecondFactorsOfAProvider(t *testing.T) {
-	entra := `<saml:Attribute Name="` + microsoftMethods + `"><saml:AttributeValue>` + microsoftMultiple + `</saml:AttributeValue></saml:Attribute>`
-	for name, each := range map[string]struct {
-		words    map[string]string
-		contexts []string
-		want     bool
-	}{
-		"a password":               {nil, nil, false},
-		"REFEDS":                   {map[string]string{"context": "https://refeds.org/profile/mfa"}, nil, true},
-		"Entra's claim":            {map[string]string{"attribute": entra}, nil, true},
-		"a context of one's own":   {map[string]string{"context": "urn:us:two"}, []string{"urn:us:two"}, true},
-		"REFEDS, which is no more": {map[string]string{"context": "https://refeds.org/profile/mfa"}, []string{"urn:us:two"}, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			expect := expected()
-			expect.Contexts = each.contexts
-			document := octets(t, signedResponse(t, each.words))
-			told, err := Read(document, expect)
-			if err != nil || told.Multiple != each.want {
-				t.Errorf("two factors: %v, %v", told.Multiple, err)
-			}
-			expect.Strong = true
-			if !each.want {
-				refused(t, document, expect, WeakContext)
-			} else if _, err := Read(document, expect); err != nil {
-				t.Error(err)
-			}
-		})
+func TestHowAPersonWasAsked(t *testing.T) {
+	const entra = "http://schemas.microsoft.com/claims/multipleauthn"
+	told, err := Read(octets(t, signedResponse(t, map[string]string{
+		"context": "https://refeds.org/profile/mfa", "attribute": `<saml:Attribute Name="` + microsoftMethods + `"><saml:AttributeValue>` + entra + `</saml:AttributeValue></saml:Attribute>`,
+	})), expected())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{entra, "https://refeds.org/profile/mfa"}, told.Asked()); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -67,7 +67,6 @@ const (
 	Expired        Reason = "expired"         // its time is over
 	BadCondition   Reason = "bad_condition"   // a condition that we do not know, and so cannot keep
 	BadSubject     Reason = "bad_subject"     // nobody that we could know again: no name, a passing name, or no confirmation by the bearer
-	WeakContext    Reason = "weak_context"    // the provider has not asked for the second factor that we require
 	ProviderRefuse Reason = "provider_refuse" // the identity provider says that it will not
 )
 

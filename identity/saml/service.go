@@ -144,6 +144,7 @@ func endpoint(role *etree.Element, name, binding, at string) *etree.Element {
 type Asking struct {
 	ID       string
 	At       string   // where it goes: IdP.SignOn
+	Relay    string   // RelayState, which comes back with the answer: 80 octets at most
 	Format   string   // of the name that we should like; empty: whatever they give
 	Contexts []string // how the person is to be asked; empty: as they like
 	Fresh    bool     // ask the person even when they are signed in there
@@ -179,7 +180,7 @@ func (s Service) Request(ask Asking) (string, error) {
 	if len(ask.Contexts) > 0 {
 		element.AddChild(contextsElement(ask.Contexts))
 	}
-	return s.redirect("SAMLRequest", ask.At, "", element)
+	return s.redirect("SAMLRequest", ask.At, ask.Relay, element)
 }
 
 // contextsElement is a RequestedAuthnContext; the library's own type knows one context only.
