@@ -53,12 +53,15 @@ var doors = []struct {
 	{"github.com/caddyserver/certmagic", []string{"certificates"}, "it opens ports, asks on standard input and retries as it likes: it is led by the hand"},
 	{"github.com/mholt/acmez", []string{"certificates"}, "the CA is asked in one place, with pauses that outlive a restart"},
 	{"go.uber.org/zap", []string{"certificates"}, "the product logs with log/slog"},
+	{"github.com/crewjam/saml", []string{"identity"}, "its service provider takes SHA-1, DTDs, two assertions and replays (decision 0031): it writes requests, and reads nothing but metadata"},
+	{"github.com/russellhaering/goxmldsig", []string{"identity"}, "a signature is believed only for the octets that it covers: what it returns is read, and what was handed in is not"},
+	{"github.com/beevik/etree", []string{"identity"}, "documents of strangers are screened before there is a tree of them"},
 	{"html/template", []string{"portal", "mailout"}, "pages are the portal's"},
 	{"database/sql", []string{"migrations"}, "SQL lives in store only"},
 }
 
 // testsOnly are imports that product code must not have.
-var testsOnly = []string{"testing", "postern/internal/testkit", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", "pgregory.net/rapid"}
+var testsOnly = []string{"testing", "postern/internal/testkit", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", "pgregory.net/rapid", "github.com/crewjam/saml/samlidp"}
 
 // source is one Go file of this repository.
 type source struct {
