@@ -7,6 +7,7 @@
 # make compare our verdicts beside those of dkimpy, Mail::DKIM, pyspf and rspamd, on thousands of mails
 # make rotation 10,000 replies while DKIM keys change: every signature judged by dkimpy and OpenDKIM
 # make chaos   the crash tests ten times over: E2E_ROUNDS=10
+# make sink    a real rsyslog is killed for a minute while the audit log is sent to it: nothing is missing
 # make screens a picture of every page at three widths and in both themes, under ./screens (SCREENS=folder)
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -16,7 +17,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: build run demo test check bench bench-portal compare rotation chaos screens fuzz fmt lint clean tools-run tools-test tools-bench
+.PHONY: build run demo test check bench bench-portal compare rotation chaos sink screens fuzz fmt lint clean tools-run tools-test tools-bench
 
 build:
 	@scripts/need go git
@@ -31,11 +32,11 @@ demo: build
 	@go run ./cmd/demo
 
 test:
-	@scripts/need go git postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble simplesaml
+	@scripts/need go git postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble simplesaml rsyslog
 	go run ./internal/testkit/withpg go test -timeout 9m ./...
 
 check: fmt lint
-	@scripts/need go git gcc postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble simplesaml
+	@scripts/need go git gcc postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble simplesaml rsyslog
 	go run ./internal/testkit/withpg go test -race -timeout 20m ./...
 
 fmt:
@@ -67,6 +68,11 @@ E2E_ROUNDS ?= 10
 chaos:
 	@scripts/need go git postgresql
 	E2E_ROUNDS=$(E2E_ROUNDS) go test -timeout 60m -count=1 -v -run 'TestNothingIsLost' ./e2e
+
+# a real syslog server dies for a minute under load; a short form is part of make test
+sink:
+	@scripts/need go git postgresql rsyslog
+	SINK_DOWN=60s go test -timeout 10m -count=1 -v -run 'TestRsyslogMissesNothing' ./audit
 
 # each fuzz target for FUZZTIME (default 10m); the short version is part of make test, which runs every kept case
 FUZZTIME ?= 10m

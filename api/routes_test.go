@@ -58,7 +58,7 @@ func TestEveryRouteDeclaresItsRight(t *testing.T) {
 	t.Parallel()
 	all, _ := operations(t, open(t))
 	var golden bytes.Buffer
-	rights := []desk.Right{desk.MayRead, desk.MayWrite, desk.MayAdminister, desk.MayOwnRead, desk.MayOwnWrite}
+	rights := []desk.Right{desk.MayRead, desk.MayWrite, desk.MayAdminister, desk.MayOwnRead, desk.MayOwnWrite, desk.MayReadAudit, desk.MayExportAudit}
 	for _, op := range all {
 		if !slices.Contains(rights, op.Right) || op.Scope == "" || len(op.Security) != 1 {
 			t.Errorf("%s %s declares the right %q, the scope %q and the security %v", op.method, op.path, op.Right, op.Scope, op.Security)

@@ -19,13 +19,14 @@ import (
 // Config is what a Service is made of.
 type Config struct {
 	Store    *store.Store
-	Keys     *secret.Keyset         // seals the key that signs checkpoints, and the secrets of webhooks
-	Hostname string                 // by which sinks know us
-	Version  string                 // of the program, for sinks
-	Folder   string                 // where files with the log lie; empty: this process writes none
-	Refuse   func(netip.Addr) error // says why nothing is sent to an address; nil: to any
-	Now      func() time.Time       // nil: the clock
-	Log      *slog.Logger           // nil: the default
+	Keys     *secret.Keyset                                          // seals the key that signs checkpoints, and the secrets of webhooks
+	Hostname string                                                  // by which sinks know us
+	Version  string                                                  // of the program, for sinks
+	Folder   string                                                  // where files with the log lie; empty: this process writes none
+	Refuse   func(netip.Addr) error                                  // says why nothing is sent to an address; nil: to any
+	Behind   func(sink string, records int64, failing time.Duration) // hears how each sink fares; nil: nobody does
+	Now      func() time.Time                                        // nil: the clock
+	Log      *slog.Logger                                            // nil: the default
 }
 
 // Service is safe for concurrent use.

@@ -12,7 +12,7 @@ import (
 // linkEvery is how long a record of the audit log waits for its link at most, but for the time that linking takes.
 const linkEvery = 500 * time.Millisecond
 
-// chainer links what is recorded, in one of all processes at a time.
+// chainer links what is recorded, in one of all processes at a time, and sends it to where it is wanted.
 type chainer struct {
 	audit   *audit.Service
 	log     *slog.Logger
@@ -24,9 +24,10 @@ func newChainer(cfg Config) *chainer {
 	return &chainer{audit: cfg.Audit, log: cfg.Log, rest: func() {}}
 }
 
-// start links until stop.
+// start links and sends until stop.
 func (c *chainer) start(ctx context.Context) {
 	ctx, c.rest = context.WithCancel(ctx)
+	c.running.Go(func() { c.audit.Stream(ctx) })
 	c.running.Go(func() {
 		tick := time.NewTicker(linkEvery)
 		defer tick.Stop()

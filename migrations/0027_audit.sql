@@ -102,6 +102,8 @@ create table audit_sink (
     failing_since timestamptz,
     problem       text not null default '',
     told_at       timestamptz,                    -- when people were told that it fails
+    held_by       text not null default '',       -- the process that sends to it
+    held_until    timestamptz not null default '-infinity',
     made_at       timestamptz not null default now()
 );
 
