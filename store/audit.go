@@ -27,8 +27,9 @@ func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
 		return fmt.Errorf("store: audit %s: %w", row.Action, err)
 	}
 	batch.Queue(`
-		insert into audit (actor, actor_id, via, ip, action, subject, detail, outcome)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)`, name, id, actor.Via, actor.IP, row.Action, row.Subject, text, desk.Acts[row.Action].Ended())
+		insert into audit (actor, actor_id, via, ip, action, subject, detail, outcome, session_id, token_id, device_id, request)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9::bigint, 0), nullif($10::bigint, 0), (select device_id from session where id = $9), $11)`,
+		name, id, actor.Via, actor.IP, row.Action, row.Subject, text, desk.Acts[row.Action].Ended(), actor.Session, actor.Token, actor.Request)
 	return nil
 }
 
