@@ -56,12 +56,16 @@ var doors = []struct {
 	{"github.com/crewjam/saml", []string{"identity"}, "its service provider takes SHA-1, DTDs, two assertions and replays (decision 0031): it writes requests, and reads nothing but metadata"},
 	{"github.com/russellhaering/goxmldsig", []string{"identity"}, "a signature is believed only for the octets that it covers: what it returns is read, and what was handed in is not"},
 	{"github.com/beevik/etree", []string{"identity"}, "documents of strangers are screened before there is a tree of them"},
+	{"github.com/coreos/go-oidc", []string{"identity"}, "who a provider vouches for is decided in one place, which checks what the library leaves to its caller"},
+	{"golang.org/x/oauth2", []string{"identity"}, "codes and secrets go to providers through one client, whose reach is bounded"},
+	{"github.com/golang-jwt/jwt", []string{"identity"}, "it takes tokens without iat or of an hour ago: it is led by the hand"},
+	{"github.com/go-jose/go-jose", []string{"identity"}, "keys of key sets are read where algorithms are pinned"},
 	{"html/template", []string{"portal", "mailout"}, "pages are the portal's"},
 	{"database/sql", []string{"migrations"}, "SQL lives in store only"},
 }
 
 // testsOnly are imports that product code must not have.
-var testsOnly = []string{"testing", "postern/internal/testkit", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", "pgregory.net/rapid", "github.com/crewjam/saml/samlidp"}
+var testsOnly = []string{"testing", "postern/internal/testkit", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", "pgregory.net/rapid", "github.com/crewjam/saml/samlidp", "github.com/oauth2-proxy/mockoidc", "github.com/zitadel/oidc"}
 
 // source is one Go file of this repository.
 type source struct {

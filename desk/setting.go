@@ -37,7 +37,7 @@ type Setting struct {
 const longestLine = 500
 
 // Settings is the registry: every setting of accounts and access. What is not in it cannot be set.
-var Settings = slices.Concat(sessionSettings)
+var Settings = slices.Concat(sessionSettings, signonSettings)
 
 // SettingOf is the setting with that key, or nil.
 func SettingOf(key string) *Setting {

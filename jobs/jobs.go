@@ -106,6 +106,8 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &elapse{tickets: cfg.Tickets})
 	river.AddWorker(workers, &tellVisitor{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tellPerson{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})
+	river.AddWorker(workers, &proveAddress{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &sendBypass{identity: cfg.Identity})
 	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	periodic := []*river.PeriodicJob{
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know

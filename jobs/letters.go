@@ -31,6 +31,12 @@ var personLetters = map[desk.LetterKind]personWords{
 	desk.LetterPasswordMust:      passwordMust,
 	desk.LetterPasswordLoosened:  passwordLoosened,
 	desk.LetterAdminsSetPassword: adminsSetPassword,
+
+	desk.LetterAccountConnected:    accountConnected,
+	desk.LetterAccountDisconnected: accountDisconnected,
+	desk.LetterBypass:              bypassLetter,
+	desk.LetterBypassUsed:          bypassUsed,
+	desk.LetterRecovered:           recoveredLetter,
 }
 
 // tellPerson mails one of our people what has happened to their account. It is tried again, soon at first, until it would come too late; a letter that could not be brought is in the audit log.

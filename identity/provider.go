@@ -1,0 +1,526 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"postern/desk"
+	"postern/store"
+)
+
+// Limits of what is kept about a provider.
+const (
+	longestProvider = 100     // characters of its name
+	longestValue    = 2_000   // bytes of an address or a word
+	longestKey      = 16_000  // bytes of a public key
+	mostValues      = 100     // entries of a list
+	longestSecret   = 4 << 10 // bytes
+)
+
+func readSecurity(actor desk.Actor) error {
+	if !actor.Can(desk.MayReadSecurity) {
+		return desk.Faultf(desk.Forbidden, "your role does not show how people sign in")
+	}
+	return nil
+}
+
+func manageSecurity(actor desk.Actor) error {
+	if !actor.Can(desk.MayManageSecurity) {
+		return desk.Faultf(desk.Forbidden, "your role does not allow changing how people sign in")
+	}
+	return nil
+}
+
+// Providers lists whose word is taken about who people are. It needs MayReadSecurity.
+func (s *Service) Providers(ctx context.Context, actor desk.Actor) ([]desk.Provider, error) {
+	if err := readSecurity(actor); err != nil {
+		return nil, err
+	}
+	return s.store.Providers(ctx)
+}
+
+// Provider is one of them. It needs MayReadSecurity.
+func (s *Service) Provider(ctx context.Context, actor desk.Actor, id int64) (desk.Provider, error) {
+	if err := readSecurity(actor); err != nil {
+		return desk.Provider{}, err
+	}
+	return s.store.Provider(ctx, id)
+}
+
+// Offered are the providers by which people may sign in from there: those that are on, for that population, and offered to that network.
+func (s *Service) Offered(ctx context.Context, population desk.Population, from Client) ([]desk.Provider, error) {
+	all, err := s.store.Providers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(p desk.Provider) bool {
+		return !p.Enabled || p.Population != population && p.Population != desk.ForBoth || !p.Settings.From(from.IP)
+	}), nil
+}
+
+// enabled is a provider that is on; one that is off does not exist for whoever asks from outside.
+func (s *Service) enabled(ctx context.Context, id int64) (desk.Provider, error) {
+	provider, err := s.store.Provider(ctx, id)
+	if err == nil && !provider.Enabled {
+		err = desk.Faultf(desk.NotFound, "There is no such way to sign in.")
+	}
+	return provider, err
+}
+
+// AddProvider keeps a provider, switched off. What has to be secret is made or given apart: see SetProviderSecret and NewProviderSecret. It needs MayManageSecurity.
+func (s *Service) AddProvider(ctx context.Context, actor desk.Actor, add desk.Provider) (made desk.Provider, err error) {
+	if err := manageSecurity(actor); err != nil {
+		return made, err
+	}
+	if add, err = s.checked(ctx, add); err != nil {
+		return made, err
+	}
+	err = s.audited(ctx, func(tx *store.Tx) (entry, error) {
+		if err := tx.LockProviders(ctx); err != nil {
+			return entry{}, err
+		}
+		made, err = tx.AddProvider(ctx, add)
+		detail := map[string]any{"name": made.Name, "kind": made.Kind, "population": made.Population, "settings": made.Settings}
+		return entry{actor: actor, action: "provider.add", subject: providerSubject(made.ID), detail: detail}, err
+	})
+	return made, err
+}
+
+// ChangeProvider writes name, population and settings of a provider. What it says or is asked having changed, it has to be tested again, and until then nobody is redirected to it.
+func (s *Service) ChangeProvider(ctx context.Context, actor desk.Actor, change desk.Provider) (made desk.Provider, err error) {
+	if err := manageSecurity(actor); err != nil {
+		return made, err
+	}
+	before, err := s.store.Provider(ctx, change.ID)
+	if err != nil {
+		return made, err
+	}
+	change.Kind = before.Kind
+	if change, err = s.checked(ctx, change); err != nil {
+		return made, err
+	}
+	err = s.audited(ctx, func(tx *store.Tx) (entry, error) {
+		now, err := s.lockProvider(ctx, tx, change.ID)
+		if err != nil {
+			return entry{}, err
+		}
+		change.Enabled, change.TestedAt = now.Enabled, now.TestedAt
+		if change.Population != now.Population || !reflect.DeepEqual(change.Settings, now.Settings) {
+			change.TestedAt = nil
+		}
+		if made, err = tx.SetProvider(ctx, change); err != nil {
+			return entry{}, err
+		}
+		detail := map[string]any{"before": providerDetail(now), "after": providerDetail(made)}
+		return entry{actor: actor, action: "provider.change", subject: providerSubject(made.ID), detail: detail}, s.keepsStaffWay(ctx, tx)
+	})
+	return made, err
+}
+
+// providerDetail is a provider as the audit log has it.
+func providerDetail(p desk.Provider) map[string]any {
+	return map[string]any{"name": p.Name, "population": p.Population, "settings": p.Settings}
+}
+
+func (s *Service) lockProvider(ctx context.Context, tx *store.Tx, id int64) (desk.Provider, error) {
+	if err := tx.LockProviders(ctx); err != nil {
+		return desk.Provider{}, err
+	}
+	return tx.Provider(ctx, id)
+}
+
+// Switch is whether a provider is on.
+type Switch bool
+
+const (
+	SwitchedOn  Switch = true
+	SwitchedOff Switch = false
+)
+
+// SwitchProvider puts a provider to use, or out of use. The last way in for staff stays on. It needs MayManageSecurity.
+func (s *Service) SwitchProvider(ctx context.Context, actor desk.Actor, id int64, to Switch) error {
+	if err := manageSecurity(actor); err != nil {
+		return err
+	}
+	return s.audited(ctx, func(tx *store.Tx) (entry, error) {
+		provider, err := s.lockProvider(ctx, tx, id)
+		if err != nil {
+			return entry{}, err
+		}
+		if to == SwitchedOn && needsSecret(provider) && !provider.HasSecret {
+			return entry{}, desk.Faultf(desk.Conflict, "%s has no secret yet", provider.Name)
+		}
+		provider.Enabled = bool(to)
+		if _, err := tx.SetProvider(ctx, provider); err != nil {
+			return entry{}, err
+		}
+		action := "provider.off"
+		if to == SwitchedOn {
+			action = "provider.on"
+		}
+		return entry{actor: actor, action: action, subject: providerSubject(id), detail: map[string]any{"name": provider.Name}}, s.keepsStaffWay(ctx, tx)
+	})
+}
+
+// needsSecret says whether a provider cannot be used without one.
+func needsSecret(p desk.Provider) bool {
+	switch p.Kind {
+	case desk.ProviderSAML:
+		return false
+	case desk.ProviderJWT:
+		return p.Settings.Algorithm == "HS256"
+	default:
+		return true
+	}
+}
+
+// RemoveProvider removes a provider, and disconnects every account of it. The last way in for staff stays.
+func (s *Service) RemoveProvider(ctx context.Context, actor desk.Actor, id int64) error {
+	if err := manageSecurity(actor); err != nil {
+		return err
+	}
+	return s.audited(ctx, func(tx *store.Tx) (entry, error) {
+		provider, err := s.lockProvider(ctx, tx, id)
+		if err != nil {
+			return entry{}, err
+		}
+		if err := tx.DropProvider(ctx, id); err != nil {
+			return entry{}, err
+		}
+		return entry{actor: actor, action: "provider.remove", subject: providerSubject(id), detail: providerDetail(provider)}, s.keepsStaffWay(ctx, tx)
+	})
+}
+
+// SetProviderSecret keeps the secret that the provider has given us. It is sealed, and never shown again.
+func (s *Service) SetProviderSecret(ctx context.Context, actor desk.Actor, id int64, plain string) error {
+	if err := manageSecurity(actor); err != nil {
+		return err
+	}
+	if plain = strings.TrimSpace(plain); plain == "" || len(plain) > longestSecret {
+		return desk.Wrong("secret", "a secret has 1 to %d bytes", longestSecret)
+	}
+	return s.keepSecret(ctx, actor, id, plain)
+}
+
+// NewProviderSecret makes the secret that a program of the company signs tokens with (JWT, HS256): 64 random bytes in base64url. It is returned once, to be shown once, and replaces the one before.
+func (s *Service) NewProviderSecret(ctx context.Context, actor desk.Actor, id int64) (plain string, err error) {
+	if err := manageSecurity(actor); err != nil {
+		return "", err
+	}
+	provider, err := s.store.Provider(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if provider.Kind != desk.ProviderJWT || provider.Settings.Algorithm != "HS256" {
+		return "", desk.Faultf(desk.Conflict, "%s has no shared secret", provider.Name)
+	}
+	first, _ := s.newToken()
+	second, _ := s.newToken()
+	plain = first + second
+	return plain, s.keepSecret(ctx, actor, id, plain)
+}
+
+func (s *Service) keepSecret(ctx context.Context, actor desk.Actor, id int64, plain string) error {
+	sealed, _ := s.keys.Seal(secretContext(id), []byte(plain))
+	return s.audited(ctx, func(tx *store.Tx) (entry, error) {
+		provider, err := s.lockProvider(ctx, tx, id)
+		if err != nil {
+			return entry{}, err
+		}
+		if err := tx.SetProviderSecret(ctx, id, sealed); err != nil {
+			return entry{}, err
+		}
+		return entry{actor: actor, action: "provider.secret", subject: providerSubject(id), detail: map[string]any{"name": provider.Name}}, s.keepsStaffWay(ctx, tx)
+	})
+}
+
+func secretContext(id int64) string { return fmt.Sprintf("provider/%d/secret", id) }
+
+// providerSecret opens the secret of a provider; empty: it has none.
+func (s *Service) providerSecret(ctx context.Context, id int64) (string, error) {
+	sealed, err := s.store.ProviderSecret(ctx, id)
+	if err != nil || sealed == nil {
+		return "", err
+	}
+	plain, err := s.keys.Open(secretContext(id), sealed)
+	if err != nil {
+		return "", fmt.Errorf("open the secret of provider %d: %w", id, err)
+	}
+	return string(plain), nil
+}
+
+// keepsStaffWay refuses a change after which no way is left by which staff could sign in that is known to work.
+func (s *Service) keepsStaffWay(ctx context.Context, tx *store.Tx) error {
+	values, err := tx.SettingValues(ctx, settingKeys())
+	if err != nil {
+		return err
+	}
+	providers, err := tx.Providers(ctx)
+	if err != nil {
+		return err
+	}
+	return staffWay(values, providers)
+}
+
+// staffWay says whether staff can sign in: with a password, or by a provider that is on, for them, and has been tested with its settings as they are.
+func staffWay(values desk.Values, providers []desk.Provider) error {
+	if values.On(desk.StaffPassword) {
+		return nil
+	}
+	works := func(p desk.Provider) bool {
+		return p.Enabled && p.TestedAt != nil && p.Population != desk.ForCustomers && len(p.Settings.Ranges) == 0
+	}
+	if slices.ContainsFunc(providers, works) {
+		return nil
+	}
+	return desk.Faultf(desk.Conflict, "staff could not sign in any more: passwords are switched off, and no tested provider would be left that is for staff from everywhere")
+}
+
+// redirects says whether the pages for signing in may send people where the settings say.
+func redirects(values desk.Values, providers []desk.Provider) error {
+	for _, page := range []struct {
+		mode, provider *desk.Setting
+		population     desk.Population
+	}{{desk.StaffMode, desk.StaffRedirect, desk.ForStaff}, {desk.CustomerMode, desk.CustomerRedirect, desk.ForCustomers}} {
+		if values.Word(page.mode) != desk.SignInRedirect {
+			continue
+		}
+		at := slices.IndexFunc(providers, func(p desk.Provider) bool { return p.ID == int64(values.Number(page.provider)) })
+		switch {
+		case at < 0:
+			return desk.Wrong(page.provider.Key, "choose the provider to which people are sent")
+		case !providers[at].Enabled || providers[at].Population != page.population && providers[at].Population != desk.ForBoth:
+			return desk.Wrong(page.provider.Key, "%s is switched off, or not for these people", providers[at].Name)
+		case providers[at].TestedAt == nil:
+			return desk.Wrong(page.provider.Key, "try to sign in by %s first: nobody is sent to a provider that has not been tested as it is set now", providers[at].Name)
+		}
+	}
+	return nil
+}
+
+// checkSignOn is what settings of signing in have to keep.
+func (s *Service) checkSignOn(ctx context.Context, tx *store.Tx, after desk.Values) error {
+	if err := tx.LockProviders(ctx); err != nil {
+		return err
+	}
+	providers, err := tx.Providers(ctx)
+	if err != nil {
+		return err
+	}
+	if err := staffWay(after, providers); err != nil {
+		return err
+	}
+	return redirects(after, providers)
+}
+
+// SignInPage is what a page for signing in offers.
+type SignInPage struct {
+	Providers []desk.Provider
+	Password  bool
+	Code      bool  // customers: a code by mail
+	Redirect  int64 // the provider to go to at once; 0: none
+}
+
+// SignInPage says what the page for a population offers to somebody there. A provider that cannot be used now is no reason to send people to it.
+func (s *Service) SignInPage(ctx context.Context, population desk.Population, from Client) (page SignInPage, err error) {
+	values, err := s.Settings(ctx)
+	if err != nil {
+		return page, err
+	}
+	if page.Providers, err = s.Offered(ctx, population, from); err != nil {
+		return page, err
+	}
+	mode, to := desk.StaffMode, desk.StaffRedirect
+	page.Password, page.Code = values.On(desk.StaffPassword), false
+	if population == desk.ForCustomers {
+		mode, to = desk.CustomerMode, desk.CustomerRedirect
+		page.Password, page.Code = values.On(desk.CustomerPassword), values.On(desk.CustomerCode)
+	}
+	wanted := int64(values.Number(to))
+	if values.Word(mode) == desk.SignInRedirect && slices.ContainsFunc(page.Providers, func(p desk.Provider) bool { return p.ID == wanted && p.TestedAt != nil }) {
+		page.Redirect = wanted
+	}
+	return page, nil
+}
+
+// methodAllowed says whether people of that role may come in that way, as the settings are.
+func methodAllowed(values desk.Values, method Method, role desk.Role) bool {
+	if method != ByPassword {
+		return true // links are given by an admin, and every other way has been chosen by its own settings
+	}
+	if role == desk.RoleCustomer {
+		return values.On(desk.CustomerPassword)
+	}
+	return values.On(desk.StaffPassword)
+}
+
+// checked brings a provider into the form in which it is kept, or says what is wrong with it.
+func (s *Service) checked(ctx context.Context, p desk.Provider) (desk.Provider, error) {
+	outward, err := s.outward(ctx)
+	if err != nil {
+		return p, err
+	}
+	p.Name = strings.TrimSpace(p.Name)
+	tidy(&p.Settings)
+	return p, checkProvider(p, outward)
+}
+
+// tidy brings lists into their form: each entry once, without white space, in small letters where letters do not count.
+func tidy(settings *desk.ProviderSettings) {
+	for _, list := range []*[]string{&settings.Domains, &settings.Hosted, &settings.Tenants, &settings.ReturnHosts, &settings.Ranges} {
+		*list = tidyList(*list, strings.ToLower)
+	}
+	for _, list := range []*[]string{&settings.MFAValues, &settings.Scopes} {
+		*list = tidyList(*list, func(text string) string { return text })
+	}
+	for _, text := range []*string{&settings.Issuer, &settings.ClientID, &settings.PublicKey, &settings.KeysURL, &settings.LoginURL, &settings.LogoutURL, &settings.Audience, &settings.TokenIssuer} {
+		*text = strings.TrimSpace(*text)
+	}
+}
+
+func tidyList(list []string, form func(string) string) (made []string) {
+	for _, one := range list {
+		if one = form(strings.TrimSpace(one)); one != "" && !slices.Contains(made, one) {
+			made = append(made, one)
+		}
+	}
+	return made
+}
+
+// checkProvider says what is wrong with a provider.
+func checkProvider(p desk.Provider, outward Outward) error {
+	settings := p.Settings
+	switch {
+	case !p.Kind.Valid():
+		return desk.Wrong("kind", "a provider is one of oidc, google, microsoft, saml, jwt, facebook and x")
+	case p.Name == "" || utf8.RuneCountInString(p.Name) > longestProvider || strings.ContainsFunc(p.Name, unprintable):
+		return desk.Wrong("name", "a name is one line of 1 to %d characters", longestProvider)
+	case !slices.Contains(desk.Populations, p.Population):
+		return desk.Wrong("population", "a provider is for staff, customers or both")
+	case p.Kind.Social() && p.Population != desk.ForCustomers:
+		return desk.Wrong("population", "anybody has an account there, so it is for customers only")
+	case settings.CreateRole == desk.RoleOwner:
+		return desk.Wrong("create_role", "a provider never makes an owner")
+	case settings.CreateRole != "" && !p.Population.Covers(settings.CreateRole):
+		return desk.Wrong("create_role", "this provider is not for people of that role")
+	}
+	for _, check := range []func(desk.Provider, Outward) error{checkLists, checkRanges, checkPages, checkKind} {
+		if err := check(p, outward); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkLists bounds what was typed.
+func checkLists(p desk.Provider, _ Outward) error {
+	settings := p.Settings
+	for field, list := range map[string][]string{"domains": settings.Domains, "hosted": settings.Hosted, "tenants": settings.Tenants, "return_hosts": settings.ReturnHosts, "ranges": settings.Ranges, "mfa_values": settings.MFAValues, "scopes": settings.Scopes} {
+		if len(list) > mostValues || slices.ContainsFunc(list, func(one string) bool { return len(one) > longestValue || strings.ContainsFunc(one, unprintable) }) {
+			return desk.Wrong(field, "a list has at most %d lines of text", mostValues)
+		}
+	}
+	for field, list := range map[string][]string{"domains": settings.Domains, "hosted": settings.Hosted} {
+		for _, domain := range list {
+			if !desk.ValidAddress("a@"+domain) || !strings.Contains(domain, ".") {
+				return desk.Wrong(field, "%q is not a domain", domain)
+			}
+		}
+	}
+	if len(settings.PublicKey) > longestKey || len(settings.ClientID) > longestValue || len(settings.Audience) > longestValue || len(settings.TokenIssuer) > longestValue {
+		return desk.Wrong("settings", "one of the fields is too long")
+	}
+	return nil
+}
+
+func checkRanges(p desk.Provider, _ Outward) error {
+	for _, text := range p.Settings.Ranges {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			return desk.Wrong("ranges", "%q is not a network: write one like 192.0.2.0/24", text)
+		}
+	}
+	return nil
+}
+
+// checkPages looks at addresses to which browsers are sent. They are not asked by us, so they may be anywhere; but a script or a file is no page.
+func checkPages(p desk.Provider, _ Outward) error {
+	for field, text := range map[string]string{"logout_url": p.Settings.LogoutURL, "login_url": p.Settings.LoginURL} {
+		if text == "" {
+			continue
+		}
+		page, err := url.Parse(text)
+		if err != nil || len(text) > longestValue || page.Host == "" || page.User != nil || page.Scheme != "https" && page.Scheme != "http" {
+			return desk.Wrong(field, "%s is the whole address of a page, like https://login.example.com/", field)
+		}
+	}
+	return nil
+}
+
+// checkKind looks at what only some kinds have.
+func checkKind(p desk.Provider, outward Outward) error {
+	settings := p.Settings
+	switch p.Kind {
+	case desk.ProviderOIDC, desk.ProviderGoogle, desk.ProviderMicrosoft:
+		return checkOpenID(p, outward)
+	case desk.ProviderFacebook, desk.ProviderX:
+		if settings.ClientID == "" {
+			return desk.Wrong("client_id", "write the client id that the provider has given you")
+		}
+	case desk.ProviderJWT:
+		return checkJWT(settings, outward)
+	case desk.ProviderSAML:
+		return checkSAML(settings.SAML, outward)
+	}
+	return nil
+}
+
+func checkOpenID(p desk.Provider, outward Outward) error {
+	settings := p.Settings
+	if settings.ClientID == "" {
+		return desk.Wrong("client_id", "write the client id that the provider has given you")
+	}
+	if p.Kind == desk.ProviderGoogle && p.Population != desk.ForCustomers && len(settings.Hosted) == 0 {
+		return desk.Wrong("hosted", "name the Google Workspace domains of your staff: without them, anybody with a Google account could come in")
+	}
+	if p.Kind == desk.ProviderMicrosoft {
+		if len(settings.Tenants) == 0 {
+			return desk.Wrong("tenants", "name the Microsoft tenants that may come in: without them, anybody with a Microsoft account could say any address")
+		}
+		for _, tenant := range settings.Tenants {
+			if !tenantShape(tenant) {
+				return desk.Wrong("tenants", "%q is not the id of a tenant: it looks like 9188040d-6c67-4c5b-b112-36a304b66dad", tenant)
+			}
+		}
+	}
+	issuer := settings.Issuer
+	if issuer == "" && p.Kind != desk.ProviderOIDC {
+		return nil // the preset's
+	}
+	target, err := url.Parse(issuer)
+	if err != nil || issuer == "" || len(issuer) > longestValue || target.RawQuery != "" || target.Fragment != "" {
+		return desk.Wrong("issuer", "write the provider's issuer, like https://login.example.com")
+	}
+	if err := outward.Check(target); err != nil {
+		return desk.Wrong("issuer", "%s", err.Error())
+	}
+	return nil
+}
+
+// tenantShape says whether text is a GUID in small letters.
+func tenantShape(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i, r := range text {
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (r == '-') || !dash && !strings.ContainsRune("0123456789abcdef", r) {
+			return false
+		}
+	}
+	return true
+}
