@@ -181,7 +181,7 @@ func create(a Asserted, wished desk.Role) verdict {
 // assertable are the roles that a provider may say, by its word for them. Owner is none of them.
 var assertable = map[string]desk.Role{
 	"user": desk.RoleCustomer, "end-user": desk.RoleCustomer, "customer": desk.RoleCustomer,
-	"light_agent": "light_agent", "agent": desk.RoleAgent, "admin": desk.RoleAdmin,
+	"light_agent": desk.RoleLight, "agent": desk.RoleAgent, "admin": desk.RoleAdmin,
 }
 
 // roleWished is the role that the provider says, if it may say one.

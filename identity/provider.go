@@ -85,6 +85,9 @@ func (s *Service) AddProvider(ctx context.Context, actor desk.Actor, add desk.Pr
 		if err := tx.LockProviders(ctx); err != nil {
 			return entry{}, err
 		}
+		if err := mayLetGive(ctx, tx.Reader, actor, giving{after: add.Settings}); err != nil {
+			return entry{}, err
+		}
 		made, err = tx.AddProvider(ctx, add)
 		detail := map[string]any{"name": made.Name, "kind": made.Kind, "population": made.Population, "settings": made.Settings}
 		return entry{actor: actor, action: "provider.add", subject: providerSubject(made.ID), detail: detail}, err
@@ -110,6 +113,9 @@ func (s *Service) ChangeProvider(ctx context.Context, actor desk.Actor, change d
 		if err != nil {
 			return entry{}, err
 		}
+		if err := mayLetGive(ctx, tx.Reader, actor, giving{before: now.Settings, after: change.Settings}); err != nil {
+			return entry{}, err
+		}
 		change.Enabled, change.TestedAt = now.Enabled, now.TestedAt
 		if change.Population != now.Population || !reflect.DeepEqual(change.Settings, now.Settings) {
 			change.TestedAt = nil
@@ -121,6 +127,22 @@ func (s *Service) ChangeProvider(ctx context.Context, actor desk.Actor, change d
 		return entry{actor: actor, action: "provider.change", subject: providerSubject(made.ID), detail: detail}, s.keepsStaffWay(ctx, tx)
 	})
 	return made, err
+}
+
+// giving is what a provider may give, before and after a change.
+type giving struct{ before, after desk.ProviderSettings }
+
+// mayLetGive says whether the actor may have a provider give roles: only those that they could give themselves, and any that a provider may say only by somebody who could make an admin.
+func mayLetGive(ctx context.Context, r store.Reader, actor desk.Actor, g giving) error {
+	if g.after.AllowRole && !g.before.AllowRole {
+		if err := mayGive(ctx, r, actor, desk.RoleAdmin); err != nil {
+			return desk.Wrong("allow_role", "a provider that says roles can say admin: only an owner lets it")
+		}
+	}
+	if role := g.after.CreateRole; g.after.Create && role != "" && (role != g.before.CreateRole || !g.before.Create) {
+		return mayGive(ctx, r, actor, role)
+	}
+	return nil
 }
 
 // providerDetail is a provider as the audit log has it.
@@ -304,9 +326,13 @@ func redirects(values desk.Values, providers []desk.Provider) error {
 	return nil
 }
 
-// checkSignOn is what settings of signing in have to keep.
-func (s *Service) checkSignOn(ctx context.Context, tx *store.Tx, after desk.Values) error {
+// checkSignOn is what settings of signing in have to keep, as they stand in the transaction.
+func (s *Service) checkSignOn(ctx context.Context, tx *store.Tx) error {
 	if err := tx.LockProviders(ctx); err != nil {
+		return err
+	}
+	after, err := tx.SettingValues(ctx, settingKeys())
+	if err != nil {
 		return err
 	}
 	providers, err := tx.Providers(ctx)

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,6 +86,9 @@ func (s *Service) SetSettings(ctx context.Context, actor desk.Actor, wanted map[
 				return err
 			}
 		}
+		if err := s.guardSettings(ctx, tx, changes); err != nil {
+			return err
+		}
 		if err := tx.Audit(ctx, actor, "settings.change", "settings", changes); err != nil {
 			return err
 		}
@@ -92,6 +96,16 @@ func (s *Service) SetSettings(ctx context.Context, actor desk.Actor, wanted map[
 	})
 	s.forgetSettings()
 	return err
+}
+
+// guardSettings refuses changes, which are written already, that would leave something else without what it needs.
+func (s *Service) guardSettings(ctx context.Context, tx *store.Tx, changes map[string]fromTo) error {
+	for key := range changes {
+		if strings.HasPrefix(key, "signin.") {
+			return s.checkSignOn(ctx, tx)
+		}
+	}
+	return nil
 }
 
 // checkSettings brings values into their form.

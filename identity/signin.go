@@ -144,7 +144,7 @@ func (s *Service) open(ctx context.Context, a Arrival) (came Came, err error) {
 		if err != nil {
 			return err
 		}
-		if now.PasswordHash != a.passwordHash || now.DisabledAt != nil {
+		if now.PasswordHash != a.passwordHash || now.DisabledAt != nil || !methodAllowed(values, a.Method, now.Role) {
 			return errWrong
 		}
 		return nil

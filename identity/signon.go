@@ -489,7 +489,7 @@ func (s *Service) Disconnect(ctx context.Context, actor desk.Actor, user, id int
 		if !actor.Can(desk.MayManagePeople) {
 			return desk.Faultf(desk.Forbidden, "only an owner or admin may do this")
 		}
-		if err := mayHandle(actor, person.Role); err != nil {
+		if err := outranks(actor, person.User); err != nil {
 			return err
 		}
 	}
