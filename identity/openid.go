@@ -119,11 +119,11 @@ func (s *Service) client(p desk.Provider, endpoint oauth2.Endpoint, plain string
 	return oauth2.Config{ClientID: p.Settings.ClientID, ClientSecret: plain, Endpoint: endpoint, RedirectURL: s.CallbackURL(p.ID), Scopes: scopes}
 }
 
-// endpoint is the provider's, with the way in which we show our secret: in the header unless it takes it in the form only (OpenID Connect Core §9). Trying both would show the code twice.
+// endpoint is the provider's, with the way in which we show our secret (OpenID Connect Core §9): in the form where the provider says that it takes that, in the header else. Trying both would show the code twice.
 func (o openID) endpoint() oauth2.Endpoint {
 	endpoint := o.Endpoint()
 	endpoint.AuthStyle = oauth2.AuthStyleInHeader
-	if methods := o.about.AuthMethods; len(methods) > 0 && !slices.Contains(methods, "client_secret_basic") {
+	if slices.Contains(o.about.AuthMethods, "client_secret_post") {
 		endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
 	return endpoint

@@ -569,7 +569,7 @@ func microsoftServer(t *testing.T, server *mockoidc.MockOIDC) string {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"issuer": base + "/{tenantid}/v2.0", "authorization_endpoint": server.AuthorizationEndpoint(), "token_endpoint": server.TokenEndpoint(), "jwks_uri": server.JWKSEndpoint(),
-			"id_token_signing_alg_values_supported": []string{"RS256"},
+			"id_token_signing_alg_values_supported": []string{"RS256"}, "token_endpoint_auth_methods_supported": []string{"client_secret_post"},
 		})
 	})
 	front.Start()

@@ -62,6 +62,8 @@ type Begin struct {
 	Next     string     // page to go on to
 	Language string     // of a mail, if one is needed
 	From     Client
+
+	version time.Time // of the provider's settings
 }
 
 // Begun is a dance that has begun.
@@ -76,7 +78,7 @@ type dance struct {
 	Purpose  Purpose   `json:"-"`
 	Provider int64     `json:"-"`
 	UserID   int64     `json:"-"`
-	Begun    time.Time `json:"-"`
+	Version  time.Time `json:"version"` // of the provider's settings: a trial is one of what was set when it began
 	Next     string    `json:"next,omitempty"`
 	Language string    `json:"language,omitempty"`
 	Nonce    string    `json:"nonce,omitempty"`    // OpenID Connect Core §3.1.2.1
@@ -97,7 +99,7 @@ func (s *Service) begin(ctx context.Context, b Begin, remember dance) (begun Beg
 	}
 	state, hash := s.newToken()
 	begun.State = state
-	remember.Next, remember.Language = b.Next, b.Language
+	remember.Next, remember.Language, remember.Version = b.Next, b.Language, b.version
 	text, err := json.Marshal(remember)
 	if err != nil {
 		return Begun{}, fmt.Errorf("identity: sign-on: %w", err)
@@ -143,6 +145,7 @@ func (s *Service) BeginSignOn(ctx context.Context, b Begin) (Begun, error) {
 		return Begun{}, err
 	}
 	var begun Begun
+	b.version = provider.UpdatedAt
 	switch {
 	case provider.Kind == desk.ProviderSAML:
 		begun, err = s.beginSAML(ctx, provider, b)
@@ -183,7 +186,7 @@ func (s *Service) take(ctx context.Context, state, browser string, provider int6
 	if err != nil {
 		return dance{}, fmt.Errorf("identity: sign-on: %w", err)
 	}
-	remembered.Purpose, remembered.Provider, remembered.Begun = Purpose(row.Purpose), row.ProviderID, row.CreatedAt
+	remembered.Purpose, remembered.Provider = Purpose(row.Purpose), row.ProviderID
 	if row.UserID != nil {
 		remembered.UserID = *row.UserID
 	}
@@ -531,7 +534,7 @@ func (s *Service) tried(ctx context.Context, d dance, a Asserted, from Client) (
 		trial.Would, trial.Code, trial.Detail = string(what.Step), what.Code, what.Detail
 		trial.Works = what.Step == stepEnter || what.Step == stepLink || what.Step == stepCreate || a.Provider.Population == desk.ForCustomers && what.Code != MFARequired && what.Code != BadClaims
 		if trial.Works {
-			if trial.Works, err = tx.SetProviderTested(ctx, a.Provider.ID, d.Begun, s.now()); err != nil {
+			if trial.Works, err = tx.SetProviderTested(ctx, a.Provider.ID, d.Version, s.now()); err != nil {
 				return err
 			}
 		}

@@ -99,8 +99,8 @@ func (tx *Tx) SetProviderSecret(ctx context.Context, id int64, sealed []byte) er
 }
 
 // SetProviderTested notes that a trial sign-in worked, unless the settings were changed since it began.
-func (tx *Tx) SetProviderTested(ctx context.Context, id int64, since, now time.Time) (noted bool, err error) {
-	tag, err := tx.tx.Exec(ctx, `update provider set tested_at = $3 where id = $1 and updated_at <= $2`, id, since, now)
+func (tx *Tx) SetProviderTested(ctx context.Context, id int64, version, now time.Time) (noted bool, err error) {
+	tag, err := tx.tx.Exec(ctx, `update provider set tested_at = $3 where id = $1 and updated_at = $2`, id, version, now)
 	return tag.RowsAffected() == 1, wrap(err, "note trial of provider")
 }
 
