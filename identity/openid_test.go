@@ -255,7 +255,9 @@ func TestOpenIDAttacksAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed := func(a *CodeAnswer) { server.Keypair = &mockoidc.Keypair{PrivateKey: other, PublicKey: &key.PrivateKey.PublicKey, Kid: key.Kid} }
+	signed := func(a *CodeAnswer) {
+		server.Keypair = &mockoidc.Keypair{PrivateKey: other, PublicKey: &key.PrivateKey.PublicKey, Kid: key.Kid}
+	}
 	if _, err := f.end(t, p, begun, signed); f.codeOf(t, err) != BadSignature {
 		t.Errorf("signed by another key: %v", err)
 	}
