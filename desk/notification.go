@@ -104,6 +104,22 @@ type Tie struct {
 	Author    bool   `db:"author"`    // of the message
 	Wishes    Wishes `db:"notify"`
 	TimeZone  string `db:"time_zone"`
+	Role      Role   `db:"role"`
+	Sight     Sight  `db:"-"`       // of that role
+	TeamID    *int64 `db:"team_id"` // of the ticket
+}
+
+// Sees says whether the ticket is in the person's sight. What is out of it nobody is told of, not even who is named there.
+func (t Tie) Sees() bool {
+	ticket := SeenTicket{TeamID: t.TeamID}
+	if t.Assignee {
+		ticket.AssigneeID = &t.User
+	}
+	var teams []int64
+	if t.Member && t.TeamID != nil {
+		teams = []int64{*t.TeamID}
+	}
+	return t.Sight.Shows(ticket, t.User, teams)
 }
 
 // WhyTold says for what kind of reason somebody is told of what happened, the strongest of those that there are; empty: they are not. taken says whether the ticket has an assignee.

@@ -8,7 +8,7 @@ type Sight string
 
 const (
 	SightAll      Sight = "all"      // every ticket
-	SightTeams    Sight = "teams"    // those of the person's teams, those that no team has, and those given to the person
+	SightTeams    Sight = "teams"    // those of the person's teams, those that no team has or one that is no more, and those given to the person
 	SightMembers  Sight = "members"  // as SightTeams, without those that no team has
 	SightAssigned Sight = "assigned" // those given to the person
 	SightOwn      Sight = "own"      // those on which the person is requester or accepted participant: how customers see

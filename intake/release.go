@@ -19,7 +19,7 @@ import (
 // Its entry goes, who let it in is recorded, and the spam filter learns that it was wrong. If the program dies between the two, a second release finds the mail on its ticket.
 func (in *Intake) Release(ctx context.Context, actor desk.Actor, suspended, ticket int64) (desk.Outcome, error) {
 	if ticket != 0 {
-		if _, err := in.cfg.Store.Ticket(ctx, store.Viewer{Staff: true}, ticket); err != nil {
+		if _, err := in.cfg.Store.Ticket(ctx, store.AllSeeing(), ticket); err != nil {
 			return desk.Outcome{}, err
 		}
 	}
@@ -70,7 +70,7 @@ func (in *Intake) Condemn(ctx context.Context, actor desk.Actor, suspended int64
 
 // Learn teaches the spam filter that the mail of a message is spam.
 func (in *Intake) Learn(ctx context.Context, message int64) error {
-	kept, err := in.cfg.Store.OriginalOf(ctx, message)
+	kept, err := in.cfg.Store.OriginalOf(ctx, store.AllSeeing(), message)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"postern/domains"
 	"postern/internal/testkit"
 	"postern/mailauth"
+	"postern/store"
 	"postern/threading"
 )
 
@@ -513,7 +514,7 @@ func TestReleaseIntoATicketGoesByTheVerdictOfItsTime(t *testing.T) {
 // original is the kept copy of a message.
 func (h *house) original(message int64) string {
 	h.t.Helper()
-	kept, err := h.store.OriginalOf(h.t.Context(), message)
+	kept, err := h.store.OriginalOf(h.t.Context(), store.AllSeeing(), message)
 	check(h.t, err)
 	raw, done, err := h.in.openKept(h.t.Context(), kept)
 	check(h.t, err)

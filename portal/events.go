@@ -2,7 +2,6 @@ package portal
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
@@ -41,13 +40,15 @@ type subscriber struct {
 	tabKey
 	news  chan told
 	again chan struct{} // something was missed: look at everything again
+	watched
 }
 
 // told is a piece of news as it goes into a stream: numbers only, never a word of a ticket.
 type told struct {
 	event string
-	data  any
-	only  []int64 // the people whom it concerns; none: everybody
+	data  changes
+	moved []store.Moved // of the tickets named, whose they were before
+	only  []int64       // the people whom it concerns; none: everybody
 }
 
 // changes is what is new on tickets and elsewhere.
@@ -60,9 +61,9 @@ type changes struct {
 // newsOf is news from the database as tabs hear it.
 func newsOf(news store.News) told {
 	if len(news.Bell) > 0 {
-		return told{event: "bell", data: struct{}{}, only: news.Bell}
+		return told{event: "bell", only: news.Bell}
 	}
-	return told{event: "news", data: changes{news.Tickets, news.Suspended, news.Settings}}
+	return told{event: "news", data: changes{news.Tickets, news.Suspended, news.Settings}, moved: news.Moved}
 }
 
 // hereNews says that other people are on these tickets than before.
@@ -81,7 +82,7 @@ func (h *hub) join(user int64) (*subscriber, error) {
 	if h.closed || own >= mostOwn || len(h.subscribers) >= mostStreams {
 		return nil, desk.Faultf(desk.Unavailable, "Live updates are off in this tab: too many tabs are open.")
 	}
-	s := &subscriber{tabKey: tabKey{user, rand.Text()}, news: make(chan told, backlog), again: make(chan struct{}, 1)}
+	s := &subscriber{tabKey: tabKey{user, rand.Text()}, news: make(chan told, backlog), again: make(chan struct{}, 1), watched: watched{ended: make(chan struct{})}}
 	h.subscribers[s] = true
 	return s, nil
 }
@@ -157,13 +158,14 @@ func (h *hub) close() {
 	}
 }
 
-// events is the stream of one tab (server-sent events, WHATWG HTML §9.2). It carries numbers of tickets, never a word of theirs. Its first event gives the tab its name, by which
-// it says where it is.
+// events is the stream of one tab (server-sent events, WHATWG HTML §9.2). It carries numbers of tickets that its reader sees, never a word of theirs. Its first event gives the tab its name, by which
+// it says where it is. It ends within a second when its reader may not hear any more (watchStreams).
 func (p *Portal) events(c *call) error {
 	tab, err := p.hub.join(c.actor.User.ID)
 	if err != nil {
 		return err
 	}
+	p.hub.watch(tab, c.token, c.actor.User)
 	defer func() {
 		if p.hub.leave(tab) {
 			p.left(tab.tabKey)
@@ -183,11 +185,9 @@ func (p *Portal) events(c *call) error {
 		select {
 		case <-c.r.Context().Done():
 			return nil
+		case <-tab.ended:
+			return nil
 		case <-beat.C:
-			// A session that has ended, or a person who was disabled, hears nothing more.
-			if _, err := p.identity.Session(c.r.Context(), c.token); err != nil {
-				return nil
-			}
 			line = ": still here\n\n"
 		case <-tab.again:
 			line = "event: again\ndata: {}\n\n"
@@ -195,11 +195,12 @@ func (p *Portal) events(c *call) error {
 			if !open {
 				return nil
 			}
-			data, err := json.Marshal(news.data)
-			if err != nil {
+			if line, err = p.lines(c, tab, news); err != nil {
 				return err
 			}
-			line = "event: " + news.event + "\ndata: " + string(data) + "\n\n"
+		}
+		if line == "" {
+			continue
 		}
 		if err := send(c.w, out, line); err != nil {
 			return nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -175,14 +174,19 @@ type hereAnswer struct {
 // hereShow says who is on the open ticket and on those of the list. The stream has named their numbers.
 func (p *Portal) hereShow(c *call) error {
 	query := c.r.URL.Query()
+	open, asked := number64(query, "open"), numbers64(query, "t")
+	asked = asked[:min(len(asked), hereAsked)]
+	seen, err := p.tickets.InSight(c.r.Context(), c.actor, append(slices.Clone(asked), open))
+	if err != nil {
+		return err
+	}
 	var answer hereAnswer
-	if open := number64(query, "open"); open != 0 {
+	if open != 0 && slices.Contains(seen, open) {
 		answer.Open = p.hereOn(c, open)
 		answer.Open.Swap = true
 	}
-	asked := query["t"]
-	for _, text := range asked[:min(len(asked), hereAsked)] {
-		if number := number64(url.Values{"t": {text}}, "t"); number != 0 {
+	for _, number := range asked {
+		if slices.Contains(seen, number) {
 			row := p.hereOn(c, number)
 			row.Swap = true
 			answer.Rows = append(answer.Rows, row)

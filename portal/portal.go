@@ -82,6 +82,7 @@ func (p *Portal) Listen(ctx context.Context) {
 	defer keeping.Wait()
 	defer p.allLeft()
 	keeping.Go(func() { p.keepHere(ctx) })
+	keeping.Go(func() { p.watchStreams(ctx) })
 	p.tickets.Listen(ctx, func(news store.News) { p.hear(news) }, func(err error) {
 		p.log.Warn("live updates: lost the database; open pages will look again", "error", err)
 		p.hub.heardItself.Store(false)

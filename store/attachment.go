@@ -53,15 +53,10 @@ func (r Reader) File(ctx context.Context, viewer Viewer, user, id int64) (File, 
 	var c conditions
 	c.and("a.id = " + c.arg(id))
 	uploader := "(a.message is null and a.uploaded_by = " + c.arg(user) + ")"
-	if viewer.Staff {
-		c.and("(a.message is not null or " + uploader + ")")
-	} else {
-		var seen conditions
-		seen.args = c.args
-		seen.messagesOf(viewer)
-		c.args = seen.args
-		c.and("(" + seen.where() + " or " + uploader + ")")
-	}
+	seen := conditions{args: c.args}
+	seen.messagesOf(viewer)
+	c.args = seen.args
+	c.and("(a.message is not null and " + seen.where() + " or " + uploader + ")")
 	row, err := rowOf[fileRow](ctx, r.q, selectFile+"\n\t\twhere "+c.where(), c.args...)
 	if err != nil {
 		return File{}, missing(err, "attachment %d", id)

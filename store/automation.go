@@ -143,7 +143,7 @@ func (r Reader) Acted(ctx context.Context, c Cause, since time.Time) (often int,
 }
 
 // Runs is one page of what a rule did (0: every rule), the newest first.
-func (r Reader) Runs(ctx context.Context, automation int64, cursor string, limit int) (desk.Page[desk.Run], error) {
+func (r Reader) Runs(ctx context.Context, viewer Viewer, automation int64, cursor string, limit int) (desk.Page[desk.Run], error) {
 	var none desk.Page[desk.Run]
 	limit = bounded(limit, largestPage)
 	from, err := parsePlace(cursor)
@@ -154,15 +154,18 @@ func (r Reader) Runs(ctx context.Context, automation int64, cursor string, limit
 	if from != nil {
 		before = from.ID
 	}
-	const sql = `
+	var c conditions
+	rule := c.arg(automation)
+	c.and("(" + rule + " = 0 or r.automation_id = " + rule + ") and r.id < " + c.arg(before))
+	c.ticketsOf(viewer)
+	runs, err := rowsOf[desk.Run](ctx, r.q, `
 		select r.id, r.automation_id, a.name as automation_name, r.ticket_id, coalesce(t.subject, '') as subject, r.trigger, r.did, r.at
 		from automation_run r
 		join automation a on a.id = r.automation_id
 		left join ticket t on t.id = r.ticket_id
-		where ($1 = 0 or r.automation_id = $1) and r.id < $2
+		where `+c.where()+`
 		order by r.id desc
-		limit $3`
-	runs, err := rowsOf[desk.Run](ctx, r.q, sql, automation, before, limit+1)
+		limit `+c.arg(limit+1), c.args...)
 	if err != nil {
 		return none, wrap(err, "runs")
 	}

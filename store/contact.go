@@ -33,6 +33,18 @@ func (r Reader) Contact(ctx context.Context, id int64) (desk.Contact, error) {
 	return contact, nil
 }
 
+// SeenContact is one person, if the viewer sees a ticket of theirs, or one that they take part in; else the fault is the same as if there were nobody.
+func (r Reader) SeenContact(ctx context.Context, viewer Viewer, id int64) (desk.Contact, error) {
+	var c conditions
+	c.and("c.id = " + c.arg(id))
+	c.contactsOf(viewer)
+	contact, err := rowOf[desk.Contact](ctx, r.q, "select c.id, c.address, c.name, c.created_at from contact c where "+c.where(), c.args...)
+	if err != nil {
+		return contact, missing(err, "contact %d", id)
+	}
+	return contact, nil
+}
+
 // KnowContacts finds or makes the contacts of addresses and returns their ids in the same order. A name that nobody knew is kept; a known one stays.
 func (tx *Tx) KnowContacts(ctx context.Context, people []desk.Address) ([]int64, error) {
 	sorted := make([]desk.Address, len(people)) // in one order always, so that two transactions never wait for each other

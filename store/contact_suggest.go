@@ -10,26 +10,39 @@ import (
 // mostSuggested is how many people are suggested while somebody types.
 const mostSuggested = 8
 
-// SuggestContacts lists people whose address or name begins with the text, those first who are on the ticket (0: on none). Each branch walks a stretch of an index, whatever the number of contacts.
-func (r Reader) SuggestContacts(ctx context.Context, number int64, text string) ([]desk.Contact, error) {
-	begin := likeEscape.Replace(strings.ToLower(strings.TrimSpace(text))) + "%"
+// nearEnough is how many people one branch of the suggestions looks at, before those are taken whom the viewer sees.
+const nearEnough = 200
+
+// SuggestContacts lists people whose address or name begins with the text and of whom the viewer sees a ticket, those first who are on the given one (0: on none). Each branch walks a stretch of an
+// index, whatever the number of contacts.
+func (r Reader) SuggestContacts(ctx context.Context, viewer Viewer, number int64, text string) ([]desk.Contact, error) {
+	var c conditions
+	begin := c.arg(likeEscape.Replace(strings.ToLower(strings.TrimSpace(text))) + "%")
+	on, most, look := c.arg(number), c.arg(mostSuggested), mostSuggested
+	if viewer.Sight != desk.SightAll {
+		look = nearEnough
+	}
+	stretch := c.arg(look)
+	c.and("true")
+	c.contactsOf(viewer)
 	contacts, err := rowsOf[desk.Contact](ctx, r.q, `
 		with near as (
-		    select t.requester_id as id from ticket t where t.id = $1
+		    select t.requester_id as id from ticket t where t.id = `+on+`
 		    union all
-		    select p.contact_id from participant p where p.ticket_id = $1 and not p.pending
+		    select p.contact_id from participant p where p.ticket_id = `+on+` and not p.pending
 		), found as (
-		    (select c.id, 0 as place from contact c where c.id in (select id from near) and (c.address like $2 or lower(c.name) like $2 or lower(c.name) like '% ' || $2) limit 100)
+		    (select c.id, 0 as place from contact c where c.id in (select id from near) and (c.address like `+begin+` or lower(c.name) like `+begin+` or lower(c.name) like '% ' || `+begin+`) limit 100)
 		    union all
-		    (select c.id, 1 from contact c where c.address like $2 order by c.address limit $3)
+		    (select c.id, 1 from contact c where c.address like `+begin+` order by c.address limit `+stretch+`)
 		    union all
-		    (select c.id, 2 from contact c where lower(c.name) like $2 order by lower(c.name) limit $3)
+		    (select c.id, 2 from contact c where lower(c.name) like `+begin+` order by lower(c.name) limit `+stretch+`)
 		)
 		select c.id, c.address, c.name, c.created_at
 		from (select id, min(place) as place from found group by id) as found
 		join contact c on c.id = found.id
+		where `+c.where()+`
 		order by found.place, c.address
-		limit $3`, number, begin, mostSuggested)
+		limit `+most, c.args...)
 	return orEmpty(contacts), wrap(err, "suggestions")
 }
 

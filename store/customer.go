@@ -14,14 +14,18 @@ type Customer struct {
 	Tickets   int64    `json:"tickets" db:"tickets"`     // of theirs, counted to 1,000
 }
 
-// Customer is one person with what is known about them.
-func (r Reader) Customer(ctx context.Context, id int64) (Customer, error) {
+// Customer is one person with what is known about them, if the viewer sees a ticket of theirs, or one that they take part in. Tickets out of sight are not counted.
+func (r Reader) Customer(ctx context.Context, viewer Viewer, id int64) (Customer, error) {
+	var c conditions
+	count := c.countSeen(viewer, "t.requester_id = c.id and t.merged_into is null", "1000")
+	c.and("c.id = " + c.arg(id))
+	c.contactsOf(viewer)
 	customer, err := rowOf[Customer](ctx, r.q, `
 		select c.id, c.address, c.name, c.created_at, c.note,
 		       array(select a.address from contact_address a where a.contact_id = c.id order by a.address limit 100) as addresses,
-		       (select count(*) from (select from ticket t where t.requester_id = c.id and t.merged_into is null limit 1000) as counted) as tickets
+		       `+count+` as tickets
 		from contact c
-		where c.id = $1`, id)
+		where `+c.where(), c.args...)
 	if err != nil {
 		return customer, missing(err, "contact %d", id)
 	}

@@ -53,8 +53,8 @@ func (r outboundRow) outbound() desk.Outbound {
 	return one
 }
 
-// Deliveries is one page of the deliveries that the query asks for, the last changed first.
-func (r Reader) Deliveries(ctx context.Context, q desk.DeliveryQuery) (desk.Page[desk.Outbound], error) {
+// Deliveries is one page of the deliveries that the query asks for and whose tickets are in sight of the viewer, the last changed first.
+func (r Reader) Deliveries(ctx context.Context, viewer Viewer, q desk.DeliveryQuery) (desk.Page[desk.Outbound], error) {
 	var none desk.Page[desk.Outbound]
 	limit := bounded(q.Limit, largestPage)
 	from, err := parsePlace(q.Cursor)
@@ -63,6 +63,7 @@ func (r Reader) Deliveries(ctx context.Context, q desk.DeliveryQuery) (desk.Page
 	}
 	var c conditions
 	c.deliveries(q)
+	c.messagesIn(viewer)
 	if from != nil {
 		c.and("(d.updated_at, d.message_id, d.recipient) < (" + c.arg(from.At) + "::timestamptz, " + c.arg(from.ID) + "::bigint, " + c.arg(from.Name) + "::text)")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -14,8 +15,8 @@ const fewTo = 2000
 
 // fewer looks up those conditions of a filter that may leave few tickets, each through an index of its own, and returns which of the numbers (nil: of all) fulfil every one that does; nil: none leaves few.
 // The database would guess, and where it guesses that there are many it walks the whole list to find none.
-func (r Reader) fewer(ctx context.Context, f TicketFilter, only []int64) ([]int64, error) {
-	for _, look := range lookups(f) {
+func (r Reader) fewer(ctx context.Context, viewer Viewer, f TicketFilter, only []int64) ([]int64, error) {
+	for _, look := range lookups(viewer, f) {
 		found, few, err := r.few(ctx, look)
 		if err != nil {
 			return nil, err
@@ -35,13 +36,22 @@ func both(first, second []int64) []int64 {
 	return slices.DeleteFunc(slices.Clone(first), func(id int64) bool { _, in := slices.BinarySearch(second, id); return !in })
 }
 
-// lookups are the conditions of a filter that may leave few tickets, as questions for their numbers.
-func lookups(f TicketFilter) []conditions {
+// lookups are the conditions of a filter that may leave few tickets, and the sight of a viewer who may see few, as questions for their numbers.
+func lookups(viewer Viewer, f TicketFilter) []conditions {
 	var list []conditions
 	add := func(ask func(*conditions) string) {
 		var c conditions
 		c.and(ask(&c))
 		list = append(list, c)
+	}
+	if viewer.narrowed() {
+		add(func(c *conditions) string {
+			ways := c.ways("t", viewer)
+			for i, way := range ways {
+				ways[i] = "select t.id from ticket t where " + way
+			}
+			return strings.Join(ways, " union all ")
+		})
 	}
 	if f.MailboxID != 0 {
 		add(func(c *conditions) string {

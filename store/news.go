@@ -15,12 +15,20 @@ const channel = "postern_news"
 // News says what has changed: ids only, since the reader fetches what it may see.
 type News struct {
 	Tickets   []int64 `json:"t,omitempty"`
+	Moved     []Moved `json:"m,omitempty"` // of these tickets, those that others have now than before, as they were
 	Suspended bool    `json:"s,omitempty"` // the list of suspended mail has changed
 	Settings  bool    `json:"c,omitempty"` // mailboxes, domains or users have changed
 	Stopped   *Halt   `json:"h,omitempty"` // somebody wants a delivery stopped that a process has in hand
 	Here      []Here  `json:"p,omitempty"` // where tabs are, at most 20
 	Asks      string  `json:"q,omitempty"` // a process of that name has begun to listen: where are your tabs?
 	Bell      []int64 `json:"b,omitempty"` // people for whom something new is to be read
+}
+
+// Moved is whose a ticket was before somebody gave it to others. Who saw it then, and does not any more, is told that it has changed.
+type Moved struct {
+	Ticket   int64 `json:"i"`
+	Team     int64 `json:"g,omitempty"` // 0: it was no team's
+	Assignee int64 `json:"a,omitempty"`
 }
 
 // Here is where one tab of a person is. It goes from process to process and is kept nowhere.

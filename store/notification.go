@@ -23,7 +23,7 @@ func (r Reader) Ties(ctx context.Context, ticket int64, message *int64) ([]desk.
 		    select n.user_id from mention n where n.message_id = $2
 		    union
 		    select m.author_id from message m where m.id = $2)
-		select u.id, u.name, u.notify, u.time_zone,
+		select u.id, u.name, u.role, u.notify, u.time_zone, (select g.id from ticket t join team g on g.id = t.team_id and g.removed_at is null where t.id = $1) as team_id,
 		       exists (select from ticket t where t.id = $1 and t.assignee_id = u.id) as assignee,
 		       exists (select from ticket t join team_member m on m.team_id = t.team_id where t.id = $1 and m.user_id = u.id) as member,
 		       exists (select from watcher w where w.ticket_id = $1 and w.user_id = u.id) as watcher,
@@ -35,7 +35,14 @@ func (r Reader) Ties(ctx context.Context, ticket int64, message *int64) ([]desk.
 		order by u.id
 		limit $3`
 	ties, err := rowsOf[desk.Tie](ctx, r.q, sql, ticket, message, mostTied)
-	return ties, wrap(err, "people of a ticket")
+	if err != nil {
+		return nil, wrap(err, "people of a ticket")
+	}
+	sights, err := r.sightsOf(ctx, column(ties, func(t *desk.Tie) desk.Role { return t.Role }))
+	for i := range ties {
+		ties[i].Sight = sights[ties[i].Role]
+	}
+	return ties, err
 }
 
 // NotifyActor is the name of who did something: one of our people, else the sender of the mail; empty: Postern itself.
@@ -86,26 +93,34 @@ const selectNotification = `
 		join ticket t on t.id = n.ticket_id
 		join contact c on c.id = t.requester_id`
 
-// Notifications is one page of what a person was told, the newest first.
-func (r Reader) Notifications(ctx context.Context, user int64, cursor string, limit int) (desk.Page[desk.Notification], error) {
+// notifications narrows to what a person was told of tickets that they see. What they were told of one that they see no more is kept, and shown again when they see it again.
+func (c *conditions) notifications(viewer Viewer) {
+	c.and("n.user_id = " + c.arg(viewer.User))
+	c.ticketsOf(viewer)
+}
+
+// Notifications is one page of what the viewer was told, the newest first.
+func (r Reader) Notifications(ctx context.Context, viewer Viewer, cursor string, limit int) (desk.Page[desk.Notification], error) {
 	before, err := parsePlace(cursor)
 	if err != nil {
 		return desk.Page[desk.Notification]{}, err
 	}
 	limit = bounded(limit, largestPage)
-	list, err := rowsOf[desk.Notification](ctx, r.q, selectNotification+`
-		where n.user_id = $1 and ($2 = 0 or n.id < $2)
-		order by n.id desc
-		limit $3`, user, before.id(), limit+1)
+	var c conditions
+	c.notifications(viewer)
+	if id := before.id(); id != 0 {
+		c.and("n.id < " + c.arg(id))
+	}
+	list, err := rowsOf[desk.Notification](ctx, r.q, selectNotification+"\n\t\twhere "+c.where()+"\n\t\torder by n.id desc\n\t\tlimit "+c.arg(limit+1), c.args...)
 	return pageOf(list, limit, func(n desk.Notification) place { return place{ID: n.ID} }), wrap(err, "notifications")
 }
 
-// UnreadSince lists what a person was told after a notification and has not read, the newest first.
-func (r Reader) UnreadSince(ctx context.Context, user, after int64, limit int) ([]desk.Notification, error) {
-	list, err := rowsOf[desk.Notification](ctx, r.q, selectNotification+`
-		where n.user_id = $1 and n.id > $2 and n.read_at is null
-		order by n.id desc
-		limit $3`, user, after, limit)
+// UnreadSince lists what the viewer was told after a notification and has not read, the newest first.
+func (r Reader) UnreadSince(ctx context.Context, viewer Viewer, after int64, limit int) ([]desk.Notification, error) {
+	var c conditions
+	c.notifications(viewer)
+	c.and("n.read_at is null and n.id > " + c.arg(after))
+	list, err := rowsOf[desk.Notification](ctx, r.q, selectNotification+"\n\t\twhere "+c.where()+"\n\t\torder by n.id desc\n\t\tlimit "+c.arg(limit), c.args...)
 	return list, wrap(err, "unread notifications")
 }
 
@@ -115,11 +130,17 @@ type Bell struct {
 	Newest int64 `db:"newest"` // id of the newest notification; 0: there is none
 }
 
-// Bell counts what a person has not read.
-func (r Reader) Bell(ctx context.Context, user int64) (Bell, error) {
+// Bell counts what the viewer has not read.
+func (r Reader) Bell(ctx context.Context, viewer Viewer) (Bell, error) {
+	var c conditions
+	c.notifications(viewer)
+	from := "from notification n"
+	if viewer.Sight != desk.SightAll {
+		from += " join ticket t on t.id = n.ticket_id"
+	}
 	bell, err := rowOf[Bell](ctx, r.q, `
-		select (select count(*) from (select from notification where user_id = $1 and read_at is null limit 100) as counted) as unread,
-		       coalesce((select max(id) from notification where user_id = $1), 0) as newest`, user)
+		select (select count(*) from (select `+from+` where `+c.where()+` and n.read_at is null limit 100) as counted) as unread,
+		       coalesce((select n.id `+from+` where `+c.where()+` order by n.id desc limit 1), 0) as newest`, c.args...)
 	return bell, wrap(err, "bell")
 }
 
@@ -172,6 +193,15 @@ type DueMail struct {
 	TimeZone    string           `db:"time_zone"`
 	Role        desk.Role        `db:"role"`
 	MessageKind desk.MessageKind `db:"message_kind"`
+	TeamID      *int64           `db:"team_id"` // of the ticket
+	AssigneeID  *int64           `db:"assignee_id"`
+	Member      bool             `db:"member"` // the person is in its team
+	Sight       desk.Sight       `db:"-"`      // of their role
+}
+
+// Tie is how the person belongs to the ticket.
+func (d DueMail) Tie() desk.Tie {
+	return desk.Tie{User: d.User, Role: d.Role, Sight: d.Sight, TeamID: d.TeamID, Member: d.Member, Assignee: d.AssigneeID != nil && *d.AssigneeID == d.User}
 }
 
 // TakeDueMail takes notifications in hand whose mail is due, all of a few people, and marks them as mailed: a letter is rather lost than sent twice. What the person has read needs none.
@@ -197,7 +227,8 @@ func (tx *Tx) TakeDueMail(ctx context.Context, now time.Time, people, each int) 
 		    returning n.*)
 		select n.id, n.ticket_id, t.subject, coalesce(nullif(c.name, ''), c.address) as customer, n.message_id, n.kind, n.actor, n.detail, n.at, n.read_at,
 		       n.user_id, u.email, u.name, u.role, u.language, u.time_zone, u.notify,
-		       coalesce(m.from_name, '') as author, coalesce(left(m.text, 4000), '') as text, coalesce(m.kind, '') as message_kind
+		       coalesce(m.from_name, '') as author, coalesce(left(m.text, 4000), '') as text, coalesce(m.kind, '') as message_kind,
+		       (select g.id from team g where g.id = t.team_id and g.removed_at is null) as team_id, t.assignee_id, exists (select from team_member tm where tm.team_id = t.team_id and tm.user_id = u.id) as member
 		from taken n
 		join "user" u on u.id = n.user_id
 		join ticket t on t.id = n.ticket_id
@@ -206,7 +237,14 @@ func (tx *Tx) TakeDueMail(ctx context.Context, now time.Time, people, each int) 
 		where u.disabled_at is null and u.role in (select r.name from role r where r.reads) and n.read_at is null
 		order by n.user_id, n.ticket_id, n.id`
 	list, err := rowsOf[DueMail](ctx, tx.q, sql, now, people, each)
-	return list, wrap(err, "take due notifications")
+	if err != nil {
+		return nil, wrap(err, "take due notifications")
+	}
+	sights, err := tx.sightsOf(ctx, column(list, func(d *DueMail) desk.Role { return d.Role }))
+	for i := range list {
+		list[i].Sight = sights[list[i].Role]
+	}
+	return list, err
 }
 
 // Watch makes a person hear of a ticket. false: they did before.

@@ -14,9 +14,16 @@ type Original struct {
 	ObjectKey *string `db:"object_key"`
 }
 
-// OriginalOf is the original of a message.
-func (r Reader) OriginalOf(ctx context.Context, message int64) (Original, error) {
-	original, err := rowOf[Original](ctx, r.q, `select id, size, dek, sealed, object_key from original where message = $1`, message)
+// OriginalOf is the original of a message whose ticket is in sight of the viewer.
+func (r Reader) OriginalOf(ctx context.Context, viewer Viewer, message int64) (Original, error) {
+	var c conditions
+	c.and("m.id = " + c.arg(message))
+	c.messagesIn(viewer)
+	original, err := rowOf[Original](ctx, r.q, `
+		select o.id, o.size, o.dek, o.sealed, o.object_key
+		from original o
+		join message m on m.id = o.message
+		where `+c.where(), c.args...)
 	if err != nil {
 		return original, missing(err, "the original of message %d", message)
 	}

@@ -41,10 +41,12 @@ func (r Reader) Past(ctx context.Context, p Past) (found []PastMessage, err erro
 	return found, wrap(err, "past messages")
 }
 
-// TicketsOf is tickets by their numbers, for whoever may see all.
-func (r Reader) TicketsOf(ctx context.Context, numbers []int64) (map[int64]desk.Ticket, error) {
-	list, err := rowsOf[desk.Ticket](ctx, r.q, selectTicket+`
-		where t.id = any($1)`, numbers)
+// TicketsOf is tickets by their numbers; those out of the viewer's sight are left out.
+func (r Reader) TicketsOf(ctx context.Context, viewer Viewer, numbers []int64) (map[int64]desk.Ticket, error) {
+	var c conditions
+	c.and("t.id = any(" + c.arg(numbers) + ")")
+	c.ticketsOf(viewer)
+	list, err := rowsOf[desk.Ticket](ctx, r.q, selectTicket+"\n\t\twhere "+c.where(), c.args...)
 	found := make(map[int64]desk.Ticket, len(list))
 	for _, one := range list {
 		found[one.ID] = one

@@ -26,15 +26,16 @@ func (tx *Tx) DropRelated(ctx context.Context, one, other int64) (bool, error) {
 	return tag.RowsAffected() > 0, wrap(err, "unrelate tickets")
 }
 
-// RelatedTickets lists the tickets that belong to one, and those that continue it, the newest first.
-func (r Reader) RelatedTickets(ctx context.Context, number int64) ([]desk.Ticket, error) {
-	tickets, err := rowsOf[desk.Ticket](ctx, r.q, selectTicket+`
-		where t.id = any(array(select other_id from related where ticket_id = $1
+// RelatedTickets lists the tickets that belong to one, and those that continue it, as far as they are in sight of the viewer, the newest first.
+func (r Reader) RelatedTickets(ctx context.Context, viewer Viewer, number int64) ([]desk.Ticket, error) {
+	var c conditions
+	one := c.arg(number)
+	c.and(`t.id = any(array(select other_id from related where ticket_id = ` + one + `
 		                       union all
-		                       select ticket_id from related where other_id = $1
+		                       select ticket_id from related where other_id = ` + one + `
 		                       union all
-		                       select id from ticket where follows = $1))
-		order by t.id desc
-		limit $2`, number, mostRelated)
+		                       select id from ticket where follows = ` + one + `))`)
+	c.ticketsOf(viewer)
+	tickets, err := rowsOf[desk.Ticket](ctx, r.q, selectTicket+"\n\t\twhere "+c.where()+"\n\t\torder by t.id desc\n\t\tlimit "+c.arg(mostRelated), c.args...)
 	return tickets, wrap(err, "related tickets")
 }

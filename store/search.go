@@ -8,12 +8,6 @@ import (
 	"postern/desk"
 )
 
-// Viewer is whose eyes a question is asked with. The zero Viewer sees nothing.
-type Viewer struct {
-	Staff    bool    // sees every ticket
-	Contacts []int64 // sees the tickets on which these are requester or accepted participant, and of those what is public
-}
-
 // TicketFilter says which tickets are asked for. Zero fields ask for nothing in particular.
 type TicketFilter struct {
 	Numbers    []int64 // any of them; other conditions still hold, but a merged ticket is found by its number
@@ -92,18 +86,6 @@ func (c *conditions) contains(column, part string) string {
 }
 
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
-// ticketsOf keeps the tickets that the viewer may see. A customer's are found from their contacts, so that no index of all tickets is walked.
-func (c *conditions) ticketsOf(viewer Viewer) {
-	if viewer.Staff {
-		return
-	}
-	contacts := c.arg(orEmpty(viewer.Contacts))
-	c.and(`t.id in (
-		      select own.id from ticket own where own.requester_id = any(` + contacts + `)
-		      union all
-		      select p.ticket_id from participant p where p.contact_id = any(` + contacts + `) and not p.pending)`)
-}
 
 // public is what a customer may see of a conversation: no notes, no events, nothing of what was forwarded to others and of their answers, nothing that can still be undone, and nothing of a stranger whom no agent has accepted (behaviour §4).
 const public = `m.kind in ('inbound', 'reply') and m.side is null and (m.send_at is null or m.send_at <= now())

@@ -30,7 +30,7 @@ func TestConditionsKeepValuesOut(t *testing.T) {
 	t.Parallel()
 	evil := `x') or true --`
 	var c conditions
-	c.filter(Viewer{Contacts: []int64{7}}, TicketFilter{Statuses: []desk.Status{desk.Status(evil)}, Assignee: evil, Mailbox: evil, Requester: evil, Tags: []string{evil}, Subject: evil,
+	c.filter(Viewer{Sight: desk.SightOwn, Contacts: []int64{7}}, TicketFilter{Statuses: []desk.Status{desk.Status(evil)}, Assignee: evil, Mailbox: evil, Requester: evil, Tags: []string{evil}, Subject: evil,
 		Find:   []Find{{Lexemes: []string{evil}, Exact: evil, In: People}, {Lexemes: []string{evil}, Absent: true}, {Lexemes: []string{evil}, Number: 3}},
 		Narrow: Narrow{Team: evil, Priorities: []desk.Priority{desk.Priority(evil)}, Fields: []Field{{Name: evil, Value: evil}, {Name: evil}}, Without: []TicketFilter{{Mailbox: evil, Narrow: Narrow{Team: evil}}}}})
 	for i := 0; i+len(evil) <= len(c.where()); i++ {

@@ -2,6 +2,10 @@ package store
 
 import (
 	"context"
+	"strconv"
+	"strings"
+
+	"postern/desk"
 )
 
 // Tag is a tag as its list shows it.
@@ -13,15 +17,37 @@ type Tag struct {
 // CountedTags is as far as the tickets of a tag are counted.
 const CountedTags = 1000
 
-// Tags lists tags by name, from the one after the given name on, with how many tickets have each. Part is a part of the name.
-func (r Reader) Tags(ctx context.Context, after, part string, limit int) ([]Tag, error) {
+// taggedLooked is how many tagged tickets are looked at for their tags, of each way by which tickets are in somebody's sight.
+const taggedLooked = 2000
+
+// tagsOf keeps the tags g that stand on a ticket in sight of the viewer. Who sees every ticket sees every tag, also one that no ticket has.
+func (c *conditions) tagsOf(viewer Viewer) {
+	if viewer.Sight == desk.SightAll {
+		return
+	}
+	var ways []string
+	if viewer.narrowed() {
+		ways = c.ways("t", viewer)
+	} else {
+		ways = []string{c.sight("t", viewer)}
+	}
+	for i, way := range ways {
+		ways[i] = "(select unnest(t.tags) as name from (select t.tags from ticket t where t.tags <> '{}' and " + way + " limit " + strconv.Itoa(taggedLooked) + ") as t)"
+	}
+	c.and("g.name in (" + strings.Join(ways, " union all ") + ")")
+}
+
+// Tags lists tags by name that the viewer sees, from the one after the given name on, with how many tickets in their sight have each. Part is a part of the name.
+func (r Reader) Tags(ctx context.Context, viewer Viewer, after, part string, limit int) ([]Tag, error) {
 	var c conditions
 	c.and("g.name > " + c.arg(after))
 	if part != "" {
 		c.and(c.contains("g.name", part))
 	}
+	c.tagsOf(viewer)
+	count := c.countSeen(viewer, "t.tags <> '{}' and t.tags @> array[g.name]", c.arg(CountedTags+1))
 	tags, err := rowsOf[Tag](ctx, r.q, `
-		select g.name, (select count(*) from (select from ticket t where t.tags <> '{}' and t.tags @> array[g.name] limit `+c.arg(CountedTags+1)+`) as counted) as tickets
+		select g.name, `+count+` as tickets
 		from tag g
 		where `+c.where()+`
 		order by g.name
@@ -29,10 +55,12 @@ func (r Reader) Tags(ctx context.Context, after, part string, limit int) ([]Tag,
 	return tags, wrap(err, "tags")
 }
 
-// TagNames lists the names of tags, for completion: limit at most.
-func (r Reader) TagNames(ctx context.Context, limit int) ([]string, error) {
+// TagNames lists the names of tags that the viewer sees, for completion: limit at most.
+func (r Reader) TagNames(ctx context.Context, viewer Viewer, limit int) ([]string, error) {
+	var c conditions
+	c.tagsOf(viewer)
 	names := []string{}
-	err := r.q.QueryRow(ctx, `select array(select name from tag order by name limit $1)`, limit).Scan(&names)
+	err := r.q.QueryRow(ctx, "select array(select g.name from tag g where "+c.where()+" order by g.name limit "+c.arg(limit)+")", c.args...).Scan(&names)
 	return names, wrap(err, "names of tags")
 }
 

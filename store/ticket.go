@@ -51,7 +51,7 @@ func (r Reader) Tickets(ctx context.Context, viewer Viewer, f TicketFilter) (des
 	if err != nil {
 		return none, err
 	}
-	if way.only, err = r.fewer(ctx, f, way.only); err != nil {
+	if way.only, err = r.fewer(ctx, viewer, f, way.only); err != nil {
 		return none, err
 	}
 	found := none.Items
@@ -168,15 +168,12 @@ const countedTo = 1_000
 // ViewCounts counts the tickets of every view, each to 1,000 at most.
 func (r Reader) ViewCounts(ctx context.Context, viewer Viewer, user int64) (desk.ViewCounts, error) {
 	var c conditions
-	c.and("t.merged_into is null")
+	where := "t.merged_into is null and "
 	if viewer.Staff {
-		c.and("t.snoozed_until is null") // as the index ticket_view has it; what a customer asked stays theirs while we let it rest
+		where += "t.snoozed_until is null and " // as the index ticket_view has it; what a customer asked stays theirs while we let it rest
 	}
-	c.ticketsOf(viewer)
-	where, limit, me := c.where(), c.arg(countedTo), c.arg(user)
-	count := func(only string) string {
-		return "(select count(*) from (select from ticket t where " + where + " and " + only + " limit " + limit + ") as counted)"
-	}
+	limit, me := c.arg(countedTo), c.arg(user)
+	count := func(only string) string { return c.countSeen(viewer, where+only, limit) }
 	sql := "select " + count("t.status in ('new', 'open') and t.assignee_id is null") + " as unassigned, " +
 		count("t.status in ('new', 'open', 'pending') and t.assignee_id = "+me) + " as mine, " +
 		count("t.status in ('new', 'open')") + " as open, " +
@@ -184,7 +181,7 @@ func (r Reader) ViewCounts(ctx context.Context, viewer Viewer, user int64) (desk
 		count("t.status = 'hold'") + " as hold, " +
 		count("t.status = 'solved'") + " as solved, "
 	if viewer.Staff {
-		sql += "(select count(*) from (select from ticket t where t.merged_into is null and t.snoozed_until is not null order by t.snoozed_until limit " + limit + ") as counted) as snoozed, " +
+		sql += c.countSeen(viewer, "t.merged_into is null and t.snoozed_until is not null", limit) + " as snoozed, " +
 			"(select count(*) from (select from suspended limit " + limit + ") as counted) as suspended"
 	} else {
 		sql += "0::bigint as snoozed, 0::bigint as suspended"
@@ -197,11 +194,12 @@ func (r Reader) ViewCounts(ctx context.Context, viewer Viewer, user int64) (desk
 }
 
 // LockTickets reads tickets and keeps others from changing them until the transaction ends. They are locked in the order of their numbers, so that no two transactions wait for each other.
-func (tx *Tx) LockTickets(ctx context.Context, numbers ...int64) (map[int64]desk.Ticket, error) {
-	tickets, err := rowsOf[desk.Ticket](ctx, tx.q, selectTicket+`
-		where t.id = any($1)
-		order by t.id
-		for no key update of t`, numbers)
+// For one that is not in sight of the viewer the fault is the same as if there were none.
+func (tx *Tx) LockTickets(ctx context.Context, viewer Viewer, numbers ...int64) (map[int64]desk.Ticket, error) {
+	var c conditions
+	c.and("t.id = any(" + c.arg(numbers) + ")")
+	c.ticketsOf(viewer)
+	tickets, err := rowsOf[desk.Ticket](ctx, tx.q, selectTicket+"\n\t\twhere "+c.where()+"\n\t\torder by t.id\n\t\tfor no key update of t", c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: lock tickets %d: %w", numbers, err)
 	}

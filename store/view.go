@@ -106,19 +106,18 @@ type TeamInbox struct {
 	Count int64  `db:"count"` // new and open, not snoozed; to 1,000 at most
 }
 
-// TeamInboxes lists the teams of a person, by name.
-func (r Reader) TeamInboxes(ctx context.Context, user int64) ([]TeamInbox, error) {
+// TeamInboxes lists the teams of the viewer, by name, each with the tickets of it that are in their sight.
+func (r Reader) TeamInboxes(ctx context.Context, viewer Viewer) ([]TeamInbox, error) {
+	var c conditions
+	c.and("t.team_id = g.id and t.status in ('new', 'open') and t.merged_into is null and t.snoozed_until is null")
+	c.ticketsOf(viewer)
 	teams, err := rowsOf[TeamInbox](ctx, r.q, `
-		select g.id, g.name,
-		       (select count(*)
-		        from (select from ticket t
-		              where t.team_id = g.id and t.status in ('new', 'open') and t.merged_into is null and t.snoozed_until is null
-		              limit $2) as counted) as count
+		select g.id, g.name, (select count(*) from (select from ticket t where `+c.where()+` limit `+c.arg(countedTo)+`) as counted) as count
 		from team g
-		join team_member m on m.team_id = g.id and m.user_id = $1
+		join team_member m on m.team_id = g.id and m.user_id = `+c.arg(viewer.User)+`
 		where g.removed_at is null
 		order by lower(g.name), g.id
-		limit 100`, user, countedTo)
+		limit 100`, c.args...)
 	return teams, wrap(err, "team inboxes")
 }
 
@@ -146,7 +145,7 @@ func (s *Store) Count(ctx context.Context, viewer Viewer, filters []TicketFilter
 		}
 		var c conditions
 		c.filter(viewer, f)
-		only, err := s.fewer(ctx, f, nil)
+		only, err := s.fewer(ctx, viewer, f, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,7 @@ func (s *Service) AgentAddresses(ctx context.Context, actor desk.Actor, number i
 	if err != nil || set != desk.AgentsByMailOn || actor.User.ID == 0 {
 		return "", "", err
 	}
-	ticket, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+	ticket, err := s.sighted(ctx, actor, number)
 	if err != nil {
 		return "", "", err
 	}
@@ -65,12 +65,12 @@ func (s *Service) ByMail(ctx context.Context, m AgentMail) (outcome desk.Outcome
 	if err != nil {
 		return outcome, err
 	}
-	named, err := s.store.Message(ctx, store.Viewer{Staff: true}, m.Mark.Message)
+	named, err := s.sightedMessage(ctx, actor, m.Mark.Message)
 	if err != nil {
 		return outcome, err
 	}
 	err = s.change(ctx, actor, named.TicketID, func(c *change) error {
-		now, err := c.Message(ctx, store.Viewer{Staff: true}, m.Mark.Message)
+		now, err := c.Message(ctx, store.AllSeeing(), m.Mark.Message)
 		if err != nil {
 			return err
 		}

@@ -123,7 +123,7 @@ func (s *Service) situation(ctx context.Context, r ruling) (desk.Situation, erro
 	now := s.now()
 	situation := desk.Situation{When: r.cause.Trigger, Now: now}
 	var err error
-	if situation.Ticket, err = s.store.Ticket(ctx, store.Viewer{Staff: true}, r.cause.Ticket); err != nil {
+	if situation.Ticket, err = s.store.Ticket(ctx, store.AllSeeing(), r.cause.Ticket); err != nil {
 		return situation, err
 	}
 	if err := s.readMessage(ctx, r, &situation); err != nil {
@@ -158,7 +158,7 @@ func (s *Service) readMessage(ctx context.Context, r ruling, situation *desk.Sit
 		}
 		id = newest
 	}
-	message, err := s.store.Message(ctx, store.Viewer{Staff: true}, id)
+	message, err := s.store.Message(ctx, store.AllSeeing(), id)
 	if isFault(err, desk.NotFound) { // an answer that was taken back
 		return nil
 	}
@@ -177,7 +177,7 @@ func (s *Service) readMessage(ctx context.Context, r ruling, situation *desk.Sit
 
 // headerOf is the header of a message as it came.
 func (s *Service) headerOf(ctx context.Context, message int64) (map[string][]string, error) {
-	original, err := s.store.OriginalOf(ctx, message)
+	original, err := s.store.OriginalOf(ctx, store.AllSeeing(), message)
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,11 @@ func (s *Service) AutomationRuns(ctx context.Context, actor desk.Actor, id int64
 	if err := need(actor, desk.MayRead); err != nil {
 		return desk.Page[desk.Run]{}, err
 	}
-	return s.store.Runs(ctx, id, cursor, limit)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return desk.Page[desk.Run]{}, err
+	}
+	return s.store.Runs(ctx, eyes, id, cursor, limit)
 }
 
 // AutomationCounts says how often each rule acted within the last seven days.

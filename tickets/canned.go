@@ -22,7 +22,7 @@ func (s *Service) CannedFor(ctx context.Context, actor desk.Actor, number int64)
 	if err := need(actor, desk.MayWrite); err != nil {
 		return nil, err
 	}
-	ticket, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+	ticket, err := s.sighted(ctx, actor, number)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (s *Service) FillCanned(ctx context.Context, actor desk.Actor, number, id i
 	if err != nil {
 		return "", err
 	}
-	ticket, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+	ticket, err := s.sighted(ctx, actor, number)
 	return desk.Fill(one.Text, placesOf(ticket, actor)), err
 }
 

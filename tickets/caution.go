@@ -86,6 +86,11 @@ func (s *Service) Cautions(ctx context.Context, actor desk.Actor, d desk.Draft) 
 	if err := need(actor, desk.MayWrite); err != nil || !d.Kind.Leaves() {
 		return nil, err
 	}
+	if d.TicketID != 0 {
+		if err := s.see(ctx, actor, d.TicketID); err != nil {
+			return nil, err
+		}
+	}
 	looked := lookedAt{Draft: d, Files: len(d.Uploads) + len(d.Take)}
 	if d.Original {
 		looked.Files++
@@ -111,7 +116,7 @@ func (s *Service) Cautions(ctx context.Context, actor desk.Actor, d desk.Draft) 
 // lookAtPeople finds out who among the recipients is new to the desk, and of a forward who is on the ticket.
 func (s *Service) lookAtPeople(ctx context.Context, looked *lookedAt) error {
 	d := looked.Draft
-	ticket, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, d.TicketID)
+	ticket, err := s.store.Ticket(ctx, store.AllSeeing(), d.TicketID)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"postern/desk"
-	"postern/store"
 )
 
 // Composing is what a composer is filled with: who an answer goes to and from where, what its writer has begun, and how they write.
@@ -112,5 +111,9 @@ func (s *Service) Meanwhile(ctx context.Context, actor desk.Actor, number, seen 
 	if err := need(actor, desk.MayRead); err != nil {
 		return nil, err
 	}
-	return s.store.MessagesSince(ctx, store.Viewer{Staff: true}, number, seen, actor.User.ID)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.MessagesSince(ctx, eyes, number, seen, actor.User.ID)
 }

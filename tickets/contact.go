@@ -16,7 +16,11 @@ func (s *Service) Customer(ctx context.Context, actor desk.Actor, contact int64)
 	if err := need(actor, desk.MayRead); err != nil {
 		return store.Customer{}, err
 	}
-	return s.store.Customer(ctx, contact)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return store.Customer{}, err
+	}
+	return s.store.Customer(ctx, eyes, contact)
 }
 
 // SetCustomer changes the name of a person and what is noted about them. The mails keep the names that they came with.
@@ -31,8 +35,12 @@ func (s *Service) SetCustomer(ctx context.Context, actor desk.Actor, contact int
 	case len(note) > longestAbout:
 		return desk.Wrong("note", "what is noted about a person has at most %d bytes", longestAbout)
 	}
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return err
+	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		person, err := tx.Contact(ctx, contact)
+		person, err := tx.SeenContact(ctx, eyes, contact)
 		if err != nil {
 			return err
 		}

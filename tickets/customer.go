@@ -24,14 +24,14 @@ func (s *Service) Visited(ctx context.Context, token string) (number, mailbox in
 	if !ok {
 		return 0, 0, nothing
 	}
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	m, err := s.store.Message(ctx, store.AllSeeing(), message)
 	if isFault(err, desk.NotFound) {
 		return 0, 0, nothing
 	}
 	if err != nil {
 		return 0, 0, err
 	}
-	ticket, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, m.TicketID)
+	ticket, err := s.store.Ticket(ctx, store.AllSeeing(), m.TicketID)
 	return ticket.ID, ticket.MailboxID, err
 }
 
@@ -64,7 +64,7 @@ func (s *Service) AnswerTo(ctx context.Context, actor desk.Actor, number, messag
 			err = desk.Faultf(desk.Conflict, "There is nothing to answer here yet.")
 		}
 		if err == nil {
-			m, err = s.store.Message(ctx, store.Viewer{Staff: true}, newest)
+			m, err = s.store.Message(ctx, store.AllSeeing(), newest)
 		}
 	}
 	to.Address, to.MessageID = s.codec.ReplyAddress(to.Ticket.MailboxAddress, m.ID), m.MessageID
@@ -81,10 +81,7 @@ func (s *Service) own(ctx context.Context, actor desk.Actor, number int64, do fu
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Ticket(ctx, viewer, number); err != nil {
-			return err
-		}
-		locked, err := tx.LockTickets(ctx, number)
+		locked, err := tx.LockTickets(ctx, viewer, number)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (s *Service) onTickets(ctx context.Context, list []store.Delayed, do func(*
 		numbers[i] = one.Ticket
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockTickets(ctx, numbers...)
+		locked, err := tx.LockTickets(ctx, store.AllSeeing(), numbers...)
 		if err != nil {
 			return err
 		}

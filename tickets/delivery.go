@@ -18,7 +18,7 @@ func (s *Service) delivery(ctx context.Context, actor desk.Actor, message int64,
 	if err := need(actor, desk.MayWrite); err != nil {
 		return err
 	}
-	sent, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	sent, err := s.sightedMessage(ctx, actor, message)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,11 @@ func (s *Service) DeliveryLog(ctx context.Context, actor desk.Actor, q desk.Deli
 	}
 	q.Destination, q.Sender, q.Recipient = desk.Canonical(q.Destination), desk.Canonical(q.Sender), desk.Canonical(q.Recipient)
 	q.Text = storable(strings.TrimSpace(q.Text))
-	return s.store.Deliveries(ctx, q)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return desk.Page[desk.Outbound]{}, err
+	}
+	return s.store.Deliveries(ctx, eyes, q)
 }
 
 // DeliveryCounts is how much mail waits, and what has become of today's.
@@ -69,9 +73,13 @@ func (s *Service) DeliveryStories(ctx context.Context, actor desk.Actor, message
 	if err := need(actor, desk.MayRead); err != nil {
 		return nil, err
 	}
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
 	recipients := []desk.Recipient{}
-	err := s.store.Snapshot(ctx, func(r store.Reader) error {
-		m, err := r.Message(ctx, store.Viewer{Staff: true}, message)
+	err = s.store.Snapshot(ctx, func(r store.Reader) error {
+		m, err := r.Message(ctx, eyes, message)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,9 @@ func (s *Service) SaveDraft(ctx context.Context, actor desk.Actor, d desk.Draft)
 	}
 	d.Text, d.Subject, d.UserID, d.UpdatedAt = storable(d.Text), oneLine(d.Subject), actor.User.ID, s.now()
 	d.To, d.Cc, d.Bcc = sendable(d.To), sendable(d.Cc), sendable(d.Bcc)
+	if err := s.see(ctx, actor, d.TicketID); err != nil {
+		return err
+	}
 	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.SaveDraft(ctx, d) })
 }
 
@@ -29,6 +32,9 @@ func sendable(people []desk.Address) []desk.Address {
 // LoadDraft is what the actor is writing on a ticket; false when there is nothing.
 func (s *Service) LoadDraft(ctx context.Context, actor desk.Actor, number int64, kind desk.MessageKind) (desk.Draft, bool, error) {
 	if err := checkDraft(actor, kind); err != nil {
+		return desk.Draft{}, false, err
+	}
+	if err := s.see(ctx, actor, number); err != nil {
 		return desk.Draft{}, false, err
 	}
 	return s.store.Draft(ctx, actor.User.ID, number, kind)

@@ -79,7 +79,7 @@ func (s *Service) Link(ctx context.Context, actor desk.Actor, attachment int64, 
 	if err := need(actor, desk.MayWrite); err != nil {
 		return "", err
 	}
-	if _, err := s.store.File(ctx, store.Viewer{Staff: true}, actor.User.ID, attachment); err != nil {
+	if err := s.seeFile(ctx, actor, attachment); err != nil {
 		return "", err
 	}
 	token, hashed := secret.NewToken(nil)
@@ -96,9 +96,22 @@ func (s *Service) Link(ctx context.Context, actor desk.Actor, attachment int64, 
 	return s.cfg.PublicURL + "/a/" + token, nil
 }
 
+// seeFile is nil if the actor may see the message of a file, or uploaded it.
+func (s *Service) seeFile(ctx context.Context, actor desk.Actor, attachment int64) error {
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return err
+	}
+	_, err = s.store.File(ctx, eyes, actor.User.ID, attachment)
+	return err
+}
+
 // RevokeLinks ends every link to an attachment.
 func (s *Service) RevokeLinks(ctx context.Context, actor desk.Actor, attachment int64) error {
 	if err := need(actor, desk.MayWrite); err != nil {
+		return err
+	}
+	if err := s.seeFile(ctx, actor, attachment); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
@@ -130,6 +143,11 @@ const MostFiles = 18_000_000
 func (s *Service) CheckFiles(ctx context.Context, actor desk.Actor, d desk.Draft) error {
 	if err := need(actor, desk.MayWrite); err != nil || !d.Kind.Leaves() || len(d.Uploads)+len(d.Take) == 0 && !d.Original {
 		return err
+	}
+	if d.Forwards != 0 {
+		if _, err := s.sightedMessage(ctx, actor, d.Forwards); err != nil {
+			return err
+		}
 	}
 	size, err := s.store.SizeOfFiles(ctx, actor.User.ID, d.Uploads, store.Passed{Message: d.Forwards, Files: d.Take, Original: d.Original})
 	if err != nil {

@@ -41,7 +41,7 @@ func (s *Service) Forward(ctx context.Context, actor desk.Actor, r desk.ForwardR
 	if err != nil {
 		return desk.Message{}, err
 	}
-	return s.store.Message(ctx, store.Viewer{Staff: true}, id)
+	return s.store.Message(ctx, store.AllSeeing(), id)
 }
 
 // passedOn reads the message that goes on to somebody else, which a person's eyes may see whole. The zero message: none does.
@@ -49,7 +49,7 @@ func (s *Service) passedOn(ctx context.Context, actor desk.Actor, r desk.Forward
 	if err := need(actor, desk.MayWrite); err != nil || r.Forwards == 0 {
 		return desk.Message{}, err
 	}
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, r.Forwards)
+	m, err := s.sightedMessage(ctx, actor, r.Forwards)
 	switch {
 	case err != nil:
 		return m, err
@@ -148,7 +148,7 @@ func addressLine(people ...desk.Address) string {
 
 // originalAsFile makes an upload of the mail as it came.
 func (s *Service) originalAsFile(ctx context.Context, actor desk.Actor, m desk.Message) (int64, error) {
-	original, err := s.store.OriginalOf(ctx, m.ID)
+	original, err := s.store.OriginalOf(ctx, store.AllSeeing(), m.ID)
 	if err != nil {
 		return 0, err
 	}

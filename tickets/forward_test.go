@@ -57,7 +57,7 @@ func TestForward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, err := h.store.Messages(t.Context(), store.Viewer{Contacts: contacts}, number, "", 100)
+	seen, err := h.store.Messages(t.Context(), store.Viewer{Sight: desk.SightOwn, Contacts: contacts}, number, "", 100)
 	if err != nil || len(seen.Items) != 1 || seen.Items[0].ID != asked {
 		t.Errorf("the customer sees %+v, %v", seen.Items, err)
 	}

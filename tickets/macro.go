@@ -21,7 +21,7 @@ func (s *Service) MacrosFor(ctx context.Context, actor desk.Actor, number int64)
 	if err := need(actor, desk.MayWrite); err != nil {
 		return nil, err
 	}
-	ticket, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+	ticket, err := s.sighted(ctx, actor, number)
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,12 @@ func (s *Service) both(ctx context.Context, actor desk.Actor, first, second int6
 	if first == second {
 		return desk.Wrong("target", "these are one and the same ticket")
 	}
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return err
+	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockTickets(ctx, first, second)
+		locked, err := tx.LockTickets(ctx, eyes, first, second)
 		if err != nil {
 			return err
 		}
@@ -118,7 +122,7 @@ func (s *Service) Move(ctx context.Context, actor desk.Actor, message, target in
 	if err := need(actor, desk.MayWrite); err != nil {
 		return err
 	}
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	m, err := s.sightedMessage(ctx, actor, message)
 	if err != nil {
 		return err
 	}
@@ -176,13 +180,17 @@ func (s *Service) Split(ctx context.Context, actor desk.Actor, message int64) (d
 	if err := need(actor, desk.MayWrite); err != nil {
 		return desk.Ticket{}, err
 	}
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	m, err := s.sightedMessage(ctx, actor, message)
+	if err != nil {
+		return desk.Ticket{}, err
+	}
+	eyes, err := s.eyes(ctx, actor)
 	if err != nil {
 		return desk.Ticket{}, err
 	}
 	var number int64
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockTickets(ctx, m.TicketID)
+		locked, err := tx.LockTickets(ctx, eyes, m.TicketID)
 		if err != nil {
 			return err
 		}
@@ -190,7 +198,7 @@ func (s *Service) Split(ctx context.Context, actor desk.Actor, message int64) (d
 		if number, err = p.AddTicket(ctx, p.splitOff(ctx, m)); err != nil {
 			return err
 		}
-		if locked, err = tx.LockTickets(ctx, number); err != nil {
+		if locked, err = tx.LockTickets(ctx, store.AllSeeing(), number); err != nil {
 			return err
 		}
 		p.other, p.also = locked[number], []int64{number}
@@ -208,7 +216,7 @@ func (s *Service) Split(ctx context.Context, actor desk.Actor, message int64) (d
 	if err != nil {
 		return desk.Ticket{}, err
 	}
-	return s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+	return s.store.Ticket(ctx, store.AllSeeing(), number)
 }
 
 // splitOff is the ticket that a message begins.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ func (s *Service) notify(ctx context.Context, h desk.Happening) error {
 	if err != nil || len(ties) == 0 {
 		return err
 	}
+	ties = slices.DeleteFunc(ties, func(tie desk.Tie) bool { return !tie.Sees() })
 	rows := notificationsOf(h, detail, ties)
 	if len(rows) == 0 {
 		return nil
@@ -151,7 +153,11 @@ func (s *Service) Notifications(ctx context.Context, actor desk.Actor, cursor st
 	if err := need(actor, desk.MayRead); err != nil {
 		return desk.Page[desk.Notification]{}, err
 	}
-	return s.store.Notifications(ctx, actor.User.ID, cursor, limit)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return desk.Page[desk.Notification]{}, err
+	}
+	return s.store.Notifications(ctx, eyes, cursor, limit)
 }
 
 // UnreadSince lists what the actor was told after a notification and has not read: five at most, the newest first.
@@ -159,7 +165,11 @@ func (s *Service) UnreadSince(ctx context.Context, actor desk.Actor, after int64
 	if err := need(actor, desk.MayRead); err != nil {
 		return nil, err
 	}
-	return s.store.UnreadSince(ctx, actor.User.ID, after, 5)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.UnreadSince(ctx, eyes, after, 5)
 }
 
 // Bell is what the actor's bell shows.
@@ -167,7 +177,11 @@ func (s *Service) Bell(ctx context.Context, actor desk.Actor) (store.Bell, error
 	if err := need(actor, desk.MayRead); err != nil {
 		return store.Bell{}, err
 	}
-	return s.store.Bell(ctx, actor.User.ID)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return store.Bell{}, err
+	}
+	return s.store.Bell(ctx, eyes)
 }
 
 // Saw marks what the actor was told of a ticket as read: they have opened it.
@@ -257,6 +271,9 @@ func (s *Service) Watchers(ctx context.Context, actor desk.Actor, number int64) 
 	if err := need(actor, desk.MayRead); err != nil {
 		return nil, err
 	}
+	if err := s.see(ctx, actor, number); err != nil {
+		return nil, err
+	}
 	return s.store.Watchers(ctx, number)
 }
 
@@ -305,6 +322,9 @@ func (s *Service) DueLetters(ctx context.Context) (letters []NotificationLetter,
 		return nil, err
 	}
 	for _, one := range due {
+		if !one.Tie().Sees() {
+			continue // the ticket has gone to others meanwhile
+		}
 		if n := len(letters); n > 0 && letters[n-1].takes(one) {
 			letters[n-1].add(s, one)
 			continue

@@ -273,7 +273,7 @@ func (s *Service) KeptBytes(ctx context.Context, out *Outgoing) (io.ReadCloser, 
 
 // SignedBytes opens the bytes that are kept now. The caller closes them.
 func (s *Service) SignedBytes(ctx context.Context, message int64) (io.ReadCloser, int64, error) {
-	original, err := s.store.OriginalOf(ctx, message)
+	original, err := s.store.OriginalOf(ctx, store.AllSeeing(), message)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -338,13 +338,13 @@ func (o Outcome) rows() []store.Outcome {
 // bounced records an outcome in which somebody was refused for good.
 func (s *Service) bounced(ctx context.Context, worker string, outcome Outcome) error {
 	message := outcome.Message
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	m, err := s.store.Message(ctx, store.AllSeeing(), message)
 	if err != nil {
 		return err
 	}
 	rows, changed := outcome.rows(), []bool(nil)
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockTickets(ctx, m.TicketID)
+		locked, err := tx.LockTickets(ctx, store.AllSeeing(), m.TicketID)
 		if err != nil {
 			return err
 		}
@@ -396,7 +396,7 @@ type Acknowledging struct {
 
 // Acknowledging reads what an acknowledgement is made of.
 func (s *Service) Acknowledging(ctx context.Context, wish store.Acknowledgement) (a Acknowledging, err error) {
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, wish.Message)
+	m, err := s.store.Message(ctx, store.AllSeeing(), wish.Message)
 	if err != nil {
 		return a, err
 	}
@@ -425,7 +425,7 @@ func (s *Service) Acknowledging(ctx context.Context, wish store.Acknowledgement)
 
 // Acknowledged writes into the conversation that the mail's sender was told that it came. It changes nothing else: nobody has answered yet.
 func (s *Service) Acknowledged(ctx context.Context, wish store.Acknowledgement) error {
-	m, err := s.store.Message(ctx, store.Viewer{Staff: true}, wish.Message) // its ticket may have been merged into another meanwhile
+	m, err := s.store.Message(ctx, store.AllSeeing(), wish.Message) // its ticket may have been merged into another meanwhile
 	if err != nil {
 		return err
 	}

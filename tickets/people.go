@@ -54,8 +54,12 @@ func (s *Service) AddAddress(ctx context.Context, actor desk.Actor, contact int6
 	if err := checkAddress(desk.Address{Addr: address}); err != nil {
 		return err
 	}
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return err
+	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		person, err := tx.Contact(ctx, contact)
+		person, err := tx.SeenContact(ctx, eyes, contact)
 		if err != nil {
 			return err
 		}

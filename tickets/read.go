@@ -3,6 +3,7 @@ package tickets
 import (
 	"context"
 	"io"
+	"slices"
 
 	"postern/attachments"
 	"postern/desk"
@@ -20,10 +21,10 @@ func (s *Service) List(ctx context.Context, actor desk.Actor, q desk.TicketQuery
 		return desk.Page[desk.Ticket]{}, err
 	}
 	page, err := s.store.Tickets(ctx, viewer, filter)
-	for i := range page.Items {
-		page.Items[i] = shown(viewer, page.Items[i])
+	if err != nil {
+		return page, err
 	}
-	return page, err
+	return page, s.show(ctx, viewer, page.Items)
 }
 
 // Counts says how many tickets stand in each view, each counted to 10,000 at most.
@@ -42,7 +43,33 @@ func (s *Service) Get(ctx context.Context, actor desk.Actor, number int64) (desk
 		return desk.Ticket{}, err
 	}
 	ticket, err := s.store.Ticket(ctx, viewer, number)
-	return shown(viewer, ticket), err
+	if err != nil {
+		return desk.Ticket{}, err
+	}
+	one := []desk.Ticket{ticket}
+	return one[0], s.show(ctx, viewer, one)
+}
+
+// show leaves out of tickets what is not for the viewer: how the desk works on them, for customers, and for others which tickets that they do not see belong to them.
+func (s *Service) show(ctx context.Context, viewer store.Viewer, list []desk.Ticket) error {
+	var named []int64
+	for i := range list {
+		list[i] = shown(viewer, list[i])
+		for _, other := range []*int64{list[i].Suggested, list[i].Follows} {
+			if other != nil {
+				named = append(named, *other)
+			}
+		}
+	}
+	seen, err := s.store.InSight(ctx, viewer, named)
+	for i := range list {
+		for _, other := range []**int64{&list[i].Suggested, &list[i].Follows} {
+			if *other != nil && !slices.Contains(seen, **other) {
+				*other = nil
+			}
+		}
+	}
+	return err
 }
 
 // shown leaves out of a ticket what is not for customers: how the desk works on it.
@@ -138,7 +165,11 @@ func (s *Service) Original(ctx context.Context, actor desk.Actor, message int64)
 	if err := need(actor, desk.MayRead); err != nil { // it carries the headers of others, Bcc among them
 		return nil, 0, err
 	}
-	original, err := s.store.OriginalOf(ctx, message)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return nil, 0, err
+	}
+	original, err := s.store.OriginalOf(ctx, eyes, message)
 	if err != nil {
 		return nil, 0, err
 	}

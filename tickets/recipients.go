@@ -101,7 +101,7 @@ func (s *Service) Recipients(ctx context.Context, actor desk.Actor, number, answ
 	if err := need(actor, desk.MayRead); err != nil {
 		return nil, nil, 0, err
 	}
-	ticket, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, number)
+	ticket, err := s.sighted(ctx, actor, number)
 	if err != nil {
 		return nil, nil, 0, err
 	}
@@ -127,10 +127,11 @@ func (s *Service) answering(ctx context.Context, r store.Reader, ticket desk.Tic
 			return asked, err
 		}
 	}
-	if asked.Message, err = r.Message(ctx, store.Viewer{Staff: true}, answers); err != nil {
+	asked.Message, err = r.Message(ctx, store.AllSeeing(), answers)
+	if err != nil && !isFault(err, desk.NotFound) {
 		return asked, err
 	}
-	if asked.Message.TicketID != ticket.ID || asked.Message.Kind != desk.KindInbound && !asked.Message.Kind.Leaves() {
+	if err != nil || asked.Message.TicketID != ticket.ID || asked.Message.Kind != desk.KindInbound && !asked.Message.Kind.Leaves() {
 		return asked, desk.Wrong("answers", "message %d is no mail of ticket #%d", answers, ticket.ID)
 	}
 	asked.Facts, err = asked.Message.Decode()

@@ -25,6 +25,7 @@ type Rehearsal struct {
 	Since time.Time
 	Until time.Time // when the rehearsal began: by it the progress is told
 	From  string    // where the step before ended; empty: the first step
+	eyes  store.Viewer
 }
 
 // Rehearsed is one step of a rehearsal. It changed nothing.
@@ -58,10 +59,13 @@ func (s *Service) Rehearse(ctx context.Context, actor desk.Actor, r Rehearsal) (
 	if s.now().Sub(r.Since) > (MostRehearsed+1)*24*time.Hour {
 		return Rehearsed{}, desk.Wrong("days", "a rehearsal looks %d days back at most", MostRehearsed)
 	}
+	var err error
+	if r.eyes, err = s.eyes(ctx, actor); err != nil {
+		return Rehearsed{}, err
+	}
 	part, from := partMail, int64(0)
 	if r.From != "" {
 		name, id, _ := strings.Cut(r.From, ".")
-		var err error
 		if from, err = strconv.ParseInt(id, 10, 64); err != nil || name != partMail && name != partTime {
 			return Rehearsed{}, desk.Wrong("cursor", "this cursor is none that was given out: begin again with the first page")
 		}
@@ -104,13 +108,17 @@ func (s *Service) rehearseMail(ctx context.Context, r Rehearsal, past store.Past
 	for i, one := range found {
 		numbers[i] = one.TicketID
 	}
-	tickets, err := s.store.TicketsOf(ctx, numbers)
+	tickets, err := s.store.TicketsOf(ctx, r.eyes, numbers)
 	if err != nil {
 		return step, err
 	}
 	step.Looked, step.Share, step.Next = len(found), 100, partTime+".0"
 	for _, one := range found {
-		hit, met, err := s.rehearseOne(ctx, r.Rule, one, tickets[one.TicketID])
+		ticket, seen := tickets[one.TicketID]
+		if !seen {
+			continue
+		}
+		hit, met, err := s.rehearseOne(ctx, r.Rule, one, ticket)
 		if err != nil {
 			return step, err
 		}
@@ -218,7 +226,11 @@ func (s *Service) rehearseTime(ctx context.Context, r Rehearsal, from int64) (st
 	step.Looked = len(found)
 	rules := []desk.Automation{r.Rule}
 	for _, one := range found {
-		situation, err := s.situation(ctx, ruling{cause: store.Cause{Ticket: one.Ticket, Trigger: desk.WhenTime}, rules: rules})
+		err := s.store.See(ctx, r.eyes, one.Ticket)
+		var situation desk.Situation
+		if err == nil {
+			situation, err = s.situation(ctx, ruling{cause: store.Cause{Ticket: one.Ticket, Trigger: desk.WhenTime}, rules: rules})
+		}
 		if isFault(err, desk.NotFound) {
 			continue
 		}
@@ -243,6 +255,9 @@ func (s *Service) Explain(ctx context.Context, actor desk.Actor, rule desk.Autom
 	}
 	rule = tidied(rule)
 	if err := rule.Check(); err != nil {
+		return false, nil, err
+	}
+	if err := s.see(ctx, actor, number); err != nil {
 		return false, nil, err
 	}
 	situation, err := s.situation(ctx, ruling{cause: store.Cause{Ticket: number, Trigger: rule.When[0]}, rules: []desk.Automation{rule}})

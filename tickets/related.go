@@ -33,12 +33,19 @@ func (s *Service) Unrelate(ctx context.Context, actor desk.Actor, number, other 
 	})
 }
 
-// Related lists the tickets that belong to one, and those that continue it, the newest first; 50 at most.
+// Related lists the tickets that belong to one, and those that continue it, as far as the actor sees them, the newest first; 50 at most.
 func (s *Service) Related(ctx context.Context, actor desk.Actor, number int64) ([]desk.Ticket, error) {
 	if err := need(actor, desk.MayRead); err != nil {
 		return nil, err
 	}
-	return s.store.RelatedTickets(ctx, number)
+	eyes, err := s.eyes(ctx, actor)
+	if err == nil {
+		err = s.store.See(ctx, eyes, number)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.store.RelatedTickets(ctx, eyes, number)
 }
 
 // FollowUp begins a ticket that continues one whose work is over: of the same customer, mailbox, team, tags and fields. The first answer on it is the agent's, whose it is.
@@ -57,7 +64,7 @@ func (s *Service) FollowUp(ctx context.Context, actor desk.Actor, number int64) 
 		if made, err = c.AddTicket(ctx, t); err != nil {
 			return err
 		}
-		locked, err := c.LockTickets(ctx, made)
+		locked, err := c.LockTickets(ctx, store.AllSeeing(), made)
 		if err != nil {
 			return err
 		}
@@ -75,5 +82,5 @@ func (s *Service) FollowUp(ctx context.Context, actor desk.Actor, number int64) 
 	if err != nil {
 		return desk.Ticket{}, err
 	}
-	return s.store.Ticket(ctx, store.Viewer{Staff: true}, made)
+	return s.store.Ticket(ctx, store.AllSeeing(), made)
 }

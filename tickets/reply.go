@@ -77,7 +77,7 @@ func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyReque
 	if err != nil {
 		return desk.Message{}, err
 	}
-	return s.store.Message(ctx, store.Viewer{Staff: true}, id)
+	return s.store.Message(ctx, store.AllSeeing(), id)
 }
 
 // reply writes an answer that was checked, and sets the status that it asks for.
@@ -294,7 +294,7 @@ func (s *Service) Start(ctx context.Context, actor desk.Actor, n desk.NewTicket)
 	if err != nil {
 		return desk.Ticket{}, desk.Message{}, err
 	}
-	staff := store.Viewer{Staff: true}
+	staff := store.AllSeeing()
 	ticket, err := s.store.Ticket(ctx, staff, number)
 	if err != nil {
 		return ticket, desk.Message{}, err
@@ -337,7 +337,7 @@ func (c *change) open(ctx context.Context, n desk.NewTicket) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	locked, err := c.LockTickets(ctx, number)
+	locked, err := c.LockTickets(ctx, store.AllSeeing(), number)
 	c.ticket = locked[number]
 	c.audit("ticket.start", ticketName(number), values{To: string(n.Status)})
 	return number, err

@@ -41,6 +41,9 @@ func (s *Service) Signature(ctx context.Context, actor desk.Actor, number, mailb
 		return "", err
 	}
 	if mailbox == 0 {
+		if err := s.see(ctx, actor, number); err != nil {
+			return "", err
+		}
 		own, err := s.store.LetterheadOfTicket(ctx, number, actor.User.ID)
 		return sender{own}.below(), err
 	}
@@ -114,5 +117,9 @@ func (s *Service) SuggestPeople(ctx context.Context, actor desk.Actor, number in
 	if text = oneLine(text); text == "" {
 		return nil, nil
 	}
-	return s.store.SuggestContacts(ctx, number, text)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.SuggestContacts(ctx, eyes, number, text)
 }

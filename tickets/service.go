@@ -77,18 +77,6 @@ func need(actor desk.Actor, right desk.Right) error {
 	}
 }
 
-// viewer is the actor's eyes.
-func (s *Service) viewer(ctx context.Context, actor desk.Actor) (store.Viewer, error) {
-	if actor.Can(desk.MayRead) {
-		return store.Viewer{Staff: true}, nil
-	}
-	if err := need(actor, desk.MayOwnRead); err != nil {
-		return store.Viewer{}, err
-	}
-	contacts, err := s.store.ContactsOf(ctx, actor.User.Email)
-	return store.Viewer{Contacts: contacts}, err
-}
-
 // change is a transaction on one locked ticket. What there is to tell of it is gathered on the way and written at its end.
 type change struct {
 	*store.Tx
@@ -109,13 +97,17 @@ type values struct {
 	To   string `json:"to,omitempty"`
 }
 
-// change checks the right to write, locks the ticket, lets do work on it, and writes what has become of it.
+// change checks the right to write and that the ticket is in sight, locks it, lets do work on it, and writes what has become of it.
 func (s *Service) change(ctx context.Context, actor desk.Actor, number int64, do func(*change) error) error {
 	if err := need(actor, desk.MayWrite); err != nil {
 		return err
 	}
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return err
+	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockTickets(ctx, number)
+		locked, err := tx.LockTickets(ctx, eyes, number)
 		if err != nil {
 			return err
 		}
@@ -149,7 +141,15 @@ func (c *change) tell(ctx context.Context) error {
 	if err := c.AddEvents(ctx, c.actor.User.ID, c.at, c.events...); err != nil {
 		return err
 	}
-	return c.Record(ctx, store.Record{Actor: c.actor, Audits: c.audits, Happenings: c.happenings(), News: store.News{Tickets: append(c.also, c.ticket.ID)}})
+	return c.Record(ctx, store.Record{Actor: c.actor, Audits: c.audits, Happenings: c.happenings(), News: store.News{Tickets: append(c.also, c.ticket.ID), Moved: c.moved()}})
+}
+
+// moved is whose the ticket was, where it is somebody else's now.
+func (c *change) moved() []store.Moved {
+	if c.was.ID == 0 || idOf(c.was.TeamID) == idOf(c.ticket.TeamID) && idOf(c.was.AssigneeID) == idOf(c.ticket.AssigneeID) {
+		return nil
+	}
+	return []store.Moved{{Ticket: c.was.ID, Team: idOf(c.was.TeamID), Assignee: idOf(c.was.AssigneeID)}}
 }
 
 // happen notes what those hear of who react to it.

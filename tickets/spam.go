@@ -27,7 +27,7 @@ func (s *Service) MarkSpam(ctx context.Context, actor desk.Actor, number int64, 
 	if sender != SenderStays && sender != SenderBlocked {
 		return desk.Wrong("sender", "%q is neither stays nor blocked", sender)
 	}
-	first, err := s.firstMail(ctx, number)
+	first, err := s.firstMail(ctx, actor, number)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (s *Service) MarkSpam(ctx context.Context, actor desk.Actor, number int64, 
 }
 
 // firstMail is the mail that opened a ticket.
-func (s *Service) firstMail(ctx context.Context, number int64) (desk.Message, error) {
-	if _, err := s.store.Ticket(ctx, store.Viewer{Staff: true}, number); err != nil {
+func (s *Service) firstMail(ctx context.Context, actor desk.Actor, number int64) (desk.Message, error) {
+	if err := s.see(ctx, actor, number); err != nil {
 		return desk.Message{}, err
 	}
 	first, err := s.store.FirstInbound(ctx, number)
@@ -74,7 +74,7 @@ func (s *Service) firstMail(ctx context.Context, number int64) (desk.Message, er
 	if first == 0 {
 		return desk.Message{}, desk.Faultf(desk.Conflict, "no mail came in on ticket #%d: there is nothing that could be spam", number)
 	}
-	return s.store.Message(ctx, store.Viewer{Staff: true}, first)
+	return s.store.Message(ctx, store.AllSeeing(), first)
 }
 
 // learnSpam teaches the spam filter, before the ticket changes: learning twice does no harm, and a mail that cannot be read is told to the agent.

@@ -64,6 +64,11 @@ func (s *Service) Release(ctx context.Context, actor desk.Actor, id, ticket int6
 	if err := s.sensitive(ctx, actor, id); err != nil {
 		return desk.Outcome{}, err
 	}
+	if ticket != 0 {
+		if err := s.see(ctx, actor, ticket); err != nil {
+			return desk.Outcome{}, err
+		}
+	}
 	return releaser.Release(ctx, actor, id, ticket)
 }
 

@@ -16,7 +16,11 @@ func (s *Service) Tags(ctx context.Context, actor desk.Actor, after, part string
 	if part = tagOf(part); part != "" || after != "" {
 		after = tagOf(after)
 	}
-	tags, err = s.store.Tags(ctx, after, part, limit+1)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return nil, "", err
+	}
+	tags, err = s.store.Tags(ctx, eyes, after, part, limit+1)
 	if len(tags) > limit {
 		tags = tags[:limit]
 		next = tags[limit-1].Name
@@ -32,7 +36,11 @@ func (s *Service) TagNames(ctx context.Context, actor desk.Actor) ([]string, err
 	if err := need(actor, desk.MayRead); err != nil {
 		return nil, err
 	}
-	return s.store.TagNames(ctx, offered)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.TagNames(ctx, eyes, offered)
 }
 
 // retagAtOnce is how many tickets one transaction changes.

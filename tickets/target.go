@@ -145,7 +145,7 @@ func (s *Service) reckonOne(ctx context.Context, number int64, at time.Time) err
 // reckonSome sets the clocks of some tickets in one transaction, and tells open pages of those on which anything is different.
 func (s *Service) reckonSome(ctx context.Context, numbers []int64, at time.Time) error {
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockTickets(ctx, numbers...)
+		locked, err := tx.LockTickets(ctx, store.AllSeeing(), numbers...)
 		if err != nil {
 			return err
 		}

@@ -130,13 +130,13 @@ func TestTargetsThatChange(t *testing.T) {
 	if got := minutes(); got != 600 {
 		t.Errorf("a new target: due in %d minutes", got)
 	}
-	if _, err := h.Update(t.Context(), h.ann, number, desk.TicketChange{Priority: &urgent}); err != nil {
+	if _, err := h.Update(t.Context(), h.owner, number, desk.TicketChange{Priority: &urgent}); err != nil {
 		t.Fatal(err)
 	}
 	if got := minutes(); got != 60 {
 		t.Errorf("urgent: due in %d minutes", got)
 	}
-	team := h.team(t, desk.Team{Name: "Office"})
+	team := h.team(t, desk.Team{Name: "Office", Members: []int64{h.ann.User.ID}})
 	hours, err := h.SetHours(t.Context(), h.owner, office)
 	if err != nil {
 		t.Fatal(err)
@@ -148,10 +148,10 @@ func TestTargetsThatChange(t *testing.T) {
 	if weekend, err = h.SetHours(t.Context(), h.owner, weekend); err != nil || weekend.Default {
 		t.Fatal(weekend, err)
 	}
-	if _, err := h.SetTeam(t.Context(), h.owner, desk.Team{ID: team, Name: "Weekend", HoursID: &weekend.ID}); err != nil {
+	if _, err := h.SetTeam(t.Context(), h.owner, desk.Team{ID: team, Name: "Weekend", HoursID: &weekend.ID, Members: []int64{h.ann.User.ID}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Update(t.Context(), h.ann, number, desk.TicketChange{Team: &team}); err != nil {
+	if _, err := h.Update(t.Context(), h.owner, number, desk.TicketChange{Team: &team}); err != nil {
 		t.Fatal(err)
 	}
 	if got := minutes(); got != 60 {

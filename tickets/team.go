@@ -204,7 +204,7 @@ func (s *Service) TakeTurns(ctx context.Context) error {
 // byItself lets Postern change a ticket without anybody asking. Where do changes nothing, the ticket is not written.
 func (s *Service) byItself(ctx context.Context, number int64, do func(*change) (changed bool, err error)) error {
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockTickets(ctx, number)
+		locked, err := tx.LockTickets(ctx, store.AllSeeing(), number)
 		if err != nil {
 			return err
 		}

@@ -139,14 +139,14 @@ func TestWhoIsAwayTakesNoTurn(t *testing.T) {
 func TestTicketsAreGivenToTeams(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	team := h.team(t, desk.Team{Name: "Second line", Members: []int64{h.bob.User.ID}})
+	team := h.team(t, desk.Team{Name: "Second line", Members: []int64{h.bob.User.ID}}) // of which ann is none: the owner gives, who sees all
 	number, _ := h.ask(t)
 	if ticket := h.get(t, number); ticket.TeamID != nil {
 		t.Fatalf("it is of team %d without anybody's doing", *ticket.TeamID)
 	}
 	give := func(change desk.TicketChange) desk.Ticket {
 		t.Helper()
-		ticket, err := h.Update(t.Context(), h.ann, number, change)
+		ticket, err := h.Update(t.Context(), h.owner, number, change)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestTicketsAreGivenToTeams(t *testing.T) {
 	if got := give(desk.TicketChange{Team: new(int64(0))}); got.TeamID != nil || got.AssigneeName != "Bob" {
 		t.Errorf("of no team it is of %q", got.AssigneeName)
 	}
-	if _, err := h.Update(t.Context(), h.ann, number, desk.TicketChange{Team: new(int64(999))}); !isFault(err, desk.Invalid) {
+	if _, err := h.Update(t.Context(), h.owner, number, desk.TicketChange{Team: new(int64(999))}); !isFault(err, desk.Invalid) {
 		t.Errorf("a team that is not there: %v", err)
 	}
 	give(desk.TicketChange{Team: &team})

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"postern/desk"
-	"postern/store"
 )
 
 // UndoSend takes back a reply that has not left: message, deliveries and job go, the ticket stands as before, and the words are a draft of their author again (T-UNDO).
@@ -15,7 +14,7 @@ func (s *Service) UndoSend(ctx context.Context, actor desk.Actor, message int64)
 	if err := need(actor, desk.MayWrite); err != nil {
 		return desk.Draft{}, err
 	}
-	sent, err := s.store.Message(ctx, store.Viewer{Staff: true}, message)
+	sent, err := s.sightedMessage(ctx, actor, message)
 	if err != nil {
 		return desk.Draft{}, err
 	}

@@ -115,7 +115,7 @@ func (s *Service) mayShow(ctx context.Context, actor desk.Actor, v desk.View) er
 	case v.Audience == desk.AudienceAll:
 		return desk.Wrong("audience", "a view for everybody is made by an admin: keep it for yourself or for a team of yours")
 	}
-	own, err := s.store.TeamInboxes(ctx, actor.User.ID)
+	own, err := s.TeamInboxes(ctx, actor)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -24,7 +25,10 @@ type viewCounts struct {
 }
 
 // countedView is a view in one reader's eyes: "me" is somebody else in another's.
-type countedView struct{ user, view int64 }
+type countedView struct {
+	user, view int64
+	sight      string // which tickets they see, in a word
+}
 
 type counted struct {
 	count int64
@@ -38,6 +42,7 @@ func (s *Service) CountViews(ctx context.Context, actor desk.Actor, views []desk
 	if err != nil {
 		return nil, err
 	}
+	eyes := fmt.Sprint(viewer.Sight, viewer.Teams)
 	now, by := s.now(), asker{actor.User.ID, s.now()}
 	found := map[int64]int64{}
 	var missing []desk.View
@@ -46,7 +51,7 @@ func (s *Service) CountViews(ctx context.Context, actor desk.Actor, views []desk
 		if i == mostCounted {
 			break
 		}
-		if known, ok := s.counts.get(countedView{by.me, v.ID}); ok && known.of.Equal(v.UpdatedAt) && now.Before(known.until) {
+		if known, ok := s.counts.get(countedView{by.me, v.ID, eyes}); ok && known.of.Equal(v.UpdatedAt) && now.Before(known.until) {
 			found[v.ID] = max(known.count, 0)
 			continue
 		}
@@ -65,7 +70,7 @@ func (s *Service) CountViews(ctx context.Context, actor desk.Actor, views []desk
 		if counts[i] == store.Uncounted {
 			keep = countRested
 		}
-		s.counts.set(countedView{by.me, v.ID}, counted{counts[i], v.UpdatedAt, now.Add(keep)})
+		s.counts.set(countedView{by.me, v.ID, eyes}, counted{counts[i], v.UpdatedAt, now.Add(keep)})
 		found[v.ID] = max(counts[i], 0)
 	}
 	return found, nil
@@ -100,5 +105,9 @@ func (s *Service) TeamInboxes(ctx context.Context, actor desk.Actor) ([]store.Te
 	if err := need(actor, desk.MayRead); err != nil {
 		return nil, err
 	}
-	return s.store.TeamInboxes(ctx, actor.User.ID)
+	eyes, err := s.eyes(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.TeamInboxes(ctx, eyes)
 }

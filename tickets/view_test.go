@@ -96,7 +96,7 @@ func TestCountOfViews(t *testing.T) {
 	for range 3 {
 		h.ask(t)
 	}
-	staff := store.Viewer{Staff: true}
+	staff := store.AllSeeing()
 	counts, err := h.store.Count(t.Context(), staff, []store.TicketFilter{{}, {Statuses: []desk.Status{desk.StatusPending}}, {Subject: "pump"}}, time.Second)
 	if err != nil || !slices.Equal(counts, []int64{3, 0, 3}) {
 		t.Errorf("counts are %v, %v", counts, err)

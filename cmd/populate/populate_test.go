@@ -112,11 +112,11 @@ func TestTheDatabaseIsOneThatPosternCouldHaveWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	page, err := st.Tickets(t.Context(), store.Viewer{Staff: true}, store.TicketFilter{Find: []store.Find{{Lexemes: []string{"grazie"}}}})
+	page, err := st.Tickets(t.Context(), store.AllSeeing(), store.TicketFilter{Find: []store.Find{{Lexemes: []string{"grazie"}}}})
 	if err != nil || len(page.Items) == 0 {
 		t.Fatalf("nobody says grazie: %v", err)
 	}
-	messages, err := st.Messages(t.Context(), store.Viewer{Staff: true}, page.Items[0].ID, "", 100)
+	messages, err := st.Messages(t.Context(), store.AllSeeing(), page.Items[0].ID, "", 100)
 	if err != nil || !slices.ContainsFunc(messages.Items, func(m desk.Message) bool { return strings.Contains(strings.ToLower(m.Text), "grazie") }) {
 		t.Errorf("ticket #%d does not say it: %v", page.Items[0].ID, err)
 	}
