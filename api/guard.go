@@ -111,6 +111,10 @@ func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
 			forbid(w, route, actor)
 			return
 		}
+		if err := a.cfg.Identity.AdmitsPlace(r.Context(), actor, route.right); err != nil {
+			refuse(w, r, err)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next(w, r)
 	}

@@ -31,6 +31,7 @@ type Settings struct {
 	SMTPLimits  SMTPLimits `name:"smtp-limits" env:"POSTERN_SMTP_LIMITS" placeholder:"NAME=N,…" help:"What SMTP clients may do, like per-ip=50,idle=2m; docs/operations.md has the table." group:"Listeners"`
 	HTTPAddr    Listener   `name:"http-addr" env:"POSTERN_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Portal and API." group:"Listeners"`
 	HTTPSAddr   Perhaps    `name:"https-addr" env:"POSTERN_HTTPS_ADDR" placeholder:"HOST:PORT" help:"Portal and API over TLS, with a certificate by ACME or from files; none unless given, for a proxy in front does it. What comes without TLS is then redirected or refused." group:"Listeners"`
+	HTTPTrusted Networks   `name:"http-trusted" env:"POSTERN_HTTP_TRUSTED" placeholder:"CIDR,…" help:"Networks of your own reverse proxies: what they say in X-Forwarded-For about who asks is believed, and nobody else's word; none unless given." group:"Listeners"`
 	AdminAddr   Listener   `name:"admin-addr" env:"POSTERN_ADMIN_ADDR" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"/metrics, /healthz, /readyz and /debug/pprof; keep it off public networks." group:"Listeners"`
 
 	TLSCert       string `name:"tls-cert" env:"POSTERN_TLS_CERT" placeholder:"FILE" help:"Certificate for STARTTLS and HTTPS, read again when it changes." group:"TLS"`

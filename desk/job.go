@@ -70,3 +70,9 @@ type ReckonTargets struct{}
 
 // Kind is the job's name in the queue.
 func (ReckonTargets) Kind() string { return "reckon_targets" }
+
+// RevertAddresses takes back rules of addresses that nobody has confirmed in time.
+type RevertAddresses struct{}
+
+// Kind is the job's name in the queue.
+func (RevertAddresses) Kind() string { return "revert_addresses" }

@@ -29,6 +29,7 @@ type Setting struct {
 	Most      int         `json:"most,omitempty"`
 	Unit      string      `json:"unit,omitempty"`
 	OwnerOnly bool        `json:"owner_only,omitempty"` // an owner alone may change it; others need MayManageSecurity
+	Guarded   bool        `json:"guarded,omitempty"`    // changed on a page of its own, or from the command line: a slip would lock people out
 	Title     string      `json:"title"`                // its label on a page
 	Doc       string      `json:"doc"`                  // what it means, in sentences
 }
@@ -37,7 +38,11 @@ type Setting struct {
 const longestLine = 500
 
 // Settings is the registry: every setting of accounts and access. What is not in it cannot be set.
-var Settings = slices.Concat(sessionSettings, signonSettings)
+var Settings = slices.Concat(
+	sessionSettings,
+	signonSettings,
+	addressSettings,
+)
 
 // SettingOf is the setting with that key, or nil.
 func SettingOf(key string) *Setting {

@@ -78,6 +78,9 @@ func limits(values desk.Values, role desk.Role) (idle, life time.Duration) {
 // arrive is where every way in ends: it opens a session in the transaction, knows the browser again, forgives failed attempts, and writes all that into the audit log.
 // Settings are read before the transaction begins, so that it waits for no second connection.
 func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, a Arrival) (Came, error) {
+	if err := s.admitsArrival(ctx, tx.Reader, a); err != nil {
+		return Came{}, err
+	}
 	now := s.now()
 	came := Came{User: a.User, Device: a.From.Device}
 	if len(came.Device) < leastDevice {

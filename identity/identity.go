@@ -38,6 +38,8 @@ type Service struct {
 	settings kept
 	openIDs  openIDs
 	keySets  keySets
+	rules    keptRules
+	turned   turnedAway
 
 	exposed noted // tokens that came in the clear
 }

@@ -85,6 +85,11 @@ func (s *Service) SetSettings(ctx context.Context, actor desk.Actor, wanted map[
 			if err := tx.SetSetting(ctx, key, checked[key]); err != nil {
 				return err
 			}
+			if desk.SettingOf(key).Guarded { // from the command line, over whatever waits
+				if err := tx.SetSetting(ctx, trialKey, addressTrial{}); err != nil {
+					return err
+				}
+			}
 		}
 		if err := s.guardSettings(ctx, tx, changes); err != nil {
 			return err
@@ -95,6 +100,7 @@ func (s *Service) SetSettings(ctx context.Context, actor desk.Actor, wanted map[
 		return announce(ctx, tx)
 	})
 	s.forgetSettings()
+	s.forgetRules()
 	return err
 }
 
@@ -138,6 +144,9 @@ func settingChanges(actor desk.Actor, before, wanted desk.Values) (map[string]fr
 		was, is := before.Value(setting), wanted.Value(setting)
 		if reflect.DeepEqual(was, is) {
 			continue
+		}
+		if setting.Guarded && !actor.IsSystem() {
+			return nil, desk.Wrong(key, "%s is changed on its own page, or from the command line", key)
 		}
 		if setting.OwnerOnly && !actor.IsSystem() && actor.User.Role != desk.RoleOwner {
 			return nil, desk.Faultf(desk.Forbidden, "only an owner may change %s", key)

@@ -71,6 +71,13 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from Clien
 	if err != nil {
 		return Came{}, err
 	}
+	outside, err := s.staffOutside(ctx, from)
+	if err != nil {
+		return Came{}, err
+	}
+	if outside && known.Role.Staff() {
+		known = store.Credentials{} // from there no password of staff is right, and nobody learns whether it was
+	}
 	right, outdated, err := s.checkPassword(ctx, known, password)
 	if err != nil {
 		return Came{}, err

@@ -108,6 +108,7 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &tellPerson{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})
 	river.AddWorker(workers, &proveAddress{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &sendBypass{identity: cfg.Identity})
+	river.AddWorker(workers, &revertAddresses{identity: cfg.Identity})
 	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	periodic := []*river.PeriodicJob{
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know

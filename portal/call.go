@@ -68,6 +68,9 @@ func (p *Portal) serve(route route) http.Handler {
 		secureHeaders(w.Header(), p.secure)
 		err := p.admit(c, route)
 		if err == nil {
+			err = p.admitPlace(c, route.right)
+		}
+		if err == nil {
 			err = p.confirmed(c, route.right)
 		}
 		if err == nil {

@@ -91,6 +91,7 @@ var places = map[string][]place{
 	"GET /tokens":                   {{"/tokens", "agent"}},
 	"GET /security":                 {{"/security", "owner"}},
 	"GET /security/sessions":        {{"/security/sessions", "owner"}},
+	"GET /security/addresses":       {{"/security/addresses", "owner"}},
 	"GET /you/security":             {{"/you/security", "agent"}},
 	"GET /confirm":                  {{"/confirm?next=/security/sessions", "stale"}},
 }

@@ -9,6 +9,8 @@ func (p *Portal) home(c *call) error {
 		return c.seeOther("/sign-in")
 	case c.actor.Can(desk.MayRead):
 		return c.seeOther("/tickets")
+	case c.actor.Can(desk.MayReadAudit):
+		return c.seeOther("/audit")
 	}
-	return c.seeOther("/tokens")
+	return c.seeOther("/you")
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -59,7 +60,8 @@ func newHouse(t *testing.T) *house {
 	server := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + server.Listener.Addr().String()
 	h.wire(keys, bucket)
-	server.Config.Handler = h.portal.Handler()
+	// As in the program, the gate stands before everything; the tests themselves are its proxy, so that a reader can come from anywhere.
+	server.Config.Handler = h.portal.Gate(GateConfig{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}, h.portal.Handler())
 	server.Start()
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -132,6 +134,7 @@ type reader struct {
 	h      *house
 	client *http.Client
 	accept string // Accept-Language; empty: none
+	from   string // address that they come from; empty: loopback
 }
 
 // accepts sets the language that the browser asks for.
@@ -187,6 +190,9 @@ func (r *reader) do(req *http.Request) answer {
 	r.h.t.Helper()
 	if r.accept != "" {
 		req.Header.Set("Accept-Language", r.accept)
+	}
+	if r.from != "" {
+		req.Header.Set("X-Forwarded-For", r.from)
 	}
 	resp, err := r.client.Do(req)
 	check(r.h.t, err)

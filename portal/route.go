@@ -204,6 +204,9 @@ var routes = []route{
 	{"GET /security", desk.MayReadSecurity, (*Portal).securityShow},
 	{"GET /security/sessions", desk.MayReadSecurity, (*Portal).sessionSettingsShow},
 	{"POST /security/sessions", desk.MayManageSecurity, (*Portal).sessionSettingsPost},
+	{"GET /security/addresses", desk.MayReadSecurity, (*Portal).addressesShow},
+	{"POST /security/addresses", desk.MayManageSecurity, (*Portal).addressesPost},
+	{"POST /security/addresses/confirm", desk.MayManageSecurity, (*Portal).addressesConfirm},
 	{"GET /you/security", desk.SignedIn, (*Portal).ownSecurityShow},
 
 	{"GET /you", desk.SignedIn, (*Portal).youShow},

@@ -11,6 +11,7 @@ type securityPlace struct {
 // securityPlaces are the pages about accounts and access, for those who look after them.
 var securityPlaces = []securityPlace{
 	{"Sessions and devices", "/security/sessions", "How long people stay signed in, and who is told of new devices.", desk.MayReadSecurity},
+	{"Where people come from", "/security/addresses", "Which addresses the desk and its API can be opened from.", desk.MayReadSecurity},
 	{"Audit log", "/audit", "Every change and every sign-in. Nothing in it can be changed or taken out.", desk.MayReadAudit},
 }
 

@@ -108,6 +108,13 @@ func (s *Service) mailing(ctx context.Context, m AgentMail) (desk.Actor, error) 
 	if set != desk.AgentsByMailOn {
 		return desk.Actor{}, desk.Faultf(desk.Forbidden, "agents may not answer by mail here")
 	}
+	places, err := s.store.SettingValues(ctx, []string{desk.AddressesOn.Key, desk.AddressesMail.Key})
+	if err != nil {
+		return desk.Actor{}, err
+	}
+	if places.On(desk.AddressesOn) && !places.On(desk.AddressesMail) { // a mail comes from anywhere: it must be no way round (security row 37)
+		return desk.Actor{}, desk.Faultf(desk.Forbidden, "people come in from some addresses only here, and a mail may come from any")
+	}
 	person, err := s.store.PersonByEmail(ctx, desk.Canonical(m.From))
 	if err != nil && !isFault(err, desk.NotFound) {
 		return desk.Actor{}, err

@@ -29,9 +29,10 @@ func (sys *system) buildWeb() {
 	mux.Handle("/a/", sys.api.Handler())
 	mux.Handle("/", sys.portal.Handler())
 
-	site, plain := http.Handler(mux), http.Handler(mux)
+	gated := sys.portal.Gate(portal.GateConfig{Trusted: p.settings.HTTPTrusted}, mux)
+	site, plain := gated, gated
 	if p.settings.Secure() {
-		site = strict(mux)
+		site = strict(gated)
 		plain = unlessForwarded(site, sys.api.Plain(p.settings.PublicURL))
 	}
 	if p.settings.HTTPSAddr != "" {
