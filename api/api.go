@@ -1,7 +1,7 @@
 // Package api promises that whatever a program may ask of Postern over HTTP stands in one table (routes.go), each call with the right that it needs, and in an OpenAPI 3.1 document made from it.
 //
-// It holds no rules: a handler turns a request into values, asks tickets, identity or domains, and turns the answer into JSON. It knows bearer tokens only, no cookies and therefore no
-// cross-site requests, and sends no CORS headers. It also serves attachment links, which need no sign-in. It renders no pages.
+// It holds no rules: a handler turns a request into values, asks tickets, identity or domains, and turns the answer into JSON. It knows tokens only, no cookies and therefore no
+// cross-site requests; pages of other sites may ask where an admin has named them. It is also where clients of OAuth 2 get their tokens. It also serves attachment links, which need no sign-in. It renders no pages.
 package api
 
 import (
@@ -71,7 +71,7 @@ func New(cfg Config) *API {
 	return a
 }
 
-// Handler serves /api/v1/… and /a/{token}.
+// Handler serves /api/v1/…, /a/{token} and the paths of OAuthPaths.
 func (a *API) Handler() http.Handler { return a.observed(http.HandlerFunc(a.dispatch)) }
 
 // register puts every route on the mux, behind its guard, and renders the OpenAPI document.
@@ -81,8 +81,11 @@ func (a *API) register() {
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: "Postern", Version: a.cfg.Version, Description: description},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
-				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: "bearer", Description: "An API token: postern token create."}},
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					bearer: {Type: "http", Scheme: "bearer", Description: "An API token, or an access token of OAuth 2."},
+					basic:  {Type: "http", Scheme: "basic", Description: "ADDRESS/token as the user, an API token as the password: the same token for programs that know nothing else."},
+				},
 			},
 		},
 		Formats:                      huma.DefaultFormats, // JSON, and with it what ends in +json, such as the merge patches of RFC 7396
@@ -98,6 +101,8 @@ func (a *API) register() {
 	a.openapi = render(doors.OpenAPI())
 	a.mux.HandleFunc("GET "+Base+"/openapi.json", a.showOpenAPI)
 	a.mux.HandleFunc("GET /a/{token}", a.openLink)
+	a.mux.HandleFunc("POST "+Base+"/leaks", a.reportLeaks)
+	a.registerOAuth()
 }
 
 const description = "Everything that Postern does, for programs. Errors are problem documents (RFC 9457). Lists hold items and next_cursor, which is null on the last page. " +
@@ -105,6 +110,14 @@ const description = "Everything that Postern does, for programs. Errors are prob
 
 // dispatch finds the route. The mux's own answers to unknown paths and methods are plain text: they become problem documents here.
 func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
+	if inAddress(r) && !strings.HasPrefix(r.URL.Path, "/a/") {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="postern", error="invalid_request"`)
+		writeProblem(w, &huma.ErrorModel{Status: http.StatusBadRequest, Detail: "a token does not belong into an address, which ends up in logs and histories: send it as Authorization: Bearer TOKEN, and revoke this one"})
+		return
+	}
+	if a.cross(w, r) {
+		return
+	}
 	handler, pattern := a.mux.Handler(r)
 	if pattern != "" {
 		a.mux.ServeHTTP(w, r)
@@ -143,6 +156,9 @@ func (g guarded) HandleFunc(pattern string, next func(http.ResponseWriter, *http
 
 // showOpenAPI needs no sign-in: what may be asked is no secret, and tools fetch it without one.
 func (a *API) showOpenAPI(w http.ResponseWriter, r *http.Request) {
+	if !a.anonymous(w, r) {
+		return
+	}
 	w.Header().Set("Content-Type", "application/openapi+json")
 	w.Header().Set("Cache-Control", "no-cache")
 	_, _ = w.Write(a.openapi) // the client has gone: there is nobody to tell

@@ -1,20 +1,26 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"postern/desk"
+	"postern/identity"
 )
 
 // visit is what is known of a request while it runs.
@@ -100,38 +106,140 @@ func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
 		next = a.once(next)
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		visit := visitOf(r.Context())
 		actor, err := a.signedIn(r)
 		if err != nil {
+			if statusOfError(err) == http.StatusUnauthorized && !a.anonymous(w, r) {
+				return
+			}
 			refuse(w, r, err)
 			return
 		}
+		visit := visitOf(r.Context())
 		visit.actor = actor
-		if !actor.Can(route.right) {
+		if !a.permitted(w, r, keyOf(actor), desk.LimitToken) || costly(r) && !a.permitted(w, r, fmt.Sprintf("costly/%d", actor.User.ID), desk.LimitSearch) {
+			return
+		}
+		reached, covered := reaching(actor, route)
+		if !covered || !reached.Can(route.right) {
+			a.cfg.Identity.Denied(r.Context(), actor, route.right)
 			forbid(w, route, actor)
 			return
 		}
-		if err := a.cfg.Identity.AdmitsPlace(r.Context(), actor, route.right); err != nil {
+		if err := a.cfg.Identity.AdmitsPlace(r.Context(), reached, route.right); err != nil {
 			refuse(w, r, err)
 			return
 		}
+		if visit.actor = reached; r.Header.Get(onBehalfHeader) != "" {
+			if visit.actor, err = a.cfg.Identity.OnBehalf(r.Context(), reached, r.Header.Get(onBehalfHeader)); err != nil {
+				refuse(w, r, err)
+				return
+			}
+			if !visit.actor.Can(route.right) {
+				forbid(w, route, visit.actor)
+				return
+			}
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		if !route.uploads() && !a.plainJSON(w, r) {
+			return
+		}
 		next(w, r)
 	}
 }
 
-// signedIn finds out who asks, by the token in the Authorization header (RFC 6750 §2.1). Tokens in the URL or the body are not looked for: they end up in logs.
+// onBehalfHeader names the customer for whom a token acts.
+const onBehalfHeader = "X-On-Behalf-Of"
+
+// reaching says whether the scopes of a token cover a route: the broad scope of its right, or the one of its resource, which then stands for the broad one as long as the request lasts.
+func reaching(actor desk.Actor, route route) (desk.Actor, bool) {
+	if desk.Allows(actor.Scopes, route.right) {
+		return actor, true
+	}
+	if !slices.Contains(actor.Scopes, route.resourceScope()) {
+		return actor, false
+	}
+	actor.Reach = []desk.Scope{desk.ScopeRead, route.right.Scope()}
+	return actor, true
+}
+
+// signedIn finds out who asks, by the token in the Authorization header (RFC 6750 §2.1), or by Basic with ADDRESS/token and the token (RFC 7617). Tokens in the URL or the body are not looked for: they end up in logs.
 func (a *API) signedIn(r *http.Request) (desk.Actor, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return desk.Actor{}, desk.Faultf(desk.Unsigned, "send an API token: Authorization: Bearer TOKEN")
+	from := identity.Client{IP: remote(r), UserAgent: r.UserAgent()}
+	name, password, basic := r.BasicAuth()
+	switch {
+	case basic:
+		return a.cfg.Identity.Basic(r.Context(), name, password, from)
+	case strings.EqualFold(scheme, "Bearer") && token != "":
+		return a.cfg.Identity.Bearer(r.Context(), strings.TrimSpace(token), from)
 	}
-	actor, err := a.cfg.Identity.Bearer(r.Context(), strings.TrimSpace(token))
+	return desk.Actor{}, desk.Faultf(desk.Unsigned, "send an API token: Authorization: Bearer TOKEN")
+}
+
+// inAddress says whether a secret of ours stands in the address of a request.
+func inAddress(r *http.Request) bool {
+	return strings.Contains(r.URL.RawQuery, "access_token=") || strings.Contains(r.URL.RequestURI(), "pst_")
+}
+
+// plainJSON says whether a body is JSON and says each thing once. Readers differ in which of two values of one name counts, so that what one of them has checked is not what the other does (RFC 8259 §4).
+func (a *API) plainJSON(w http.ResponseWriter, r *http.Request) bool {
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" && !(strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")) {
+		writeProblem(w, &huma.ErrorModel{Status: http.StatusUnsupportedMediaType, Detail: "the body is JSON: Content-Type: application/json"})
+		return false
+	}
+	controller := http.NewResponseController(w)
+	_ = controller.SetReadDeadline(a.now().Add(bodyTime)) // where the connection knows no deadlines, the server's own holds
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return desk.Actor{}, err
+		writeProblem(w, problem(r.Context(), unreadable(err)))
+		return false
 	}
-	actor.Via, actor.IP = "api", remote(r)
-	return actor, nil
+	if name, twice := saidTwice(body); twice {
+		writeProblem(w, &huma.ErrorModel{Status: http.StatusBadRequest, Detail: fmt.Sprintf("the body says %q twice", name)})
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return true
+}
+
+// saidTwice finds a name that stands twice in one object. What is no JSON at all is for others to say.
+func saidTwice(body []byte) (name string, twice bool) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	var open []map[string]bool // of each object around the place; nil for a list
+	named := false             // the next string is a name
+	for {
+		word, err := decoder.Token()
+		if err != nil {
+			return "", false
+		}
+		switch word := word.(type) {
+		case json.Delim:
+			switch word {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+			named = len(open) > 0 && open[len(open)-1] != nil
+			continue
+		case string:
+			if named {
+				names := open[len(open)-1]
+				if names[word] {
+					return word[:min(len(word), 100)], true
+				}
+				names[word], named = true, false
+				continue
+			}
+		}
+		named = len(open) > 0 && open[len(open)-1] != nil
+	}
 }
 
 // refuse answers a request whose sender is not known.
@@ -151,8 +259,8 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 func forbid(w http.ResponseWriter, route route, actor desk.Actor) {
 	detail := fmt.Sprintf("a person with the role %q may not do this", actor.User.Role)
 	if actor.User.Can(route.right) {
-		detail = fmt.Sprintf("this token lacks the scope %q", route.scope())
-		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="postern", error="insufficient_scope", scope=%q`, route.scope()))
+		detail = fmt.Sprintf("this token lacks the scope %q or %q", route.resourceScope(), route.scope())
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="postern", error="insufficient_scope", scope=%q`, route.resourceScope()))
 	}
 	writeProblem(w, &huma.ErrorModel{Status: http.StatusForbidden, Detail: detail})
 }

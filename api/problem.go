@@ -52,6 +52,15 @@ func problem(ctx context.Context, err error) *huma.ErrorModel {
 	return titled(model)
 }
 
+// statusOfError is the status that an error leads to.
+func statusOfError(err error) int {
+	var fault *desk.Fault
+	if errors.As(err, &fault) {
+		return statusOf(fault.Kind)
+	}
+	return http.StatusInternalServerError
+}
+
 // titled fills in the title, which for problems of type about:blank is the status in words (RFC 9457 §4.2.1).
 func titled(model *huma.ErrorModel) *huma.ErrorModel {
 	model.Title = http.StatusText(model.Status)

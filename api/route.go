@@ -12,8 +12,11 @@ import (
 	"postern/desk"
 )
 
-// bearer is the name of the one security scheme.
-const bearer = "token"
+// bearer and basic are the names of the security schemes: the same token, in two ways.
+const (
+	bearer = "token"
+	basic  = "basic"
+)
 
 // route is one line of the table: what is called, who may, and what answers.
 type route struct {
@@ -31,14 +34,25 @@ type binding func(huma.API, huma.Operation)
 // pattern is the route in the mux's words.
 func (r route) pattern() string { return r.method + " " + r.path }
 
-// scope is what a token has to carry for this route, when it carries scopes at all; empty: any token will do.
-func (r route) scope() desk.Scope {
-	for _, scope := range desk.Scopes {
-		if desk.Allows([]desk.Scope{scope}, r.right) {
-			return scope
-		}
+// scope is the broad scope that a token has to carry for this route, when it carries scopes at all and not the one of the resource.
+func (r route) scope() desk.Scope { return r.right.Scope() }
+
+// resource is the part of the API that the route belongs to.
+func (r route) resource() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(r.path, Base+"/"), "/")
+	name, _, _ = strings.Cut(name, ".") // suspended.csv is a view of suspended
+	return name
+}
+
+// resourceScope is the scope of this resource alone that covers the route: what only reads is read, also where it is asked by POST.
+func (r route) resourceScope() desk.Scope {
+	switch {
+	case r.method == http.MethodDelete:
+		return desk.ScopeOf(r.resource(), desk.VerbDelete)
+	case r.method == http.MethodGet, r.right.Scope() == desk.ScopeRead:
+		return desk.ScopeOf(r.resource(), desk.VerbRead)
 	}
-	return ""
+	return desk.ScopeOf(r.resource(), desk.VerbWrite)
 }
 
 // uploads says whether the body is a file rather than JSON.
@@ -46,18 +60,16 @@ func (r route) uploads() bool { return r.path == Base+"/uploads" }
 
 // operation describes the route to the OpenAPI document.
 func (r route) operation() huma.Operation {
-	tag, _, _ := strings.Cut(strings.TrimPrefix(r.path, Base+"/"), "/")
-	tag, _, _ = strings.Cut(tag, ".") // suspended.csv is a view of suspended
 	op := huma.Operation{
 		OperationID:     r.name,
 		Method:          r.method,
 		Path:            r.path,
 		Summary:         r.summary,
-		Tags:            []string{tag},
-		Security:        []map[string][]string{{bearer: {}}},
+		Tags:            []string{r.resource()},
+		Security:        []map[string][]string{{bearer: {}}, {basic: {}}},
 		MaxBodyBytes:    maxBody,
 		BodyReadTimeout: bodyTime,
-		Extensions:      map[string]any{"x-right": string(r.right), "x-scope": string(r.scope())},
+		Extensions:      map[string]any{"x-right": string(r.right), "x-scope": string(r.scope()), "x-resource-scope": string(r.resourceScope())},
 	}
 	if r.method == http.MethodPost {
 		op.Parameters = append(op.Parameters, &huma.Param{

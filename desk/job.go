@@ -76,3 +76,9 @@ type RevertAddresses struct{}
 
 // Kind is the job's name in the queue.
 func (RevertAddresses) Kind() string { return "revert_addresses" }
+
+// TendTokens does what time brings about for API tokens: those that nobody uses are switched off, and who keeps one that ends soon is told.
+type TendTokens struct{}
+
+// Kind is the job's name in the queue.
+func (TendTokens) Kind() string { return "tend_tokens" }

@@ -17,6 +17,15 @@ const (
 	LetterAdminsSetPassword LetterKind = "admins-set-password" // to owners: admins may choose passwords of others now, or no more
 )
 
+// Letters about tokens and connected apps.
+const (
+	LetterTokenExposed LetterKind = "token-exposed" // it was revoked, since others may have it; Facts: token, how, where
+	LetterTokenNetwork LetterKind = "token-network" // it was used from a new network; Facts: token
+	LetterTokenOff     LetterKind = "token-off"     // it was switched off, since nobody used it; Facts: token
+	LetterTokenEnds    LetterKind = "token-ends"    // it ends at Until; Facts: token
+	LetterAppReuse     LetterKind = "app-reuse"     // a connected app was disconnected, since something of it was used twice; Facts: app
+)
+
 // TellPerson mails one of our people, staff or customer with an account, what has happened to that account. It is written into the queue by the change itself, leaves in the person's language,
 // as automatic mail that nothing answers, is tried again until it would come too late, and is in the audit log if it could not be brought.
 type TellPerson struct {

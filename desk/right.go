@@ -20,6 +20,7 @@ const (
 	MayManageSenders    Right = "senders:manage"     // block and allow senders, stop and allow mail to an address
 	MayReadCustomers    Right = "customers:read"     // see who customers are and what else they wrote
 	MayEditCustomers    Right = "customers:edit"     // give customers names and further addresses
+	MayImpersonate      Right = "customers:act-for"  // do through the API what a customer could do, in their name
 	MayExport           Right = "export"             // take lists of mails and customers out as files
 	MayShelve           Right = "shelves:own"        // keep canned replies, macros and views of one's own
 	MayShelveTeam       Right = "shelves:team"       // keep those of one's teams
@@ -62,18 +63,6 @@ const (
 	Arriving Right = "arriving"  // whoever has begun to sign in and has something left to show
 )
 
-// Scope narrows what a token may do, never widens it. The words are part of the API.
-type Scope string
-
-const (
-	ScopeRead  Scope = "read"
-	ScopeWrite Scope = "write"
-	ScopeAdmin Scope = "admin"
-)
-
-// Scopes lists every scope.
-var Scopes = []Scope{ScopeRead, ScopeWrite, ScopeAdmin}
-
 // RightRow is one line of the table of rights.
 type RightRow struct {
 	Right Right
@@ -112,6 +101,7 @@ var Rights = []RightRow{
 	{MayManageSenders, "Mail held back", "Block and allow senders, stop and allow mail to an address", ScopeWrite, byAgent},
 	{MayReadCustomers, "Customers", "See who customers are and what else they wrote", ScopeRead, byLight},
 	{MayEditCustomers, "Customers", "Give customers further addresses", ScopeWrite, byAgent},
+	{MayImpersonate, "Customers", "Act for customers through the API, in their name", ScopeAdmin, byAdmin},
 	{MayExport, "Customers", "Take lists of mails and customers out as files", ScopeRead, byAdmin},
 	{MayShelve, "Canned replies, macros and views", "Keep their own", ScopeWrite, byLight},
 	{MayShelveTeam, "Canned replies, macros and views", "Keep those of their teams", ScopeWrite, byAgent},
@@ -179,9 +169,4 @@ func (r Right) Scope() Scope {
 		return row.Scope
 	}
 	return ScopeAdmin
-}
-
-// Allows says whether a token with these scopes lets its bearer use the right; an empty list means all that the user may.
-func Allows(scopes []Scope, right Right) bool {
-	return len(scopes) == 0 || right == Public || right == SignedIn || slices.Contains(scopes, right.Scope())
 }

@@ -40,6 +40,7 @@ const longestLine = 500
 // Settings is the registry: every setting of accounts and access. What is not in it cannot be set.
 var Settings = slices.Concat(
 	sessionSettings,
+	AccessSettings,
 	signonSettings,
 	addressSettings,
 )

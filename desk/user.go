@@ -18,6 +18,7 @@ func (u User) Same(other User) bool {
 type Actor struct {
 	User   User    // zero for the system and for senders of mail
 	Scopes []Scope // of the token in use; empty: all that the user may
+	Reach  []Scope // broad scopes that a scope of one resource stands for, for the length of one request
 	Via    string  // portal, api, cli, mail, job
 	IP     string  // where the request came from, if from a network
 
@@ -35,5 +36,10 @@ func (a Actor) IsSystem() bool { return a.User == User{} && (a.Via == "job" || a
 
 // Can says whether the actor holds the right, by role and by the scopes of the token in use. The system may do everything.
 func (a Actor) Can(right Right) bool {
-	return a.IsSystem() || a.User.Can(right) && Allows(a.Scopes, right)
+	return a.IsSystem() || a.User.Can(right) && a.Allows(right)
+}
+
+// Allows says whether the scopes of the token in use cover the right; without a token they do.
+func (a Actor) Allows(right Right) bool {
+	return Allows(a.Scopes, right) || len(a.Reach) > 0 && Allows(a.Reach, right)
 }

@@ -315,16 +315,3 @@ type CauseCount struct {
 	Cause Cause `json:"cause" db:"cause"`
 	Count int64 `json:"count" db:"count"`
 }
-
-// Token is an API token without its secret.
-type Token struct {
-	ID         int64      `json:"id" db:"id"`
-	UserID     int64      `json:"user_id" db:"user_id"`
-	UserEmail  string     `json:"user" db:"user_email"`
-	Name       string     `json:"name" db:"name"`
-	Scopes     []Scope    `json:"scopes" db:"scopes"`
-	CreatedAt  time.Time  `json:"created_at" db:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at" db:"expires_at"`
-	LastUsedAt *time.Time `json:"last_used_at" db:"last_used_at"`
-	RevokedAt  *time.Time `json:"revoked_at" db:"revoked_at"`
-}

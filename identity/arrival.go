@@ -82,6 +82,11 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 		return Came{}, err
 	}
 	now := s.now()
+	if service, err := tx.IsService(ctx, a.User.ID); err != nil {
+		return Came{}, err
+	} else if service {
+		return Came{}, errService
+	}
 	came := Came{User: a.User, Device: a.From.Device}
 	if len(came.Device) < leastDevice {
 		came.Device, _ = s.newToken()

@@ -41,7 +41,10 @@ type Service struct {
 	rules    keptRules
 	turned   turnedAway
 
-	exposed noted // tokens that came in the clear
+	rates   rates   // permits to ask
+	moved   noted   // tokens that came from a new network
+	acted   noted   // tokens that act for customers
+	denials denials // what tokens were refused
 }
 
 // New makes the service.

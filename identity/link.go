@@ -38,6 +38,12 @@ func (s *Service) LoginLink(ctx context.Context, actor desk.Actor, email string)
 		if person.DisabledAt != nil {
 			return entry{}, desk.Faultf(desk.Conflict, "%s is disabled: enable them first", person.Email)
 		}
+		if service, err := tx.IsService(ctx, person.ID); err != nil || service {
+			if err == nil {
+				err = errService
+			}
+			return entry{}, err
+		}
 		url, err = s.addLink(ctx, tx, person.ID, linkLife)
 		return entry{actor: actor, action: "user.link", subject: subjectOf(person.ID)}, err
 	})

@@ -21,7 +21,7 @@ func needs(actor desk.Actor, right desk.Right) error {
 
 // own says whether the actor is this person, with all that they may: a token that was narrowed is not the person.
 func own(actor desk.Actor, id int64) bool {
-	return actor.User.ID == id && id != 0 && desk.Allows(actor.Scopes, desk.MayManagePeople)
+	return actor.User.ID == id && id != 0 && actor.Allows(desk.MayManagePeople)
 }
 
 // outranks says whether the actor may make, change or disable such a person, or act for them: owners anybody, others only those who may less than they. Otherwise an admin could make

@@ -19,22 +19,22 @@ func TestToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !regexp.MustCompile(`^pst_[A-Za-z0-9_-]{49}$`).MatchString(secret) {
+	if !regexp.MustCompile(`^pst_personal_[A-Za-z0-9_-]{49}$`).MatchString(secret) {
 		t.Errorf("token %q", secret)
 	}
-	if token.ID == 0 || token.UserEmail != ada.Email || !token.ExpiresAt.Equal(h.clock.now().Add(tokenLife)) || !slices.Equal(token.Scopes, []desk.Scope{"read", "write"}) {
+	if token.ID == 0 || token.UserEmail != ada.Email || !token.ExpiresAt.Equal(h.clock.now().Add(90*aDay)) || !slices.Equal(token.Scopes, []desk.Scope{"read", "write"}) {
 		t.Errorf("%+v", token)
 	}
-	actor, err := h.Bearer(ctx, secret)
+	actor, err := h.Bearer(ctx, secret, home)
 	if err != nil || actor.User != ada || actor.Via != "api" || !actor.Can(desk.MayWrite) || actor.Can(desk.MayAdminister) {
 		t.Errorf("%+v, %v", actor, err)
 	}
 	flipped := []byte(secret)
 	flipped[20] ^= 1
 	for name, wrong := range map[string]string{
-		"empty": "", "cut short": secret[:50], "mistyped": string(flipped), "other prefix": "pat" + secret[3:], "well formed, unknown": seal(strings.Repeat("A", 43)),
+		"empty": "", "cut short": secret[:50], "mistyped": string(flipped), "other prefix": "pat" + secret[3:], "well formed, unknown": seal(prefixAny, strings.Repeat("A", 43)),
 	} {
-		if _, err := h.Bearer(ctx, wrong); !is(err, desk.Unsigned) {
+		if _, err := h.Bearer(ctx, wrong, home); !is(err, desk.Unsigned) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -43,7 +43,7 @@ func TestToken(t *testing.T) {
 		t.Errorf("%+v, %v", page, err)
 	}
 	h.clock.wait(30 * time.Second)
-	if _, err := h.Bearer(ctx, secret); err != nil {
+	if _, err := h.Bearer(ctx, secret, home); err != nil {
 		t.Fatal(err)
 	}
 	page, err = h.Tokens(ctx, as(ada), "", 0)
@@ -53,7 +53,7 @@ func TestToken(t *testing.T) {
 	if err := h.Disable(ctx, cli, ada.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Bearer(ctx, secret); !is(err, desk.Unsigned) {
+	if _, err := h.Bearer(ctx, secret, home); !is(err, desk.Unsigned) {
 		t.Errorf("of a disabled person: %v", err)
 	}
 	if err := h.Enable(ctx, cli, ada.ID); err != nil {
@@ -62,7 +62,7 @@ func TestToken(t *testing.T) {
 	if err := h.RevokeToken(ctx, as(ada), "script"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Bearer(ctx, secret); !is(err, desk.Unsigned) {
+	if _, err := h.Bearer(ctx, secret, home); !is(err, desk.Unsigned) {
 		t.Errorf("revoked: %v", err)
 	}
 	wantFault(t, h.RevokeToken(ctx, as(ada), "script"), desk.NotFound, "script")
@@ -77,7 +77,7 @@ func TestTokenExpires(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.clock.wait(time.Hour)
-	if _, err := h.Bearer(ctx, secret); !is(err, desk.Unsigned) {
+	if _, err := h.Bearer(ctx, secret, home); !is(err, desk.Unsigned) {
 		t.Errorf("expired: %v", err)
 	}
 }
@@ -118,6 +118,9 @@ func TestTokenRefused(t *testing.T) {
 	}
 	_, _, err := h.AddToken(ctx, as(light), NewToken{UserEmail: light.Email, Name: "one too many"})
 	wantFault(t, err, desk.Conflict, "revoke one first")
+	customer := h.plain(t, "customer@example.com", desk.RoleCustomer)
+	_, _, err = h.AddToken(ctx, as(customer), NewToken{UserEmail: customer.Email, Name: "mine"})
+	wantFault(t, err, desk.Forbidden, "")
 }
 
 func TestRevoke(t *testing.T) {

@@ -110,7 +110,9 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &sendBypass{identity: cfg.Identity})
 	river.AddWorker(workers, &revertAddresses{identity: cfg.Identity})
 	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &tendTokens{identity: cfg.Identity})
 	periodic := []*river.PeriodicJob{
+		every(time.Hour, desk.TendTokens{}),
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know
 		every(time.Minute, desk.AskRatings{}),
 		every(time.Hour, desk.Sweep{}),

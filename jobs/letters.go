@@ -37,6 +37,11 @@ var personLetters = map[desk.LetterKind]personWords{
 	desk.LetterBypass:              bypassLetter,
 	desk.LetterBypassUsed:          bypassUsed,
 	desk.LetterRecovered:           recoveredLetter,
+	desk.LetterTokenExposed:        tokenExposed,
+	desk.LetterTokenNetwork:        tokenNetwork,
+	desk.LetterTokenOff:            tokenOff,
+	desk.LetterTokenEnds:           tokenEnds,
+	desk.LetterAppReuse:            appReuse,
 }
 
 // tellPerson mails one of our people what has happened to their account. It is tried again, soon at first, until it would come too late; a letter that could not be brought is in the audit log.

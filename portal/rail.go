@@ -157,7 +157,7 @@ var notices = map[string]string{
 	"ruled": "The rule holds from the next mail on.", "unruled": "The rule is gone.", "dropped": "Draft thrown away.",
 	"verified": "The records were looked up just now.", "rotated": "New keys are made. Publish the new records; the old keys sign until then.", "removed": "Removed.", "emergency": "The keys change as fast as the DNS allows.", "paused": "Paused.", "resumed": "In use again.",
 	"redirected": "It goes to the other address now.", "suppressed": "That address gets no mail any more.", "lifted": "Lifted: the address gets mail again.",
-	"added": "Added.", "saved": "Saved.", "revoked": "Revoked: the token no longer works.",
+	"added": "Added.", "saved": "Saved.", "revoked": "Revoked: the token no longer works.", "disconnected": "Disconnected. Everything that it had opens nothing any more.",
 	"disabled": "Disabled. Every session and token of theirs has ended.", "enabled": "They can sign in again.",
 }
 

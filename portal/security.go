@@ -12,6 +12,9 @@ type securityPlace struct {
 var securityPlaces = []securityPlace{
 	{"Sessions and devices", "/security/sessions", "How long people stay signed in, and who is told of new devices.", desk.MayReadSecurity},
 	{"Where people come from", "/security/addresses", "Which addresses the desk and its API can be opened from.", desk.MayReadSecurity},
+	{"Apps that people may connect", "/security/clients", "Programs that ask people to let them in, and what they may ask for.", desk.MayManageClients},
+	{"Service accounts", "/security/services", "Accounts for programs that belong to nobody in particular.", desk.MayManageTokens},
+	{"API and limits", "/security/api", "How long tokens work, and how much may be asked.", desk.MayReadSecurity},
 	{"Audit log", "/audit", "Every change and every sign-in. Nothing in it can be changed or taken out.", desk.MayReadAudit},
 }
 
@@ -19,6 +22,7 @@ var securityPlaces = []securityPlace{
 var ownSecurityPlaces = []securityPlace{
 	{"Name, address, password", "/you", "What you sign in with.", desk.SignedIn},
 	{"API tokens", "/tokens", "Programs that act for you.", desk.MayHoldTokens},
+	{"Connected apps", "/apps", "Programs that you have let in by OAuth.", desk.MayHoldTokens},
 }
 
 // securityPage is a page of cards.

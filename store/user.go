@@ -109,7 +109,7 @@ func (r Reader) Staff(ctx context.Context) ([]desk.User, error) {
 	staff, err := rowsOf[desk.User](ctx, r.q, `
 		select id, email, name, role
 		from "user"
-		where disabled_at is null and role in (select r.name from role r where r.works)
+		where disabled_at is null and not service and role in (select r.name from role r where r.works)
 		order by lower(name), id
 		limit 1000`)
 	return staff, wrap(err, "staff")

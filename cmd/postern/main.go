@@ -52,6 +52,8 @@ type commands struct {
 	Token       tokenCommand       `cmd:"" help:"API tokens."`
 	Audit       auditCommand       `cmd:"" help:"The audit log: list, export, verify."`
 	Access      settingsCommand    `cmd:"" name:"settings" help:"Accounts and access: list, get, set."`
+	Client      clientCommand      `cmd:"" help:"Programs that people may connect by OAuth 2: add, list, secret, remove."`
+	Service     serviceCommand     `cmd:"" help:"Accounts of programs: add, list."`
 	Keys        keysCommand        `cmd:"" help:"The master keys: list, add, use."`
 	Ingest      ingestCommand      `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`
 	Backup      backupCommand      `cmd:"" help:"Copy everything (database, attachments, keys) to a folder, while the system runs; again into the same folder copies new attachments only."`

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 
 	"postern/audit"
 	"postern/config"
@@ -199,17 +200,19 @@ type tokenCommand struct {
 type tokenCreate struct {
 	User  string   `name:"user" required:"" help:"Address of the person it speaks for."`
 	Name  string   `name:"name" required:"" help:"What it is for."`
-	Scope []string `name:"scope" help:"read, write, admin; all that the person may unless given."`
+	Scope []string `name:"scope" help:"read, write, admin, or parts like tickets:read; all that the person may unless given."`
+	From  []string `name:"from" help:"Addresses or networks from which it may be used; from everywhere unless given."`
+	Days  int      `name:"days" help:"Days until it ends; as set for all unless given."`
 }
 
 // Run prints the token alone on stdout.
 func (t tokenCreate) Run(ctx context.Context, settings config.Settings, term terminal) error {
-	var scopes []desk.Scope
-	for _, scope := range t.Scope {
-		scopes = append(scopes, desk.Scope(scope))
+	add := identity.NewToken{UserEmail: t.User, Name: t.Name, Scopes: scopesNamed(t.Scope), Networks: t.From}
+	if t.Days > 0 {
+		add.Expires = time.Now().AddDate(0, 0, t.Days)
 	}
 	return administer(ctx, settings, func(a *administration) error {
-		secret, made, err := a.identity.AddToken(ctx, operator(), identity.NewToken{UserEmail: t.User, Name: t.Name, Scopes: scopes})
+		secret, made, err := a.identity.AddToken(ctx, operator(), add)
 		if err != nil {
 			return err
 		}
@@ -237,6 +240,9 @@ func (t tokenList) Run(ctx context.Context, settings config.Settings, term termi
 				scopes = strings.Trim(fmt.Sprint(token.Scopes), "[]")
 			}
 			state := "until " + day(token.ExpiresAt)
+			if token.DisabledAt != nil {
+				state = "off " + day(token.DisabledAt)
+			}
 			if token.RevokedAt != nil {
 				state = "revoked " + day(token.RevokedAt)
 			}

@@ -27,6 +27,9 @@ func (sys *system) buildWeb() {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", sys.api.Handler())
 	mux.Handle("/a/", sys.api.Handler())
+	for _, path := range api.OAuthPaths {
+		mux.Handle(path, sys.api.Handler())
+	}
 	mux.Handle("/", sys.portal.Handler())
 
 	gated := sys.portal.Gate(portal.GateConfig{Trusted: p.settings.HTTPTrusted}, mux)
