@@ -80,19 +80,23 @@ func (a *API) patchUser(ctx context.Context, actor desk.Actor, in *userPatch) (u
 
 // Token is an API token without its secret.
 type Token struct {
-	ID         int64        `json:"id"`
-	User       string       `json:"user" doc:"The address of the person it speaks for."`
-	Name       string       `json:"name"`
-	Scopes     []desk.Scope `json:"scopes" nullable:"false" doc:"Empty: all that the person may."`
-	CreatedAt  time.Time    `json:"created_at"`
-	ExpiresAt  *time.Time   `json:"expires_at"`
-	LastUsedAt *time.Time   `json:"last_used_at"`
-	RevokedAt  *time.Time   `json:"revoked_at"`
+	ID         int64          `json:"id"`
+	Kind       desk.TokenKind `json:"kind" enum:"personal,service,oauth"`
+	User       string         `json:"user" doc:"The address of the person it speaks for."`
+	Name       string         `json:"name"`
+	Scopes     []desk.Scope   `json:"scopes" nullable:"false" doc:"Empty: all that the person may."`
+	Networks   []string       `json:"networks" nullable:"false" doc:"From where it may be used; empty: from everywhere."`
+	CreatedAt  time.Time      `json:"created_at"`
+	ExpiresAt  *time.Time     `json:"expires_at"`
+	LastUsedAt *time.Time     `json:"last_used_at"`
+	LastIP     string         `json:"last_ip" doc:"Where it was used last; empty: nowhere yet."`
+	DisabledAt *time.Time     `json:"disabled_at" doc:"Since when it is switched off, because nobody used it."`
+	RevokedAt  *time.Time     `json:"revoked_at"`
 }
 
 func viewToken(from desk.Token) Token {
 	return Token{
-		ID: from.ID, User: from.UserEmail, Name: from.Name, Scopes: some(from.Scopes),
+		ID: from.ID, Kind: from.Kind, User: from.UserEmail, Name: from.Name, Scopes: some(from.Scopes), Networks: some(from.Networks), LastIP: from.LastIP, DisabledAt: utc(from.DisabledAt),
 		CreatedAt: from.CreatedAt.UTC(), ExpiresAt: utc(from.ExpiresAt), LastUsedAt: utc(from.LastUsedAt), RevokedAt: utc(from.RevokedAt),
 	}
 }
@@ -107,7 +111,8 @@ type newToken struct {
 	Body struct {
 		User      string       `json:"user,omitempty" doc:"The address of the person it speaks for; absent: whoever asks."`
 		Name      string       `json:"name" minLength:"1" maxLength:"200"`
-		Scopes    []desk.Scope `json:"scopes,omitempty" maxItems:"3" enum:"read,write,admin" doc:"Absent: all that the person may."`
+		Scopes    []desk.Scope `json:"scopes,omitempty" maxItems:"50" doc:"The broad ones are read, write and admin, those of one resource look like tickets:read; absent: all that the person may."`
+		Networks  []string     `json:"networks,omitempty" maxItems:"20" doc:"Addresses and CIDR from which alone it may be used; absent: from everywhere."`
 		ExpiresAt time.Time    `json:"expires_at,omitzero" required:"false" doc:"Absent: in 90 days."`
 	}
 }
@@ -123,7 +128,7 @@ func (a *API) addToken(ctx context.Context, actor desk.Actor, in *newToken) (new
 	if owner == "" {
 		owner = actor.User.Email
 	}
-	secret, made, err := a.cfg.Identity.AddToken(ctx, actor, identity.NewToken{UserEmail: owner, Name: in.Body.Name, Scopes: in.Body.Scopes, Expires: in.Body.ExpiresAt})
+	secret, made, err := a.cfg.Identity.AddToken(ctx, actor, identity.NewToken{UserEmail: owner, Name: in.Body.Name, Scopes: in.Body.Scopes, Networks: in.Body.Networks, Expires: in.Body.ExpiresAt})
 	return newSecret{viewToken(made), secret}, err
 }
 

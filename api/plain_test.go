@@ -65,7 +65,7 @@ func TestPolicyHosts(t *testing.T) {
 	}
 }
 
-// TestPlain: security row 16. Programs that send without TLS are told so and not sent on, and a token that came so is noted, once.
+// TestPlain: security row 16. Programs that send without TLS are told so and not sent on, and a token that came so is revoked, by Bearer or Basic.
 func TestPlain(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -98,6 +98,7 @@ func TestPlain(t *testing.T) {
 			t.Errorf("%d %s", got.StatusCode, got.Header.Get("Content-Type"))
 		}
 	}
+	o.get(t, "agent", "/tickets").want(http.StatusUnauthorized)
 	noted := 0
 	page, err := o.store.AuditLog(t.Context(), desk.AuditQuery{Limit: 100})
 	must(t, err)

@@ -24,6 +24,7 @@ type operation struct {
 	ID           string                `json:"operationId"`
 	Right        desk.Right            `json:"x-right"`
 	Scope        desk.Scope            `json:"x-scope"`
+	Part         desk.Scope            `json:"x-resource-scope"`
 	Summary      string                `json:"summary"`
 	Security     []map[string][]string `json:"security"`
 	Parameters   []struct {
@@ -58,12 +59,11 @@ func TestEveryRouteDeclaresItsRight(t *testing.T) {
 	t.Parallel()
 	all, _ := operations(t, open(t))
 	var golden bytes.Buffer
-	rights := []desk.Right{desk.MayRead, desk.MayWrite, desk.MayAdminister, desk.MayOwnRead, desk.MayOwnWrite, desk.MayReadAudit, desk.MayExportAudit}
 	for _, op := range all {
-		if !slices.Contains(rights, op.Right) || op.Scope == "" || len(op.Security) != 1 {
+		if !op.Right.Valid() || op.Scope == "" || len(op.Security) != 2 || !op.Part.Known() {
 			t.Errorf("%s %s declares the right %q, the scope %q and the security %v", op.method, op.path, op.Right, op.Scope, op.Security)
 		}
-		fmt.Fprintf(&golden, "%-6s %-62s %-18s %s\n", op.method, op.path, op.Right, op.Scope)
+		fmt.Fprintf(&golden, "%-6s %-62s %-18s %-6s %s\n", op.method, op.path, op.Right, op.Scope, op.Part)
 	}
 	const file = "testdata/routes.golden"
 	if *update {
@@ -182,13 +182,18 @@ func TestTokens(t *testing.T) {
 		t.Errorf("a wrong token: WWW-Authenticate %q", challenge)
 	}
 	narrow := o.post(t, "reader", "/tickets/1/notes", map[string]any{"text": "x"}).want(http.StatusForbidden)
-	if challenge := narrow.header.Get("WWW-Authenticate"); !strings.Contains(challenge, `error="insufficient_scope", scope="write"`) {
+	if challenge := narrow.header.Get("WWW-Authenticate"); !strings.Contains(challenge, `error="insufficient_scope", scope="tickets:write"`) {
 		t.Errorf("a token without the scope: WWW-Authenticate %q", challenge)
 	}
 	basic := o.do(t, ask{method: "GET", path: "/tickets", header: map[string]string{"Authorization": "Basic " + o.tokens["admin"]}})
 	basic.want(http.StatusUnauthorized)
-	o.get(t, "", "/tickets?access_token="+o.tokens["admin"]).want(http.StatusUnauthorized)
-	o.get(t, "admin", "/tickets?access_token="+o.tokens["admin"]).want(http.StatusUnprocessableEntity)
+	for _, path := range []string{"/tickets?access_token=" + o.tokens["admin"], "/tickets?access_token=x", "/tickets?q=" + o.tokens["admin"], "/tickets/" + o.tokens["admin"]} {
+		for _, as := range []string{"", "admin"} {
+			if got := o.get(t, as, path).want(http.StatusBadRequest); !strings.Contains(got.header.Get("WWW-Authenticate"), "invalid_request") || strings.Contains(string(got.body), o.tokens["admin"]) {
+				t.Errorf("a token in the address: %v %s", got.header, got.body)
+			}
+		}
+	}
 	for role, token := range o.tokens {
 		if strings.Contains(o.log.String(), token) {
 			t.Errorf("the log holds the token of the %s", role)

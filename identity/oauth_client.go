@@ -240,7 +240,8 @@ func describe(add NewClient) (client desk.OAuthClient, err error) {
 		}
 		redirects = append(redirects, text)
 	}
-	redirects = slices.Compact(slices.Sorted(slices.Values(redirects)))
+	slices.Sort(redirects)
+	redirects = slices.Compact(redirects)
 	if len(redirects) > redirectsMost {
 		return client, desk.Wrong("redirect_uris", "a client has at most %d addresses to go back to", redirectsMost)
 	}

@@ -48,7 +48,7 @@ func TestRoleIsWhatItsPeopleMayAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bearer, err := h.Bearer(ctx, token)
+		bearer, err := h.Bearer(ctx, token, home)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -243,7 +243,7 @@ func TestTendTokens(t *testing.T) {
 		t.Errorf("switched on again: %v", err)
 	}
 	for range 30 { // 59 to 89 days: 'used' ends after 90
-		h.clock.wait(aDay)
+		h.clock.wait(aDay + time.Minute)
 		works(used)
 		tend()
 		tend()
