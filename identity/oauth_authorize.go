@@ -137,8 +137,8 @@ func (s *Service) AppsOf(ctx context.Context, actor desk.Actor, client int64, cu
 	return s.store.Grants(ctx, 0, client, cursor, limit)
 }
 
-// Disconnect ends what was allowed a client, with every token that came from it: one's own or, with the right to manage clients, anybody's.
-func (s *Service) Disconnect(ctx context.Context, actor desk.Actor, id int64) error {
+// DisconnectApp ends what was allowed a client, with every token that came from it: one's own or, with the right to manage clients, anybody's.
+func (s *Service) DisconnectApp(ctx context.Context, actor desk.Actor, id int64) error {
 	return s.audited(ctx, func(tx *store.Tx) (entry, error) {
 		grant, found, err := tx.Grant(ctx, id)
 		if err != nil {

@@ -310,7 +310,7 @@ func TestGrantEnds(t *testing.T) {
 		t.Fatalf("%+v, %v", apps, err)
 	}
 	bob := h.plain(t, "bob@example.com", desk.RoleAgent)
-	wantFault(t, h.Disconnect(ctx, as(bob), apps.Items[0].ID), desk.NotFound, "")
+	wantFault(t, h.DisconnectApp(ctx, as(bob), apps.Items[0].ID), desk.NotFound, "")
 	h.switchAda(t, ClientOff)
 	if _, err := h.Bearer(ctx, issued.Access, home); err != errUnknownToken {
 		t.Errorf("of a disabled person: %v", err)
@@ -325,7 +325,7 @@ func TestGrantEnds(t *testing.T) {
 	if actor, err := h.Bearer(ctx, issued.Access, home); err != nil || actor.Can(desk.MayRead) {
 		t.Errorf("of a person who sees no tickets any more: %+v, %v", actor, err)
 	}
-	if err := h.Disconnect(ctx, as(h.ada), apps.Items[0].ID); err != nil {
+	if err := h.DisconnectApp(ctx, as(h.ada), apps.Items[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Bearer(ctx, issued.Access, home); err != errUnknownToken {

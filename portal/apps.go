@@ -50,7 +50,7 @@ func (p *Portal) appDisconnect(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := p.identity.Disconnect(c.r.Context(), c.actor, id); err != nil {
+	if err := p.identity.DisconnectApp(c.r.Context(), c.actor, id); err != nil {
 		return err
 	}
 	if client := number64(form, "client"); client > 0 {
