@@ -23,6 +23,12 @@ type Sweep struct{}
 // Kind is the job's name in the queue.
 func (Sweep) Kind() string { return "sweep" }
 
+// ReadMetadata reads the metadata of SAML identity providers again, for which it is time.
+type ReadMetadata struct{}
+
+// Kind is the job's name in the queue.
+func (ReadMetadata) Kind() string { return "read_metadata" }
+
 // SumUp sums up what happened to tickets on the days that are over.
 type SumUp struct{}
 

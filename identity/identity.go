@@ -142,6 +142,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 	customers, _ := limits(values, desk.RoleCustomer)
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-max(staff, customers))), tx.SweepLogins(ctx, now.Add(-failuresFor)),
-			tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now))
+			tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepSAML(ctx, now))
 	})
 }

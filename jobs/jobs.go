@@ -98,6 +98,7 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &verifyDomains{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
+	river.AddWorker(workers, &readMetadata{identity: cfg.Identity})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
 	river.AddWorker(workers, &sumUp{tickets: cfg.Tickets})
@@ -116,6 +117,7 @@ func New(cfg Config) (*Runner, error) {
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know
 		every(time.Minute, desk.AskRatings{}),
 		every(time.Hour, desk.Sweep{}),
+		every(time.Hour, desk.ReadMetadata{}),
 		every(time.Hour, desk.TellManagers{}),
 		every(time.Hour, desk.RenewPolicies{}),
 		every(5*time.Minute, desk.TellDelays{}),

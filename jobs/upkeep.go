@@ -93,6 +93,16 @@ func (w *sweep) Work(ctx context.Context, _ *river.Job[desk.Sweep]) error {
 	return errors.Join(w.tickets.Sweep(ctx), w.tickets.SweepRuns(ctx), w.identity.Sweep(ctx), w.store.Write(ctx, func(tx *store.Tx) error { return tx.SweepAcknowledgements(ctx, before) }))
 }
 
+// readMetadata lets SAML identity providers be asked what has changed about them.
+type readMetadata struct {
+	river.WorkerDefaults[desk.ReadMetadata]
+	identity *identity.Service
+}
+
+func (w *readMetadata) Work(ctx context.Context, _ *river.Job[desk.ReadMetadata]) error {
+	return w.identity.RefreshSAML(ctx)
+}
+
 // elapse lets automations look for tickets on which enough time has passed.
 type elapse struct {
 	river.WorkerDefaults[desk.Elapse]

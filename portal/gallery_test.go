@@ -100,6 +100,8 @@ var places = map[string][]place{
 	"GET /security":                 {{"/security", "owner"}},
 	"GET /security/sessions":        {{"/security/sessions", "owner"}},
 	"GET /security/addresses":       {{"/security/addresses", "owner"}},
+	"GET /security/saml/new":        {{"/security/saml/new", "owner"}},
+	"GET /security/saml/{id}":       {{"/security/saml/{saml}", "owner"}},
 	"GET /you/security":             {{"/you/security", "agent"}},
 	"GET /confirm":                  {{"/confirm?next=/security/sessions", "stale"}},
 }
@@ -125,6 +127,7 @@ var noPages = map[string]string{
 	"GET /rail":                       "a part of every page",
 	"GET /tags/names":                 "a part of the panel of a ticket",
 	"GET /suspended/{id}/original":    "a file",
+	"GET /access/saml/{id}/metadata":  "a file for SAML providers",
 }
 
 // TestEveryPageIsLookedAt keeps the gallery whole.
@@ -157,6 +160,7 @@ func newGallery(t *testing.T) *gallery {
 	g.service()
 	g.lists()
 	g.rules()
+	g.saml()
 	return g
 }
 

@@ -41,29 +41,26 @@ type IdP struct {
 // ReadMetadata reads a provider's metadata (SAML Metadata §2.4.3). When it describes several, entity says which one is meant. Each fault is a desk.Fault of the field "metadata".
 // A signature on it is not looked at: it is as true as the way by which it came.
 func ReadMetadata(document []byte, entity string) (IdP, error) {
-	wrong := func(format string, arguments ...any) (IdP, error) {
-		return IdP{}, desk.Wrong("metadata", format, arguments...)
-	}
 	if len(document) > MaxMetadata {
-		return wrong("this metadata is longer than 1 MiB")
+		return IdP{}, desk.Wrong("metadata", "this metadata is longer than 1 MiB")
 	}
 	if bytes.Contains(bytes.ToUpper(document), []byte("<!DOCTYPE")) || bytes.Contains(bytes.ToUpper(document), []byte("<!ENTITY")) {
-		return wrong("this metadata has a document type declaration, which has no place there")
+		return IdP{}, desk.Wrong("metadata", "this metadata has a document type declaration, which has no place there")
 	}
 	found, err := entities(document)
 	if err != nil {
-		return wrong("this is no SAML metadata: it has to be XML that begins with EntityDescriptor")
+		return IdP{}, desk.Wrong("metadata", "this is no SAML metadata: it has to be XML that begins with EntityDescriptor")
 	}
 	found = slices.DeleteFunc(found, func(each crewjam.EntityDescriptor) bool {
 		return len(each.IDPSSODescriptors) == 0 || entity != "" && each.EntityID != entity
 	})
 	switch {
 	case len(found) == 0 && entity != "":
-		return wrong("this metadata describes no identity provider named %s", entity)
+		return IdP{}, desk.Wrong("metadata", "this metadata describes no identity provider named %s", entity)
 	case len(found) == 0:
-		return wrong("this metadata describes no identity provider")
+		return IdP{}, desk.Wrong("metadata", "this metadata describes no identity provider")
 	case len(found) > 1:
-		return wrong("this metadata describes %d identity providers: fill in the entity ID of yours", len(found))
+		return IdP{}, desk.Wrong("metadata", "this metadata describes %d identity providers: fill in the entity ID of yours", len(found))
 	}
 	idp := IdP{EntityID: found[0].EntityID}
 	for _, role := range found[0].IDPSSODescriptors {
