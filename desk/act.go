@@ -190,6 +190,7 @@ var Acts = map[string]Act{
 	"user.proof":               {Words: "Showed again who they are"},
 	"user.proof-failed":        {Words: "Proof failed", End: EndRefused},
 	"user.reading":             {Words: "Language and zone changed"},
+	"user.signed-out":          {Words: "Signed out by an alert"},
 	"user.signin":              {Words: "Signed in"},
 	"user.signin-failed":       {Words: "Sign-in failed", End: EndRefused},
 	"user.signout":             {Words: "Signed out"},

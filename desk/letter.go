@@ -24,6 +24,8 @@ const (
 	LetterTokenOff     LetterKind = "token-off"     // it was switched off, since nobody used it; Facts: token
 	LetterTokenEnds    LetterKind = "token-ends"    // it ends at Until; Facts: token
 	LetterAppReuse     LetterKind = "app-reuse"     // a connected app was disconnected, since something of it was used twice; Facts: app
+	// Letters to owners and admins about what a detector found.
+	LetterAlert LetterKind = "alert" // Facts: detector, about, done
 )
 
 // TellPerson mails one of our people, staff or customer with an account, what has happened to that account. It is written into the queue by the change itself, leaves in the person's language,

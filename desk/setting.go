@@ -44,6 +44,7 @@ var Settings = slices.Concat(
 	signonSettings,
 	addressSettings,
 )
+var Settings = slices.Concat(sessionSettings, signonSettings, alertSettings, auditSettings)
 
 // SettingOf is the setting with that key, or nil.
 func SettingOf(key string) *Setting {

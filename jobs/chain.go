@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postern/audit"
+	"postern/identity"
 )
 
 // linkEvery is how long a record of the audit log waits for its link at most, but for the time that linking takes.
@@ -14,20 +15,22 @@ const linkEvery = 500 * time.Millisecond
 
 // chainer links what is recorded, in one of all processes at a time, and sends it to where it is wanted.
 type chainer struct {
-	audit   *audit.Service
-	log     *slog.Logger
-	running sync.WaitGroup
-	rest    context.CancelFunc
+	audit    *audit.Service
+	identity *identity.Service
+	log      *slog.Logger
+	running  sync.WaitGroup
+	rest     context.CancelFunc
 }
 
 func newChainer(cfg Config) *chainer {
-	return &chainer{audit: cfg.Audit, log: cfg.Log, rest: func() {}}
+	return &chainer{audit: cfg.Audit, identity: cfg.Identity, log: cfg.Log, rest: func() {}}
 }
 
 // start links and sends until stop.
 func (c *chainer) start(ctx context.Context) {
 	ctx, c.rest = context.WithCancel(ctx)
 	c.running.Go(func() { c.audit.Stream(ctx) })
+	c.running.Go(func() { c.watchLog(ctx) })
 	c.running.Go(func() {
 		tick := time.NewTicker(linkEvery)
 		defer tick.Stop()

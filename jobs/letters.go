@@ -42,6 +42,7 @@ var personLetters = map[desk.LetterKind]personWords{
 	desk.LetterTokenOff:            tokenOff,
 	desk.LetterTokenEnds:           tokenEnds,
 	desk.LetterAppReuse:            appReuse,
+	desk.LetterAlert:               alertRaised,
 }
 
 // tellPerson mails one of our people what has happened to their account. It is tried again, soon at first, until it would come too late; a letter that could not be brought is in the audit log.

@@ -1,0 +1,91 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"postern/audit"
+	"postern/desk"
+)
+
+const (
+	watchLogEvery = time.Second
+	tellSinks     = time.Minute
+)
+
+// watchLog raises alerts until ctx ends, and does about people what the settings say.
+func (c *chainer) watchLog(ctx context.Context) {
+	watcher := c.audit.Watcher()
+	tick := time.NewTicker(watchLogEvery)
+	defer tick.Stop()
+	looked := time.Now()
+	for {
+		for ctx.Err() == nil && c.watchRound(ctx, watcher) == more {
+			continue
+		}
+		if time.Since(looked) > tellSinks {
+			looked = time.Now()
+			c.tellOfSinks(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *chainer) watchRound(ctx context.Context, watcher *audit.Watcher) outlook {
+	values, err := c.identity.Settings(ctx)
+	if err == nil {
+		var raised []audit.Raised
+		var left bool
+		if raised, left, err = watcher.Round(ctx, values); err == nil {
+			for _, one := range raised {
+				err = errors.Join(err, c.remedy(ctx, one))
+			}
+			if left {
+				return more
+			}
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		c.log.ErrorContext(ctx, "the audit log could not be looked through for alerts", "error", err)
+	}
+	return enough
+}
+
+// remedy does about a person what the settings say. Everything can be undone: they sign in again, or an admin enables them.
+func (c *chainer) remedy(ctx context.Context, one audit.Raised) error {
+	c.log.WarnContext(ctx, "alert", "detector", one.Detector, "about", one.About, "alert", one.ID, "done", one.Done)
+	if one.User == 0 || one.Remedy == audit.Notify || one.Remedy == "" {
+		return nil
+	}
+	if err := c.audit.EndSessions(ctx, one.User); err != nil {
+		return err
+	}
+	if one.Remedy != audit.Suspend {
+		return nil
+	}
+	staff, err := c.identity.Staff(ctx)
+	if err != nil {
+		return err
+	}
+	for _, person := range staff {
+		if person.ID == one.User && person.Role == desk.RoleOwner {
+			return nil // an owner is never locked out by a machine
+		}
+	}
+	return c.identity.Disable(ctx, desk.System("job"), one.User)
+}
+
+func (c *chainer) tellOfSinks(ctx context.Context) {
+	values, err := c.identity.Settings(ctx)
+	if err == nil {
+		err = c.audit.TellOfSinks(ctx, values)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.log.ErrorContext(ctx, "sinks that fail could not be told of", "error", err)
+	}
+}
