@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	watched     = "audit.watched" // the setting that says how far was looked
-	mostWatched = 2000            // entries in one round
-	lookBack    = time.Hour       // what a process that begins to watch takes in first
+	watched     = "watched" // the setting that says how far was looked
+	mostWatched = 2000      // entries in one round
+	lookBack    = time.Hour // what a process that begins to watch takes in first
 )
 
 // placeOf is how far was looked.
