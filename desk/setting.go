@@ -43,8 +43,9 @@ var Settings = slices.Concat(
 	AccessSettings,
 	signonSettings,
 	addressSettings,
+	alertSettings,
+	auditSettings,
 )
-var Settings = slices.Concat(sessionSettings, signonSettings, alertSettings, auditSettings)
 
 // SettingOf is the setting with that key, or nil.
 func SettingOf(key string) *Setting {
