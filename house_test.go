@@ -60,12 +60,15 @@ var doors = []struct {
 	{"golang.org/x/oauth2", []string{"identity"}, "codes and secrets go to providers through one client, whose reach is bounded"},
 	{"github.com/golang-jwt/jwt", []string{"identity"}, "it takes tokens without iat or of an hour ago: it is led by the hand"},
 	{"github.com/go-jose/go-jose", []string{"identity"}, "keys of key sets are read where algorithms are pinned"},
+	{"github.com/pquerna/otp", []string{"identity"}, "it takes a code twice: each is counted once around it"},
+	{"github.com/go-webauthn/webauthn", []string{"identity"}, "it takes an answer twice and only warns of a copied key: both are refused around it"},
+	{"github.com/boombuler/barcode", []string{"identity"}, "one picture is drawn, for authenticator apps"},
 	{"html/template", []string{"portal", "mailout"}, "pages are the portal's"},
 	{"database/sql", []string{"migrations"}, "SQL lives in store only"},
 }
 
 // testsOnly are imports that product code must not have.
-var testsOnly = []string{"testing", "postern/internal/testkit", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", "pgregory.net/rapid", "github.com/crewjam/saml/samlidp", "github.com/oauth2-proxy/mockoidc", "github.com/zitadel/oidc"}
+var testsOnly = []string{"testing", "postern/internal/testkit", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", "pgregory.net/rapid", "github.com/crewjam/saml/samlidp", "github.com/oauth2-proxy/mockoidc", "github.com/zitadel/oidc", "github.com/descope/virtualwebauthn"}
 
 // source is one Go file of this repository.
 type source struct {

@@ -45,6 +45,7 @@ var Settings = slices.Concat(
 	addressSettings,
 	alertSettings,
 	auditSettings,
+	factorSettings, // security row 33
 )
 
 // SettingOf is the setting with that key, or nil.

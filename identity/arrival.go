@@ -95,7 +95,7 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	if err != nil {
 		return Came{}, err
 	}
-	standing, err := s.standing(ctx, tx, values, a.User, device)
+	standing, err := s.standing(ctx, tx, values, a, device)
 	if err != nil {
 		return Came{}, err
 	}
@@ -110,6 +110,14 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	session := store.Session{
 		Hash: hash, UserID: a.User.ID, At: now, ExpiresAt: ends, IP: a.From.IP, UserAgent: a.From.agent(),
 		DeviceID: device.ID, Method: string(a.Method), Provider: a.Provider, Pending: string(came.Pending),
+	}
+	if !standing.factor || a.Strong {
+		session.ProvedAt = now // who is spared the factor, in a browser that is remembered, has proved too little for what is sensitive
+	}
+	if came.Pending == "" {
+		if err := tx.CompleteDevice(ctx, device.ID, now); err != nil {
+			return Came{}, err
+		}
 	}
 	if err := tx.AddSession(ctx, session); err != nil {
 		return Came{}, err
@@ -131,6 +139,12 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 const leastDevice = 40
 
 // standing looks up what decides whether somebody has to do something first.
-func (s *Service) standing(_ context.Context, _ *store.Tx, _ desk.Values, _ desk.User, device store.KnownDevice) (standing, error) {
-	return standing{trusted: device.TrustedUntil != nil && device.TrustedUntil.After(s.now())}, nil
+func (s *Service) standing(ctx context.Context, tx *store.Tx, values desk.Values, a Arrival, device store.KnownDevice) (now standing, err error) {
+	now.trusted = device.TrustedUntil != nil && device.TrustedUntil.After(s.now())
+	hold, err := s.holds(ctx, tx, values, a.User, device.ID)
+	if err != nil {
+		return now, err
+	}
+	now.factor, now.enrol = factorNeeds(values, a, s.now(), hold)
+	return now, nil
 }

@@ -1,12 +1,12 @@
 // Package identity promises to know who somebody is: it keeps people, passwords, one-time links, sessions and API tokens, and says who may come in. Customers prove an address by a code, without an account.
 //
-// What a person may do follows from their role (desk.User.Can); this package asks that question about people and tokens only. It knows passwords and links,
-// not second factors or single sign-on. It draws no pages and sends no mail: whoever asks for a link hands it on.
+// What a person may do follows from their role (desk.User.Can); this package asks that question about people and tokens only. It knows passwords, links and second factors. It draws no pages and sends no mail: whoever asks for a link hands it on.
 // Every token is kept as a hash only, and every change of who may come in is in the audit log with the change itself.
 package identity
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"strings"
@@ -23,6 +23,7 @@ type Config struct {
 	Store     *store.Store
 	Keys      *secret.Keyset   // seals password hashes, so that the database alone is nothing to guess at
 	PublicURL string           // the portal as people reach it: one-time links begin with it
+	Roots     *x509.CertPool   // who vouches for the gateway of text messages; nil: the system's
 	Now       func() time.Time // nil: time.Now
 	Rand      io.Reader        // nil: the system's
 }
@@ -41,10 +42,11 @@ type Service struct {
 	rules    keptRules
 	turned   turnedAway
 
-	rates   rates   // permits to ask
-	moved   noted   // tokens that came from a new network
-	acted   noted   // tokens that act for customers
-	denials denials // what tokens were refused
+	rates        rates   // permits to ask
+	moved        noted   // tokens that came from a new network
+	acted        noted   // tokens that act for customers
+	denials      denials // what tokens were refused
+	gatewayRoots *x509.CertPool
 }
 
 // New makes the service.
@@ -53,7 +55,7 @@ func New(cfg Config) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand}
+	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, gatewayRoots: cfg.Roots}
 }
 
 // Client is where a request came from, as it is kept with a session and in the audit log.
@@ -142,6 +144,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 	customers, _ := limits(values, desk.RoleCustomer)
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-max(staff, customers))), tx.SweepLogins(ctx, now.Add(-failuresFor)),
-			tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepSAML(ctx, now))
+			tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepSAML(ctx, now), tx.SweepFactors(ctx, now, now.Add(-factorPause), now.Add(-unfinishedFor)))
 	})
 }

@@ -110,6 +110,7 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &proveAddress{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &sendBypass{identity: cfg.Identity})
 	river.AddWorker(workers, &revertAddresses{identity: cfg.Identity})
+	river.AddWorker(workers, &sendFactorCode{identity: cfg.Identity})
 	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tendTokens{identity: cfg.Identity})
 	periodic := []*river.PeriodicJob{

@@ -43,6 +43,15 @@ var personLetters = map[desk.LetterKind]personWords{
 	desk.LetterTokenEnds:           tokenEnds,
 	desk.LetterAppReuse:            appReuse,
 	desk.LetterAlert:               alertRaised,
+	desk.LetterFactorAdded:         factorAdded,
+	desk.LetterFactorRemoved:       factorRemoved,
+	desk.LetterFactorGuessed:       factorGuessed,
+	desk.LetterPasskeyCopied:       passkeyCopied,
+	desk.LetterRecoveryMade:        recoveryMade,
+	desk.LetterRecoveryUsed:        recoveryUsed,
+	desk.LetterRecoveryIssued:      recoveryIssued,
+	desk.LetterOwnersRecovery:      ownersRecovery,
+	desk.LetterSignInCode:          signInCode,
 }
 
 // tellPerson mails one of our people what has happened to their account. It is tried again, soon at first, until it would come too late; a letter that could not be brought is in the audit log.

@@ -17,14 +17,33 @@ type confirmPage struct {
 	Kept    []field // what was typed there
 	Next    string  // the page to go on to, when nothing was typed anywhere
 	Problem string
-	Able    bool // has something to show; else they sign in again
+	Able    bool        // has something to show; else they sign in again
+	Ways    *factorWays // of showing a second factor, for those who have one
 }
 
 // field is one field of a form.
 type field struct{ Name, Value string }
 
-// proofField is the field that carries the proof.
-const proofField = "proof_password"
+// proofFields are the fields that carry the proof.
+var proofFields = []string{"proof_password", "proof_kind", "proof_code", "proof_challenge", "proof_answer"}
+
+// proofOf takes the proof out of a form.
+func proofOf(form url.Values) identity.Proof {
+	proof := identity.Proof{Password: form.Get("proof_password"), Factor: factorProof(form)}
+	for _, name := range proofFields {
+		form.Del(name)
+	}
+	return proof
+}
+
+// forProof are the ways that a fresh proof can go: what has to be sent first is left out, since the form would be lost meanwhile.
+func (w factorWays) forProof(page confirmPage) *factorWays {
+	w.Action, w.Kept, w.Remember, w.Telephone, w.Mail = page.Action, page.Kept, 0, "", ""
+	if page.Next != "" {
+		w.Kept = append(slices.Clone(w.Kept), field{"next", page.Next})
+	}
+	return &w
+}
 
 // confirmed lets a request through to what is sensitive when its person has shown of late that it is them. A form that was sent too late is kept on the page that asks, and goes on from there.
 func (p *Portal) confirmed(c *call, right desk.Right) error {
@@ -41,12 +60,11 @@ func (p *Portal) confirmed(c *call, right desk.Right) error {
 	if err != nil {
 		return err
 	}
-	proof := identity.Proof{Password: form.Get(proofField)}
-	form.Del(proofField)
+	proof := proofOf(form)
 	switch {
 	case p.fresh(c):
 		return nil
-	case proof == identity.Proof{}:
+	case proof.Empty():
 		return p.askProof(c, form, nil)
 	}
 	err = p.identity.Prove(c.r.Context(), c.actor, c.token, proof)
@@ -79,8 +97,16 @@ func (p *Portal) askProof(c *call, form url.Values, fault *desk.Fault) error {
 // confirmPage renders the question.
 func (p *Portal) confirmPage(c *call, answer confirmPage, fault *desk.Fault) (err error) {
 	answer.page = p.bare(c, "Is it still you?")
-	if answer.Able, err = p.identity.CanProve(c.r.Context(), c.actor.User.ID); err != nil {
+	able, err := p.identity.CanProve(c.r.Context(), c.actor.User)
+	if err != nil {
 		return err
+	}
+	if answer.Able = able.Able(); len(able.Factors.List) > 0 {
+		ways, err := p.factorWays(c)
+		if err != nil {
+			return err
+		}
+		answer.Ways = ways.forProof(answer)
 	}
 	if fault != nil {
 		answer.Problem = c.sentence(fault.Reason)
@@ -104,7 +130,7 @@ func (p *Portal) confirmPost(c *call) error {
 		return err
 	}
 	next := localPath(form.Get("next"), "/")
-	err = p.identity.Prove(c.r.Context(), c.actor, c.token, identity.Proof{Password: form.Get(proofField)})
+	err = p.identity.Prove(c.r.Context(), c.actor, c.token, proofOf(form))
 	if fault := asFault(err); fault != nil {
 		return p.confirmPage(c, confirmPage{Action: "/confirm", Next: next}, fault)
 	}

@@ -103,6 +103,11 @@ var places = map[string][]place{
 	"GET /security/saml/new":        {{"/security/saml/new", "owner"}},
 	"GET /security/saml/{id}":       {{"/security/saml/{saml}", "owner"}},
 	"GET /you/security":             {{"/you/security", "agent"}},
+	"GET /security/factors":         {{"/security/factors", "owner"}},
+	"GET /security/factors/{id}":    {{"/security/factors/{waiting}", "owner"}},
+	"GET /you/security/factors":     {{"/you/security/factors", "agent"}, {"/you/security/factors", "customer-with-account"}},
+	"GET /sign-in/factor":           {{"/sign-in/factor", "waiting"}, {"/sign-in/factor", "unknown"}},
+	"GET /sign-in/enrol":            {{"/sign-in/enrol", "enrolling"}},
 	"GET /confirm":                  {{"/confirm?next=/security/sessions", "stale"}},
 }
 
@@ -121,6 +126,7 @@ var noPages = map[string]string{
 	"GET /my/messages/{id}/body":      "the frame of a mail, as at the desk",
 	"GET /my/files/{id}":              "a file",
 	"GET /reports.csv":                "a file",
+	"GET /security/factors.csv":       "a file",
 	"GET /events":                     "a stream",
 	"GET /notifications/new":          "toasts and the bell, parts of a page",
 	"GET /here":                       "who else is on a ticket, a part of its page",
@@ -153,7 +159,7 @@ func TestEveryPageIsLookedAt(t *testing.T) {
 // newGallery hangs the pictures: long names and subjects, HTML, files, strangers, automatic mail, answers on their way, mail held back, reports.
 func newGallery(t *testing.T) *gallery {
 	t.Helper()
-	g := &gallery{house: newHouse(t), names: map[string]string{}}
+	g := &gallery{house: newHouseAt(t, "localhost"), names: map[string]string{}}
 	g.conversations()
 	g.desk()
 	g.customers() // solves a ticket, before a field is required for that
@@ -317,6 +323,11 @@ func (h *house) customerBrowser(address string) context.Context {
 func (g *gallery) readers() map[string]*reader {
 	g.staleAdmin()
 	all := map[string]*reader{"owner": g.reader("olga@example.com"), "agent": g.reader("ada@example.com"), "stale": g.reader("stella@example.com"), "": g.reader("")}
+	for who, email := range factorPeople {
+		g.factorPerson(who)
+		all[who] = g.reader("")
+		all[who].post("/sign-in", "email", email, "password", password)
+	}
 	g.grownStale()
 	return all
 }
@@ -351,6 +362,10 @@ func (v *visitors) of(who string) context.Context {
 		v.g.staleAdmin()
 		v.open[who] = v.g.browser("stella@example.com")
 		v.g.grownStale()
+	case "waiting", "unknown", "enrolling", "customer-with-account":
+		v.g.factorPerson(who)
+		v.open[who] = v.g.chromium()
+		does(v.g.t, v.open[who], "sign in", chromedp.Navigate(v.g.url+"/sign-in"), chromedp.SendKeys("#email", factorPeople[who]), chromedp.SendKeys("#password", password), chromedp.Click(".plate .primary"), until("location.pathname !== '/sign-in'"))
 	case "customer":
 		v.open[who] = v.g.customerBrowser("anna@customer.example")
 	case "asking":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -50,6 +51,12 @@ const password = "seven quiet lanterns"
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
+	return newHouseAt(t, "127.0.0.1")
+}
+
+// newHouseAt is newHouse under another name of this machine: browsers make passkeys for names only.
+func newHouseAt(t *testing.T, name string) *house {
+	t.Helper()
 	ctx := t.Context()
 	st, err := store.Open(ctx, testkit.Postgres(t), 0)
 	check(t, err)
@@ -58,7 +65,9 @@ func newHouse(t *testing.T) *house {
 	bucket := testkit.S3(t, keys)
 	h := &house{t: t, store: st, codec: threading.NewCodec(keys, "mail.example.com"), dns: testkit.DNS(t, "")}
 	server := httptest.NewUnstartedServer(nil)
-	h.url = "http://" + server.Listener.Addr().String()
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	check(t, err)
+	h.url = "http://" + net.JoinHostPort(name, port)
 	h.wire(keys, bucket)
 	// As in the program, the gate stands before everything; the tests themselves are its proxy, so that a reader can come from anywhere.
 	server.Config.Handler = h.portal.Gate(GateConfig{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}, h.portal.Handler())
@@ -84,6 +93,7 @@ func (h *house) wire(keys *secret.Keyset, bucket *attachments.Bucket) {
 	check(t, err)
 	agent, err := h.people.AddUser(ctx, system, identity.NewUser{Email: "ada@example.com", Name: "Ada Agent", Role: desk.RoleAgent, Password: password})
 	check(t, err)
+	check(t, h.people.SetSettings(ctx, system, map[string]any{desk.MailCode.Key: false})) // tests sign people in from new browsers all the time
 	h.owner, h.agent = desk.Actor{User: owner, Via: "test"}, desk.Actor{User: agent, Via: "test"}
 	directory, err := intake.NewDirectory(ctx, h.store, h.codec)
 	check(t, err)

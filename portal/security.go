@@ -15,12 +15,14 @@ var securityPlaces = []securityPlace{
 	{"Apps that people may connect", "/security/clients", "Programs that ask people to let them in, and what they may ask for.", desk.MayManageClients},
 	{"Service accounts", "/security/services", "Accounts for programs that belong to nobody in particular.", desk.MayManageTokens},
 	{"API and limits", "/security/api", "How long tokens work, and how much may be asked.", desk.MayReadSecurity},
+	{"Second factors", factorReportPath, "Who has to show more than a password, and who has what.", desk.MayReadSecurity},
 	{"Audit log", "/audit", "Every change and every sign-in. Nothing in it can be changed or taken out.", desk.MayReadAudit},
 }
 
 // ownSecurityPlaces are the pages about one's own sign-in.
 var ownSecurityPlaces = []securityPlace{
 	{"Name, address, password", "/you", "What you sign in with.", desk.SignedIn},
+	{"Second factors", factorsPath, "Authenticator app, passkeys, recovery codes.", desk.SignedIn},
 	{"API tokens", "/tokens", "Programs that act for you.", desk.MayHoldTokens},
 	{"Connected apps", "/apps", "Programs that you have let in by OAuth.", desk.MayHoldTokens},
 }

@@ -12,9 +12,10 @@ import (
 // signInPage asks for address and password.
 type signInPage struct {
 	page
-	Email   string
-	Next    string
-	Problem string
+	Email    string
+	Next     string
+	Problem  string
+	Passkeys bool // can sign in alone at our address
 }
 
 // linkPage asks for one click before a one-time link is used: programs that look into mail open links, and they must not use this one up.
@@ -50,16 +51,21 @@ const (
 
 // welcome gives the browser what an arrival got, and sends it on: to what is still to do, else to the page that was wanted.
 func (p *Portal) welcome(c *call, came identity.Came, next string) error {
+	p.giveSession(c, came)
+	if came.Pending != "" {
+		return c.seeOther("/sign-in/" + string(came.Pending) + "?next=" + url.QueryEscape(next))
+	}
+	return c.seeOther(next)
+}
+
+// giveSession gives the browser its cookies.
+func (p *Portal) giveSession(c *call, came identity.Came) {
 	p.setSession(c, came.Token)
 	name := plainDevice
 	if p.secure {
 		name = secureDevice
 	}
 	http.SetCookie(c.w, &http.Cookie{Name: name, Value: came.Device, Path: "/", MaxAge: int(deviceFor.Seconds()), HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode})
-	if came.Pending != "" {
-		return c.seeOther("/sign-in/" + string(came.Pending) + "?next=" + url.QueryEscape(next))
-	}
-	return c.seeOther(next)
 }
 
 // signInShow shows the form.
@@ -68,7 +74,16 @@ func (p *Portal) signInShow(c *call) error {
 	if c.actor.User.ID != 0 {
 		return c.seeOther(next)
 	}
-	return p.show(c, "sign_in", signInPage{page: p.bare(c, "Sign in"), Next: next})
+	return p.signInPage(c, signInPage{Next: next}, nil)
+}
+
+// signInPage renders the form, with what was wrong.
+func (p *Portal) signInPage(c *call, answer signInPage, fault *desk.Fault) error {
+	answer.page, answer.Passkeys = p.bare(c, "Sign in"), p.identity.PasskeysWork()
+	if fault != nil {
+		answer.Problem = c.sentence(fault.Reason)
+	}
+	return p.render(c, view{statusOf(fault), "sign_in", "layout"}, answer)
 }
 
 // signInPost checks the password. Every refusal is shown on the form again; what was wrong is not told apart.
@@ -80,8 +95,7 @@ func (p *Portal) signInPost(c *call) error {
 	next := localPath(form.Get("next"), "/")
 	came, err := p.identity.SignIn(c.r.Context(), form.Get("email"), form.Get("password"), c.client())
 	if fault := asFault(err); fault != nil {
-		answer := signInPage{page: p.bare(c, "Sign in"), Email: form.Get("email"), Next: next, Problem: c.sentence(fault.Reason)}
-		return p.render(c, view{failures[fault.Kind].status, "sign_in", "layout"}, answer)
+		return p.signInPage(c, signInPage{Email: form.Get("email"), Next: next}, fault)
 	}
 	if err != nil {
 		return err

@@ -19,9 +19,10 @@ type Session struct {
 	IP        string
 	UserAgent string
 	DeviceID  int64
-	Method    string // how it was opened
-	Provider  string // who vouched; empty: nobody
-	Pending   string // what is still to do; empty: it opens everything
+	Method    string    // how it was opened
+	Provider  string    // who vouched; empty: nobody
+	Pending   string    // what is still to do; empty: it opens everything
+	ProvedAt  time.Time // when the person showed all that there is to show; zero: not yet
 }
 
 // LiveSession is whose session it is, how it was opened, and when it was last used.
@@ -57,8 +58,8 @@ func (r Reader) Session(ctx context.Context, hash []byte, now time.Time) (live L
 func (tx *Tx) AddSession(ctx context.Context, session Session) error {
 	_, err := tx.tx.Exec(ctx, `
 		insert into session (token_hash, user_id, created_at, last_seen_at, proved_at, expires_at, ip, user_agent, device_id, method, provider, pending)
-		values ($1, $2, $3, $3, $3, $4, $5, $6, nullif($7::bigint, 0), $8, $9, $10)`,
-		session.Hash, session.UserID, session.At, session.ExpiresAt, session.IP, session.UserAgent, session.DeviceID, session.Method, session.Provider, session.Pending)
+		values ($1, $2, $3, $3, $11, $4, $5, $6, nullif($7::bigint, 0), $8, $9, $10)`,
+		session.Hash, session.UserID, session.At, session.ExpiresAt, session.IP, session.UserAgent, session.DeviceID, session.Method, session.Provider, session.Pending, session.ProvedAt)
 	if err != nil {
 		return wrap(err, "add session")
 	}
