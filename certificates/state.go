@@ -21,7 +21,7 @@ type State struct {
 
 // List says how every name fares for which certificates are or were obtained by ACME.
 func List(ctx context.Context, db *store.Store, actor desk.Actor, now time.Time) ([]State, error) {
-	if err := administer(actor); err != nil {
+	if err := may(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	rows, err := db.Certificates(ctx)
@@ -38,17 +38,17 @@ func List(ctx context.Context, db *store.Store, actor desk.Actor, now time.Time)
 	return list, err
 }
 
-// administer says whether the actor may look after certificates.
-func administer(actor desk.Actor) error {
-	if !actor.Can(desk.MayAdminister) {
-		return desk.Faultf(desk.Forbidden, "only an owner or admin may do this")
+// may says whether the actor holds the right.
+func may(actor desk.Actor, right desk.Right) error {
+	if !actor.Can(right) {
+		return desk.Faultf(desk.Forbidden, "you may not do this: it takes the right %q", right)
 	}
 	return nil
 }
 
 // Retry ends the pauses after failures, on every machine: somebody has mended what the CA complained of.
 func Retry(ctx context.Context, db *store.Store, actor desk.Actor) error {
-	if err := administer(actor); err != nil {
+	if err := may(actor, desk.MayManageSystem); err != nil {
 		return err
 	}
 	return db.Write(ctx, func(tx *store.Tx) error {

@@ -108,6 +108,18 @@ func CheckActions(actions []Action) error {
 	return nil
 }
 
+// Needs is the right that doing by hand what the action does takes.
+func (a Action) Needs() Right {
+	switch a.Do {
+	case ActReply:
+		return MayReply
+	case ActNote, ActNotify, ActNotifyTeam:
+		return MayNote
+	default:
+		return MayWrite
+	}
+}
+
 // Done is what became of an action.
 type Done struct {
 	Action

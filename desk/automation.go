@@ -187,6 +187,7 @@ type Automation struct {
 	CreatedAt time.Time   `json:"created_at" db:"created_at"`
 	UpdatedAt time.Time   `json:"updated_at" db:"updated_at"`
 	UpdatedBy string      `json:"updated_by" db:"updated_by"`
+	AuthorID  *int64      `json:"-" db:"author_id"` // who saved it last: it does no more than they may; nil: the machine's operator
 }
 
 // Check says what is wrong with a rule, as far as that can be seen without looking anything up.

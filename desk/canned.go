@@ -57,6 +57,7 @@ type Macro struct {
 	Actions   []Action  `json:"actions" db:"actions"`
 	Text      string    `json:"text" db:"text"`
 	UpdatedAt time.Time `json:"updated_at" db:"updated_at"`
+	AuthorID  *int64    `json:"-" db:"author_id"` // who saved it last: it does no more than they may
 	Shelf
 }
 

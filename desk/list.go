@@ -161,7 +161,7 @@ func (v View) Check() error {
 
 // MayChange says whether a person may change or delete the view: who made it, and for views of others' an admin.
 func (v View) MayChange(u User) bool {
-	return v.OwnerID == u.ID || v.Audience != AudienceMe && u.Can(MayAdminister)
+	return v.OwnerID == u.ID || v.Audience != AudienceMe && u.Can(MayShelveAll)
 }
 
 // Bulk is what shall be done to several tickets at once. Exactly one of Change, Into and Spam is used: Spam before Into before Change.

@@ -16,6 +16,7 @@ const (
 	MayMerge            Right = "tickets:merge"      // merge and part conversations, move and split messages
 	MayManageCopied     Right = "tickets:people"     // say who is requester and who takes part
 	MayReadHeld         Right = "held:read"          // see mail that is held back, block and allow lists, and addresses that get no mail
+	MayReadCodes        Right = "held:codes"         // see codes that others' services sent here, with which accounts could be taken over
 	MayManageHeld       Right = "held:manage"        // release and delete mail that is held back
 	MayManageSenders    Right = "senders:manage"     // block and allow senders, stop and allow mail to an address
 	MayReadCustomers    Right = "customers:read"     // see who customers are and what else they wrote
@@ -97,6 +98,7 @@ var Rights = []RightRow{
 	{MayMerge, "Conversations", "Merge conversations, move and split messages", ScopeWrite, byAgent},
 	{MayManageCopied, "Conversations", "Say who is the customer and who takes part", ScopeWrite, byAgent},
 	{MayReadHeld, "Mail held back", "See mail that is held back, and the lists of senders and addresses", ScopeRead, byAgent},
+	{MayReadCodes, "Mail held back", "See and release codes that others' services sent here", ScopeAdmin, byAdmin},
 	{MayManageHeld, "Mail held back", "Release and delete mail that is held back", ScopeWrite, byAgent},
 	{MayManageSenders, "Mail held back", "Block and allow senders, stop and allow mail to an address", ScopeWrite, byAgent},
 	{MayReadCustomers, "Customers", "See who customers are and what else they wrote", ScopeRead, byLight},

@@ -181,7 +181,7 @@ func CheckRoleName(name string) error {
 // implied are the rights without which another is worth nothing, or worse: shows what the one beside it hides.
 var implied = []struct{ right, needs Right }{
 	{MayReadOriginals, MayRead}, {MayNote, MayRead}, {MayReply, MayRead}, {MayWrite, MayRead}, {MayMerge, MayWrite}, {MayManageCopied, MayWrite}, {MayAssignAny, MayWrite},
-	{MayManageHeld, MayReadHeld}, {MayManageSenders, MayReadHeld}, {MayEditCustomers, MayReadCustomers}, {MayShelveTeam, MayReply}, {MayShelveAll, MayShelveTeam},
+	{MayManageHeld, MayReadHeld}, {MayReadCodes, MayReadHeld}, {MayManageRules, MayRead}, {MayManageRules, MayReadConfig}, {MayManageSenders, MayReadHeld}, {MayEditCustomers, MayReadCustomers}, {MayShelveTeam, MayReply}, {MayShelveAll, MayShelveTeam},
 	{MayReadAllReports, MayReadReports}, {MayManagePeople, MayReadPeople}, {MayManageRoles, MayReadPeople}, {MayManageSecurity, MayReadSecurity}, {MayExportAudit, MayReadAudit},
 }
 
@@ -210,6 +210,9 @@ func (r CustomRole) Check() error {
 		if slices.Contains(r.Rights, one.right) && !slices.Contains(r.Rights, one.needs) {
 			return Wrong("rights", "%q is worth nothing without %q", one.right, one.needs)
 		}
+	}
+	if slices.Contains(r.Rights, MayManageRules) && r.Sight != SightAll {
+		return Wrong("sight", "who writes automations sees every conversation, as automations do")
 	}
 	if len(r.Masks) > 0 {
 		for _, right := range []Right{MayReadOriginals, MayExport, MayReadHeld} {

@@ -125,7 +125,7 @@ func alertOf(row store.DomainAlert) Alert {
 
 // Alerts lists what is so now about domains, the newest first.
 func (s *Service) Alerts(ctx context.Context, actor desk.Actor) ([]Alert, error) {
-	if err := administer(actor); err != nil {
+	if err := may(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	rows, err := s.cfg.Store.OpenAlerts(ctx)

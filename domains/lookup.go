@@ -110,7 +110,7 @@ func overlay(wish Wish, before []desk.Record, keys []store.DomainKey) []desk.Rec
 func (s *Service) Verify(ctx context.Context, actor desk.Actor, name string) (desk.Domain, []desk.Record, error) {
 	name, err := asciiOf(name)
 	if err == nil {
-		err = administer(actor)
+		err = may(actor, desk.MayManageDomains)
 	}
 	if err != nil {
 		return desk.Domain{}, nil, err

@@ -15,7 +15,7 @@ const longestName = 200
 // AddMailbox adds an address that takes mail, or opens again one that was removed. Its domain need not be one of ours: then its mail is forwarded here,
 // and answers leave by the system's own domain. The address carries no +, since what follows one is ours (reply addresses).
 func (s *Service) AddMailbox(ctx context.Context, actor desk.Actor, address, name string) (desk.Mailbox, error) {
-	if err := administer(actor); err != nil {
+	if err := may(actor, desk.MayManageMailboxes); err != nil {
 		return desk.Mailbox{}, err
 	}
 	address, err := mailboxAddress(address)
@@ -57,7 +57,7 @@ func (s *Service) Mailboxes(ctx context.Context) ([]desk.Mailbox, error) {
 
 // RemoveMailbox closes an address: it takes no mail from now on. Its tickets stay.
 func (s *Service) RemoveMailbox(ctx context.Context, actor desk.Actor, address string) error {
-	if err := administer(actor); err != nil {
+	if err := may(actor, desk.MayManageMailboxes); err != nil {
 		return err
 	}
 	stored, err := mailboxAddress(address)
@@ -77,7 +77,7 @@ const longestAcknowledgement = 4000
 
 // ChangeMailbox changes how a mailbox is called, how strict it is with senders, and whether it acknowledges new tickets.
 func (s *Service) ChangeMailbox(ctx context.Context, actor desk.Actor, address string, change desk.MailboxChange) (mailbox desk.Mailbox, err error) {
-	if err := administer(actor); err != nil {
+	if err := may(actor, desk.MayManageMailboxes); err != nil {
 		return mailbox, err
 	}
 	stored, err := mailboxAddress(address)

@@ -38,7 +38,7 @@ func (s *Service) ReportSummary(ctx context.Context, actor desk.Actor, domain st
 
 // reported is the stored name of a domain that is ours: of another there are no reports, which is no good news but a slip of the pen.
 func (s *Service) reported(ctx context.Context, actor desk.Actor, domain string) (string, error) {
-	if err := administer(actor); err != nil {
+	if err := may(actor, desk.MayReadConfig); err != nil {
 		return "", err
 	}
 	name, err := asciiOf(domain)

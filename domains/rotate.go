@@ -12,7 +12,7 @@ import (
 // Rotate makes the next keys take over in good order and returns all records that are wanted then. Keys behind CNAMEs take over at once, if they were seen for long enough.
 // Where the owner publishes each key, new ones are made: the old ones sign until the new ones' records are found (Verify), and their own records shall stay for a week after that.
 func (s *Service) Rotate(ctx context.Context, actor desk.Actor, name string) ([]desk.Record, error) {
-	name, err := allowed(actor, name)
+	name, err := allowed(actor, desk.MayManageDomains, name)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ const mostGrace = 7 * 24 * time.Hour
 // Where the owner publishes each key, new ones are made, and take over as soon as their records are found; from then on we believe the old ones no more, and their owner has to delete the records.
 // In every case the old private keys are destroyed with the change, and until then they sign: no mail leaves unsigned.
 func (s *Service) Emergency(ctx context.Context, actor desk.Actor, name string, grace time.Duration) ([]desk.Record, error) {
-	name, err := allowed(actor, name)
+	name, err := allowed(actor, desk.MayManageDomains, name)
 	if err != nil {
 		return nil, err
 	}

@@ -63,10 +63,10 @@ func NewService(cfg ServiceConfig) *Service {
 	return &Service{cfg: cfg, signed: map[string]signing{}}
 }
 
-// administer says whether the actor may administer domains and mailboxes.
-func administer(actor desk.Actor) error {
-	if !actor.Can(desk.MayAdminister) {
-		return desk.Faultf(desk.Forbidden, "only an owner or admin may do this")
+// may says whether the actor holds the right.
+func may(actor desk.Actor, right desk.Right) error {
+	if !actor.Can(right) {
+		return desk.Faultf(desk.Forbidden, "you may not do this: it takes the right %q", right)
 	}
 	return nil
 }
@@ -80,13 +80,13 @@ func asciiOf(name string) (string, error) {
 	return ascii, nil
 }
 
-// allowed is the name of a domain as it is stored, if the actor may administer domains.
-func allowed(actor desk.Actor, name string) (string, error) {
+// allowed is the name of a domain as it is stored, if the actor holds the right.
+func allowed(actor desk.Actor, right desk.Right, name string) (string, error) {
 	name, err := asciiOf(name)
 	if err != nil {
 		return "", err
 	}
-	return name, administer(actor)
+	return name, may(actor, right)
 }
 
 // Add makes a domain's keys and says what its owner has to publish, in the way that suits this installation: CNAMEs where there is an operator's zone, else TXT records.
@@ -101,7 +101,7 @@ func (s *Service) Add(ctx context.Context, actor desk.Actor, name string) (desk.
 // AddPublished is Add with the way in which the keys get into the DNS. Until its challenge and its records are found (Verify) and a mail signed by its keys is verified, the domain is not used as From.
 // A domain that was removed is added as if it had never been here: with other keys, another challenge, and other labels (T-31).
 func (s *Service) AddPublished(ctx context.Context, actor desk.Actor, name string, how desk.Publication) (desk.Domain, []desk.Record, error) {
-	name, err := allowed(actor, name)
+	name, err := allowed(actor, desk.MayManageDomains, name)
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
@@ -233,7 +233,7 @@ func selectors(keys []store.DomainKey) []string {
 
 // List is every domain, by name, also those that were removed lately.
 func (s *Service) List(ctx context.Context, actor desk.Actor) ([]desk.Domain, error) {
-	if err := administer(actor); err != nil {
+	if err := may(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.cfg.Store.Domains(ctx)
@@ -241,7 +241,7 @@ func (s *Service) List(ctx context.Context, actor desk.Actor) ([]desk.Domain, er
 
 // Show is one domain and its records: what is wanted, and what the last look found.
 func (s *Service) Show(ctx context.Context, actor desk.Actor, name string) (desk.Domain, []desk.Record, error) {
-	name, err := allowed(actor, name)
+	name, err := allowed(actor, desk.MayReadConfig, name)
 	if err != nil {
 		return desk.Domain{}, nil, err
 	}
@@ -252,7 +252,7 @@ func (s *Service) Show(ctx context.Context, actor desk.Actor, name string) (desk
 // Remove ends the use of a domain and destroys its keys; what the operator's zone holds for it goes. Its records are looked for a while longer, since one that is left behind is a danger to its owner.
 // Its mailboxes stay; answers from them leave by the system's own domain.
 func (s *Service) Remove(ctx context.Context, actor desk.Actor, name string) error {
-	name, err := allowed(actor, name)
+	name, err := allowed(actor, desk.MayManageDomains, name)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (c Change) apply(d desk.Domain) (desk.Domain, error) {
 
 // Set changes how a domain is used. When its keys shall get into the DNS in another way, those in use sign until the records of the new ones are found.
 func (s *Service) Set(ctx context.Context, actor desk.Actor, name string, change Change) (desk.Domain, error) {
-	name, err := allowed(actor, name)
+	name, err := allowed(actor, desk.MayManageDomains, name)
 	if err != nil {
 		return desk.Domain{}, err
 	}
@@ -147,7 +147,7 @@ func (s *Service) Resume(ctx context.Context, actor desk.Actor, name string) (de
 
 // turnTo changes the state of a domain as an admin wants it.
 func (s *Service) turnTo(ctx context.Context, actor desk.Actor, name, action string, to func(view, time.Time) (desk.Domain, error)) (desk.Domain, error) {
-	name, err := allowed(actor, name)
+	name, err := allowed(actor, desk.MayManageDomains, name)
 	if err != nil {
 		return desk.Domain{}, err
 	}
@@ -175,7 +175,7 @@ func (s *Service) turnTo(ctx context.Context, actor desk.Actor, name, action str
 
 // ImportKey keeps a private key that was made elsewhere, PEM of PKCS #1 or PKCS #8: RSA of 2048 bits at least, or Ed25519. It signs as soon as its record is found, in place of the key of its kind.
 func (s *Service) ImportKey(ctx context.Context, actor desk.Actor, name, selector string, text []byte) ([]desk.Record, error) {
-	name, err := allowed(actor, name)
+	name, err := allowed(actor, desk.MayManageDomains, name)
 	if err != nil {
 		return nil, err
 	}

@@ -112,16 +112,21 @@ func (p *Portal) railPlaces(c *call, r *rail, counts desk.ViewCounts, place stri
 	add := func(list *[]railLink, title, path string, count int64) {
 		*list = append(*list, railLink{Title: c.lang.Say(title), URL: path, Count: count, Here: place == path})
 	}
-	add(&r.Desk, "Reports", "/reports", 0)
-	add(&r.Desk, "Suspended", "/suspended", counts.Suspended)
-	add(&r.Desk, "Senders", "/senders", 0)
-	add(&r.Desk, "Suppressed", "/suppressions", 0)
-	if c.actor.Can(desk.MayWrite) {
-		add(&r.Desk, "Canned replies", "/canned", 0)
-		add(&r.Desk, "Macros", "/macros", 0)
+	for _, one := range deskPlaces {
+		count := int64(0)
+		if one.path == "/suspended" {
+			count = counts.Suspended
+		}
+		if c.actor.Can(one.right) {
+			add(&r.Desk, one.title, one.path, count)
+		}
 	}
-	if c.actor.Can(desk.MayAdminister) {
-		add(&r.Desk, "Deliveries", "/deliveries", 0)
+	for _, one := range adminPlaces {
+		if c.actor.Can(one.right) {
+			add(&r.Admin, one.title, one.path, 0)
+		}
+	}
+	if false {
 		add(&r.Admin, "Domains", "/domains", 0)
 		add(&r.Admin, "Destinations", "/destinations", 0)
 		add(&r.Admin, "Mailboxes", "/mailboxes", 0)

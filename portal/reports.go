@@ -116,7 +116,7 @@ func (a reportAsked) query(today desk.Day) (q desk.TallyQuery, err error) {
 
 // reportsShow shows the figures that the address asks for.
 func (p *Portal) reportsShow(c *call) error {
-	answer := reportsPage{Asked: reportAskedOf(c.r.URL.Query()), Zones: c.actor.Can(desk.MayAdminister)}
+	answer := reportsPage{Asked: reportAskedOf(c.r.URL.Query()), Zones: c.actor.Can(desk.MayManageTargets)}
 	var err error
 	if answer.Figures, err = p.figuresFor(c, answer.Asked); err != nil {
 		fault := asFault(err)
@@ -182,7 +182,7 @@ func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []reportGroup
 	}
 	g = group("People", desk.PartAgent, "")
 	g.add(desk.PartAgent, strconv.FormatInt(c.actor.User.ID, 10), c.lang.Say("You"), asked)
-	if c.actor.Can(desk.MayAdminister) {
+	if c.actor.Can(desk.MayReadAllReports) {
 		staff, err := p.identity.Staff(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -205,7 +205,7 @@ func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []reportGroup
 		part  desk.TallyPart
 		title string
 	}{{desk.PartMailbox, "Mailbox"}, {desk.PartTeam, "Team"}, {desk.PartAgent, "Person"}, {desk.PartTag, "Tag"}} {
-		if one.part != desk.PartAgent || c.actor.Can(desk.MayAdminister) {
+		if one.part != desk.PartAgent || c.actor.Can(desk.MayReadAllReports) {
 			by = append(by, reportOption{string(one.part), c.lang.Say(one.title), one.part == asked.By})
 		}
 	}

@@ -44,7 +44,7 @@ func (p *Portal) shelfForm(c *call, shelf desk.Shelf, lists ruleLists) shelfForm
 			form.Teams = chosen(lists.Teams, strconv.FormatInt(*shelf.TeamID, 10))
 		}
 	}
-	if c.actor.Can(desk.MayAdminister) {
+	if c.actor.Can(desk.MayShelveAll) {
 		form.For = append(form.For, menuLine{"all", c.lang.Say("everybody"), shelf.OwnerID == nil && shelf.TeamID == nil})
 	}
 	if shelf.MailboxID != nil {
@@ -61,7 +61,7 @@ func (p *Portal) shelfForm(c *call, shelf desk.Shelf, lists ruleLists) shelfForm
 
 // freshShelf is where what somebody writes anew lies: with everybody for an admin, else with themselves.
 func freshShelf(actor desk.Actor) (shelf desk.Shelf) {
-	if !actor.Can(desk.MayAdminister) {
+	if !actor.Can(desk.MayShelveAll) {
 		shelf.OwnerID = &actor.User.ID
 	}
 	return shelf
@@ -69,5 +69,5 @@ func freshShelf(actor desk.Actor) (shelf desk.Shelf) {
 
 // keeps says whether the actor may change what lies on a shelf, so that the page offers it. The service decides.
 func keeps(actor desk.Actor, shelf desk.Shelf) bool {
-	return shelf.OwnerID != nil || shelf.TeamID != nil || actor.Can(desk.MayAdminister)
+	return shelf.OwnerID != nil || shelf.TeamID != nil || actor.Can(desk.MayShelveAll)
 }

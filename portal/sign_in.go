@@ -121,7 +121,7 @@ func (p *Portal) linkPost(c *call) error {
 		return err
 	}
 	next := "/"
-	if came.User.Can(desk.MayAdminister) {
+	if came.User.Can(desk.MayManageMailboxes) {
 		boxes, err := p.domains.Mailboxes(c.r.Context())
 		if err != nil {
 			return err

@@ -55,7 +55,7 @@ func (p *Portal) viewPage(c *call, v desk.View, fault *desk.Fault) error {
 	if err != nil {
 		return err
 	}
-	answer := viewPage{View: v, Form: nearby.formOf(c, v.Filter), MayShare: c.actor.Can(desk.MayAdminister), Team: deref(v.TeamID)}
+	answer := viewPage{View: v, Form: nearby.formOf(c, v.Filter), MayShare: c.actor.Can(desk.MayShelveAll), Team: deref(v.TeamID)}
 	if answer.MayShare {
 		answer.Teams = nearby.teams
 	} else {

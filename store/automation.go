@@ -10,7 +10,7 @@ import (
 )
 
 const selectAutomation = `
-		select id, name, position, active, triggers, match, conditions, actions, stop, created_at, updated_at, updated_by
+		select id, name, position, active, triggers, match, conditions, actions, stop, created_at, updated_at, updated_by, author_id
 		from automation`
 
 // Automations lists the rules in the order in which they look at a ticket: desk.MostAutomations at most.
@@ -56,7 +56,7 @@ func (tx *Tx) LockAutomations(ctx context.Context) error {
 func (tx *Tx) SaveAutomation(ctx context.Context, a desk.Automation) (int64, error) {
 	sql := `
 		update automation
-		set name = $2, active = $3, triggers = $4, match = $5, conditions = $6, actions = $7, stop = $8, updated_at = $9, updated_by = $10, looked_to = 0
+		set name = $2, active = $3, triggers = $4, match = $5, conditions = $6, actions = $7, stop = $8, updated_at = $9, updated_by = $10, author_id = $11, looked_to = 0
 		where id = $1
 		returning id`
 	if a.ID == 0 {
@@ -68,13 +68,13 @@ func (tx *Tx) SaveAutomation(ctx context.Context, a desk.Automation) (int64, err
 			return 0, desk.Faultf(desk.TooLarge, "there are %d rules, which is the most: remove some", desk.MostAutomations)
 		}
 		sql = `
-		insert into automation (name, position, active, triggers, match, conditions, actions, stop, updated_at, updated_by)
-		values ($2, (select coalesce(max(position), 0) + 1 from automation), $3, $4, $5, $6, $7, $8, $9, $10)
+		insert into automation (name, position, active, triggers, match, conditions, actions, stop, updated_at, updated_by, author_id)
+		values ($2, (select coalesce(max(position), 0) + 1 from automation), $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		returning id + $1`
 	}
 	var id int64
 	err := tx.tx.QueryRow(ctx, sql, a.ID, a.Name, a.On, column(a.When, func(t *desk.Trigger) string { return string(*t) }), a.Match, orEmpty(a.If), orEmpty(a.Then), a.Stop,
-		a.UpdatedAt, a.UpdatedBy).Scan(&id)
+		a.UpdatedAt, a.UpdatedBy, a.AuthorID).Scan(&id)
 	if none(err) {
 		return 0, desk.Faultf(desk.NotFound, "automation %d does not exist", a.ID)
 	}

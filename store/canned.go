@@ -22,7 +22,7 @@ const (
 		select x.id, x.name, x.shortcut, x.text, x.updated_at, ` + shelfColumns + `
 		from canned x` + shelfJoins
 	selectMacro = `
-		select x.id, x.name, x.actions, x.text, x.updated_at, ` + shelfColumns + `
+		select x.id, x.name, x.actions, x.text, x.updated_at, x.author_id, ` + shelfColumns + `
 		from macro x` + shelfJoins
 )
 
@@ -142,18 +142,18 @@ func (r Reader) Macro(ctx context.Context, id int64) (desk.Macro, error) {
 // SaveMacro adds a macro (id 0) or changes it, and returns its id.
 func (tx *Tx) SaveMacro(ctx context.Context, m desk.Macro) (int64, error) {
 	sql := `
-		insert into macro (name, actions, text, owner_id, team_id, mailbox_id, updated_at)
-		values ($2, $3, $4, $5, $6, $7, $8)
+		insert into macro (name, actions, text, owner_id, team_id, mailbox_id, updated_at, author_id)
+		values ($2, $3, $4, $5, $6, $7, $8, $9)
 		returning id + $1`
 	if m.ID != 0 {
 		sql = `
 		update macro
-		set name = $2, actions = $3, text = $4, owner_id = $5, team_id = $6, mailbox_id = $7, updated_at = $8
+		set name = $2, actions = $3, text = $4, owner_id = $5, team_id = $6, mailbox_id = $7, updated_at = $8, author_id = $9
 		where id = $1
 		returning id`
 	}
 	var id int64
-	err := tx.tx.QueryRow(ctx, sql, m.ID, m.Name, orEmpty(m.Actions), m.Text, m.OwnerID, m.TeamID, m.MailboxID, m.UpdatedAt).Scan(&id)
+	err := tx.tx.QueryRow(ctx, sql, m.ID, m.Name, orEmpty(m.Actions), m.Text, m.OwnerID, m.TeamID, m.MailboxID, m.UpdatedAt, m.AuthorID).Scan(&id)
 	if none(err) {
 		return 0, desk.Faultf(desk.NotFound, "macro %d does not exist", m.ID)
 	}

@@ -193,6 +193,15 @@ func (tx *Tx) SetRole(ctx context.Context, user int64, role desk.Role) error {
 
 func noRole(role desk.Role) error { return desk.Wrong("role", "there is no role %q", role) }
 
+// Near says whether two people share a team, or the other is in none.
+func (r Reader) Near(ctx context.Context, user, other int64) (near bool, err error) {
+	err = r.q.QueryRow(ctx, `
+		select not exists (select from team_member o join team g on g.id = o.team_id where o.user_id = $2 and g.removed_at is null)
+		       or exists (select from team_member m join team_member o on o.team_id = m.team_id join team g on g.id = m.team_id where m.user_id = $1 and o.user_id = $2 and g.removed_at is null)`,
+		user, other).Scan(&near)
+	return near, wrap(err, "people of a team")
+}
+
 // PersonByID is the person of that number, with what their role gives.
 func (r Reader) PersonByID(ctx context.Context, id int64) (Person, error) {
 	found, err := r.CredentialsOf(ctx, id)

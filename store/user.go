@@ -112,7 +112,14 @@ func (r Reader) Staff(ctx context.Context) ([]desk.User, error) {
 		where disabled_at is null and not service and role in (select r.name from role r where r.works)
 		order by lower(name), id
 		limit 1000`)
-	return staff, wrap(err, "staff")
+	if err != nil {
+		return nil, wrap(err, "staff")
+	}
+	people := make([]*desk.User, len(staff))
+	for i := range staff {
+		people[i] = &staff[i]
+	}
+	return staff, r.grant(ctx, people...)
 }
 
 // OwnerExists says whether some owner can sign in: has a password, or has signed in before.

@@ -17,7 +17,7 @@ var errMailed = errors.New("tickets: the mail became a message before")
 // AgentAddresses are the addresses to which the actor can mail an answer to a ticket and a note on it (security T-07). The answer goes to everybody on the newest mail of the ticket, as it is now,
 // or to its author alone where its Reply-To names another organization (T-08). Both are empty while agents may not answer by mail, and where there is no mail to answer or the mailbox's address leaves no room for a token.
 func (s *Service) AgentAddresses(ctx context.Context, actor desk.Actor, number int64) (reply, note string, err error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return "", "", err
 	}
 	set, err := agentsByMail(ctx, s.store.Reader)
@@ -33,7 +33,9 @@ func (s *Service) AgentAddresses(ctx context.Context, actor desk.Actor, number i
 		return "", "", err
 	}
 	mark := threading.AgentMark{Message: newest, User: actor.User.ID, Kind: desk.KindReply}
-	reply = s.codec.AgentAddress(ticket.MailboxAddress, mark)
+	if actor.Can(desk.MayReply) {
+		reply = s.codec.AgentAddress(ticket.MailboxAddress, mark)
+	}
 	mark.Kind = desk.KindNote
 	return reply, s.codec.AgentAddress(ticket.MailboxAddress, mark), nil
 }
@@ -69,7 +71,10 @@ func (s *Service) ByMail(ctx context.Context, m AgentMail) (outcome desk.Outcome
 	if err != nil {
 		return outcome, err
 	}
-	err = s.change(ctx, actor, named.TicketID, func(c *change) error {
+	if m.Mark.Kind == desk.KindReply && !actor.Can(desk.MayReply) {
+		m.Mark.Kind = desk.KindNote // who may write no mail to customers says it to colleagues
+	}
+	err = s.changeBy(ctx, permitted{actor, rightOf(m.Mark.Kind)}, named.TicketID, func(c *change) error {
 		now, err := c.Message(ctx, store.AllSeeing(), m.Mark.Message)
 		if err != nil {
 			return err
@@ -119,7 +124,7 @@ func (s *Service) mailing(ctx context.Context, m AgentMail) (desk.Actor, error) 
 	if err != nil && !isFault(err, desk.NotFound) {
 		return desk.Actor{}, err
 	}
-	if err != nil || person.ID != m.Mark.User || person.DisabledAt != nil || !person.Role.Staff() {
+	if err != nil || person.ID != m.Mark.User || person.DisabledAt != nil || !person.Can(desk.MayNote) {
 		return desk.Actor{}, desk.Faultf(desk.Forbidden, "the address is not, or not any more, that of an agent who may answer")
 	}
 	return desk.Actor{User: person.User, Via: "mail", IP: m.IP}, nil
@@ -139,6 +144,9 @@ func (s *Service) mailed(ctx context.Context, c *change, m AgentMail, written bo
 		outcome.Message = bearer
 	case desk.KindReply:
 		asked := desk.ReplyRequest{Ticket: c.ticket.ID, Answers: m.Mark.Message, Uploads: uploads, Status: desk.StatusPending}
+		if !c.actor.Can(desk.MayWrite) {
+			asked.Status = desk.KeepStatus
+		}
 		if asked.To, asked.Cc, err = s.unseen(ctx, c, m.Mark.Message); err != nil {
 			return outcome, err
 		}

@@ -17,11 +17,14 @@ func (s *Service) Apply(ctx context.Context, actor desk.Actor, number int64, act
 	if err := desk.CheckActions(actions); err != nil {
 		return err
 	}
-	return s.change(ctx, actor, number, func(c *change) error { return s.apply(ctx, c, actions) })
+	return s.changeBy(ctx, permitted{actor, desk.MayNote}, number, func(c *change) error { return s.apply(ctx, c, actions) })
 }
 
 func (s *Service) apply(ctx context.Context, c *change, actions []desk.Action) error {
 	for _, one := range actions {
+		if err := may(c.actor, one); err != nil {
+			return err
+		}
 		if err := s.do(ctx, c, one); err != nil {
 			return err
 		}
@@ -29,11 +32,18 @@ func (s *Service) apply(ctx context.Context, c *change, actions []desk.Action) e
 	return nil
 }
 
-// attempt does what can be done, and says of each what became of it. Only an error that is nobody's fault ends it.
-func (s *Service) attempt(ctx context.Context, c *change, actions []desk.Action) ([]desk.Done, error) {
-	did := make([]desk.Done, 0, len(actions))
-	for _, one := range actions {
-		done, err := desk.Done{Action: one}, s.do(ctx, c, one)
+// attempt does what of a rule can be done and its author may do, and says of each what became of it. Only an error that is nobody's fault ends it.
+func (s *Service) attempt(ctx context.Context, c *change, rule desk.Automation) ([]desk.Done, error) {
+	allowed, err := authored(ctx, c.Reader, rule.AuthorID)
+	if err != nil {
+		return nil, err
+	}
+	did := make([]desk.Done, 0, len(rule.Then))
+	for _, one := range rule.Then {
+		done, err := desk.Done{Action: one}, allowed(one)
+		if err == nil {
+			err = s.do(ctx, c, one)
+		}
 		if err != nil {
 			var fault *desk.Fault
 			if !errors.As(err, &fault) {
@@ -185,7 +195,7 @@ func (s *Service) checkAction(ctx context.Context, r store.Reader, a desk.Action
 	case a.Do == desk.ActAssign || a.Do == desk.ActNotify:
 		name, err := r.Assignable(ctx, a.ID)
 		if err == nil && name == "" {
-			err = desk.Wrong("actions", "a ticket can be given to an owner, admin or agent who is not disabled")
+			err = desk.Wrong("actions", "a ticket can be given to somebody who works on tickets and is not disabled")
 		}
 		return err
 	case a.Do == desk.ActTeam || a.Do == desk.ActNotifyTeam:

@@ -101,7 +101,7 @@ func (s *Service) act(ctx context.Context, c *change, r ruling, situation desk.S
 		}
 		c.automation = rule.ID
 		c.event("automation", "", rule.Name)
-		did, err := s.attempt(ctx, c, rule.Then)
+		did, err := s.attempt(ctx, c, rule)
 		if err != nil {
 			return false, err
 		}

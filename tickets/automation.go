@@ -15,7 +15,7 @@ const keepRuns = 90 * 24 * time.Hour
 
 // Automations lists the rules in the order in which they look at a ticket.
 func (s *Service) Automations(ctx context.Context, actor desk.Actor) ([]desk.Automation, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.store.Automations(ctx)
@@ -23,7 +23,7 @@ func (s *Service) Automations(ctx context.Context, actor desk.Actor) ([]desk.Aut
 
 // Automation is one rule.
 func (s *Service) Automation(ctx context.Context, actor desk.Actor, id int64) (desk.Automation, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return desk.Automation{}, err
 	}
 	return s.store.Automation(ctx, id)
@@ -31,12 +31,15 @@ func (s *Service) Automation(ctx context.Context, actor desk.Actor, id int64) (d
 
 // SaveAutomation adds a rule (id 0) behind the others or changes one where it stands, and returns its id. It holds from the next happening on.
 func (s *Service) SaveAutomation(ctx context.Context, actor desk.Actor, a desk.Automation) (id int64, err error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageRules); err != nil {
 		return 0, err
 	}
 	a = tidied(a)
-	a.UpdatedAt, a.UpdatedBy = s.now(), actor.User.Email
+	a.UpdatedAt, a.UpdatedBy, a.AuthorID = s.now(), actor.User.Email, authorOf(actor)
 	if err := a.Check(); err != nil {
+		return 0, err
+	}
+	if err := mayAll(actor, a.Then); err != nil {
 		return 0, err
 	}
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
@@ -110,7 +113,7 @@ func (s *Service) MoveAutomation(ctx context.Context, actor desk.Actor, id int64
 
 // onAutomation is one audited change of a rule.
 func (s *Service) onAutomation(ctx context.Context, actor desk.Actor, id int64, do func(*store.Tx, desk.Automation) (action string, detail any, err error)) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageRules); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
@@ -131,7 +134,7 @@ func (s *Service) onAutomation(ctx context.Context, actor desk.Actor, id int64, 
 
 // AutomationRuns is one page of what a rule did (0: every rule), the newest first.
 func (s *Service) AutomationRuns(ctx context.Context, actor desk.Actor, id int64, cursor string, limit int) (desk.Page[desk.Run], error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayManageRules); err != nil {
 		return desk.Page[desk.Run]{}, err
 	}
 	eyes, err := s.eyes(ctx, actor)
@@ -143,7 +146,7 @@ func (s *Service) AutomationRuns(ctx context.Context, actor desk.Actor, id int64
 
 // AutomationCounts says how often each rule acted within the last seven days.
 func (s *Service) AutomationCounts(ctx context.Context, actor desk.Actor) (map[int64]store.RunCount, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	list, err := s.store.CountRuns(ctx, s.now().Add(-7*24*time.Hour))

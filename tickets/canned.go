@@ -11,7 +11,7 @@ import (
 
 // CannedReplies lists the canned replies that the actor may use, by name; text narrows them to those that hold it in name, shortcut or text.
 func (s *Service) CannedReplies(ctx context.Context, actor desk.Actor, text string) ([]desk.Canned, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return nil, err
 	}
 	return s.store.Canned(ctx, shelved(actor, text))
@@ -19,7 +19,7 @@ func (s *Service) CannedReplies(ctx context.Context, actor desk.Actor, text stri
 
 // CannedFor lists the canned replies that the actor may use on a ticket, by name, with its values in the place of placeholders.
 func (s *Service) CannedFor(ctx context.Context, actor desk.Actor, number int64) ([]desk.Canned, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return nil, err
 	}
 	ticket, err := s.sighted(ctx, actor, number)
@@ -46,7 +46,7 @@ func (s *Service) FillCanned(ctx context.Context, actor desk.Actor, number, id i
 
 // CannedReply is one canned reply that the actor may use, with its placeholders.
 func (s *Service) CannedReply(ctx context.Context, actor desk.Actor, id int64) (desk.Canned, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return desk.Canned{}, err
 	}
 	one, err := s.store.CannedReply(ctx, id)
@@ -62,7 +62,7 @@ func (s *Service) CannedReply(ctx context.Context, actor desk.Actor, id int64) (
 
 // SaveCanned adds a canned reply (id 0) or changes one, and returns its id. A text with a placeholder that nobody knows is refused.
 func (s *Service) SaveCanned(ctx context.Context, actor desk.Actor, c desk.Canned) (id int64, err error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayShelve); err != nil {
 		return 0, err
 	}
 	c.Name, c.Shortcut, c.Text, c.UpdatedAt = oneLine(c.Name), strings.ToLower(strings.TrimPrefix(oneLine(c.Shortcut), "/")), written(c.Text), s.now()
@@ -99,7 +99,7 @@ func (s *Service) SaveCanned(ctx context.Context, actor desk.Actor, c desk.Canne
 
 // DropCanned removes a canned reply. One that a rule sends stays: a Conflict.
 func (s *Service) DropCanned(ctx context.Context, actor desk.Actor, id int64) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayShelve); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {

@@ -83,7 +83,7 @@ func nameOf(people []desk.User, id int64) string {
 
 // Cautions says what the actor should look at before a reply or a forward leaves: it decides nothing. A note causes none.
 func (s *Service) Cautions(ctx context.Context, actor desk.Actor, d desk.Draft) ([]desk.Caution, error) {
-	if err := need(actor, desk.MayWrite); err != nil || !d.Kind.Leaves() {
+	if err := need(actor, desk.MayReply); err != nil || !d.Kind.Leaves() {
 		return nil, err
 	}
 	if d.TicketID != 0 {

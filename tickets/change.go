@@ -22,7 +22,7 @@ func (s *Service) Note(ctx context.Context, actor desk.Actor, number int64, text
 		return desk.Message{}, err
 	}
 	var id int64
-	err = s.change(ctx, actor, number, func(c *change) error {
+	err = s.changeBy(ctx, permitted{actor, desk.MayNote}, number, func(c *change) error {
 		if id, err = c.note(ctx, noted{text: written.text, uploads: uploads}); err != nil {
 			return err
 		}
@@ -116,13 +116,16 @@ func (c *change) setAssignee(ctx context.Context, w desk.TicketChange) error {
 		return nil
 	}
 	name := ""
+	if err := c.mayMove(ctx, nil, w.Assignee); err != nil {
+		return err
+	}
 	if *w.Assignee != 0 {
 		var err error
 		if name, err = c.Assignable(ctx, *w.Assignee); err != nil {
 			return err
 		}
 		if name == "" {
-			return desk.Wrong("assignee", "a ticket can be given to an owner, admin or agent who is not disabled")
+			return desk.Wrong("assignee", "a ticket can be given to somebody who works on tickets and is not disabled")
 		}
 	}
 	c.event("assigned", c.ticket.AssigneeName, name)

@@ -23,7 +23,7 @@ type Composing struct {
 
 // Composing fills a composer for an answer to a message; 0: to the newest mail of the ticket.
 func (s *Service) Composing(ctx context.Context, actor desk.Actor, ticket desk.Ticket, answers int64) (Composing, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return Composing{}, err
 	}
 	asked, err := s.answering(ctx, s.store.Reader, ticket, answers)
@@ -52,7 +52,7 @@ func (s *Service) Composing(ctx context.Context, actor desk.Actor, ticket desk.T
 
 // Starting fills a composer for a new conversation.
 func (s *Service) Starting(ctx context.Context, actor desk.Actor) (out Composing, err error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayReply); err != nil {
 		return out, err
 	}
 	err = s.offered(ctx, actor, &out)

@@ -13,7 +13,7 @@ const longestAbout = 4000
 
 // Customer is a person who writes to us, as the panel beside their ticket shows them.
 func (s *Service) Customer(ctx context.Context, actor desk.Actor, contact int64) (store.Customer, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadCustomers); err != nil {
 		return store.Customer{}, err
 	}
 	eyes, err := s.eyes(ctx, actor)
@@ -25,7 +25,7 @@ func (s *Service) Customer(ctx context.Context, actor desk.Actor, contact int64)
 
 // SetCustomer changes the name of a person and what is noted about them. The mails keep the names that they came with.
 func (s *Service) SetCustomer(ctx context.Context, actor desk.Actor, contact int64, name, note string) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayEditCustomers); err != nil {
 		return err
 	}
 	name, note = oneLine(name), strings.TrimSpace(strings.ReplaceAll(storable(note), "\r\n", "\n"))

@@ -11,7 +11,7 @@ import (
 
 // CustomerMailboxes lists what each mailbox offers its customers.
 func (s *Service) CustomerMailboxes(ctx context.Context, actor desk.Actor) ([]store.CustomerMailbox, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.store.CustomerMailboxes(ctx)
@@ -19,7 +19,7 @@ func (s *Service) CustomerMailboxes(ctx context.Context, actor desk.Actor) ([]st
 
 // SetCustomerSetting changes what a mailbox offers its customers.
 func (s *Service) SetCustomerSetting(ctx context.Context, actor desk.Actor, setting desk.CustomerSetting) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManagePages); err != nil {
 		return err
 	}
 	setting.Slug, setting.Intro = strings.ToLower(strings.TrimSpace(setting.Slug)), strings.TrimSpace(storable(setting.Intro))

@@ -15,14 +15,14 @@ const mostRetries = 1000
 
 // delivery does something to one recipient of a message on its locked ticket, and writes down how the ticket stands then.
 func (s *Service) delivery(ctx context.Context, actor desk.Actor, message int64, recipient string, do func(*change, desk.Outbound) error) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayReply); err != nil {
 		return err
 	}
 	sent, err := s.sightedMessage(ctx, actor, message)
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, actor, sent.TicketID, func(c *change) error {
+	return s.changeBy(ctx, permitted{actor, desk.MayReply}, sent.TicketID, func(c *change) error {
 		one, err := c.LockDelivery(ctx, message, desk.Canonical(recipient))
 		if err != nil {
 			return err

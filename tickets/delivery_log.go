@@ -20,7 +20,7 @@ const (
 
 // DeliveryLog is one page of the deliveries that the query asks for, the last changed first.
 func (s *Service) DeliveryLog(ctx context.Context, actor desk.Actor, q desk.DeliveryQuery) (desk.Page[desk.Outbound], error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageDeliveries); err != nil {
 		return desk.Page[desk.Outbound]{}, err
 	}
 	for _, state := range q.States {
@@ -42,7 +42,7 @@ func (s *Service) DeliveryLog(ctx context.Context, actor desk.Actor, q desk.Deli
 
 // DeliveryCounts is how much mail waits, and what has become of today's.
 func (s *Service) DeliveryCounts(ctx context.Context, actor desk.Actor) (counts desk.DeliveryCounts, err error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageDeliveries); err != nil {
 		return counts, err
 	}
 	if counts, err = s.store.DeliveryCounts(ctx); err != nil {
@@ -128,7 +128,7 @@ func storiesOf(rows []desk.Outbound, lines []store.Told, suppressed []desk.Suppr
 
 // DeliveryFigures counts what became of recipients by day, today included: of one domain of ours, or of all where sender is empty. Days are those of UTC.
 func (s *Service) DeliveryFigures(ctx context.Context, actor desk.Actor, sender string, days int) (desk.DeliveryFigures, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageDeliveries); err != nil {
 		return desk.DeliveryFigures{}, err
 	}
 	if days < 1 || days > longestFigures {

@@ -10,7 +10,7 @@ import (
 
 // Destinations is the rules for destinations of mail, by pattern.
 func (s *Service) Destinations(ctx context.Context, actor desk.Actor) ([]desk.Destination, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.store.Destinations(ctx)
@@ -18,7 +18,7 @@ func (s *Service) Destinations(ctx context.Context, actor desk.Actor) ([]desk.De
 
 // SetDestination adds a rule or replaces the one with the same pattern. Every delivering process goes by it within seconds.
 func (s *Service) SetDestination(ctx context.Context, actor desk.Actor, rule desk.Destination) (desk.Destination, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageDeliveries); err != nil {
 		return rule, err
 	}
 	rule, err := checkDestination(rule)
@@ -61,7 +61,7 @@ func checkDestination(rule desk.Destination) (desk.Destination, error) {
 
 // DropDestination removes a rule.
 func (s *Service) DropDestination(ctx context.Context, actor desk.Actor, pattern string) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageDeliveries); err != nil {
 		return err
 	}
 	pattern, err := desk.CanonicalDestination(pattern)

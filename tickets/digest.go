@@ -111,7 +111,7 @@ func (s *Service) addressNotice(ctx context.Context, r store.Reader, notice *Not
 		return false, err
 	}
 	for _, person := range staff {
-		if person.Can(desk.MayAdminister) && desk.ValidAddress(person.Email) {
+		if person.Can(desk.MayManageSystem) && desk.ValidAddress(person.Email) {
 			reading, err := r.ReadingOf(ctx, desk.Canonical(person.Email))
 			if err != nil {
 				return false, err

@@ -52,12 +52,20 @@ func checkDraft(actor desk.Actor, kind desk.MessageKind) error {
 	if kind != desk.KindReply && kind != desk.KindNote && kind != desk.KindForward {
 		return desk.Wrong("kind", "a draft is of a reply, of a note or of a forward")
 	}
-	return need(actor, desk.MayWrite)
+	return need(actor, rightOf(kind))
+}
+
+// rightOf is the right that writing a message of the kind takes.
+func rightOf(kind desk.MessageKind) desk.Right {
+	if kind == desk.KindNote {
+		return desk.MayNote
+	}
+	return desk.MayReply
 }
 
 // Uploads describes those of the actor's uploads that still wait for a message, in the order given: the files of a draft.
 func (s *Service) Uploads(ctx context.Context, actor desk.Actor, ids []int64) ([]desk.FileInfo, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return nil, err
 	}
 	return s.store.UploadsOf(ctx, actor.User.ID, ids)

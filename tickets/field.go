@@ -12,7 +12,7 @@ import (
 
 // Fields lists the custom fields in their order: desk.MostFields at most.
 func (s *Service) Fields(ctx context.Context, actor desk.Actor) ([]desk.Field, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := needs(actor, desk.MayRead, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.store.Fields(ctx)
@@ -20,7 +20,7 @@ func (s *Service) Fields(ctx context.Context, actor desk.Actor) ([]desk.Field, e
 
 // SetField adds a field (id 0) or changes one. Its key and kind stay as they were made, since values hang on them.
 func (s *Service) SetField(ctx context.Context, actor desk.Actor, field desk.Field) (id int64, err error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageFields); err != nil {
 		return 0, err
 	}
 	field.Name = oneLine(field.Name)
@@ -63,7 +63,7 @@ func (s *Service) field(ctx context.Context, id int64) (desk.Field, error) {
 
 // DropField removes a field. Its values stay on the tickets, and come back with a field of the same key.
 func (s *Service) DropField(ctx context.Context, actor desk.Actor, id int64) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageFields); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {

@@ -52,7 +52,7 @@ func figuresStateOf(ctx context.Context, r store.Reader) (state figuresState, er
 
 // SetFiguresZone says in which zone a day of the reports begins. All days are summed up anew; until that is done, reports reach back only as far as it has come.
 func (s *Service) SetFiguresZone(ctx context.Context, actor desk.Actor, zone string) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTargets); err != nil {
 		return err
 	}
 	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
@@ -352,7 +352,7 @@ func (s *Service) Figures(ctx context.Context, actor desk.Actor, q desk.TallyQue
 		if err := fillDays(ctx, r, &report, live, first); err != nil {
 			return err
 		}
-		if breakDown == desk.PartAll || breakDown == desk.PartAgent && !actor.Can(desk.MayAdminister) {
+		if breakDown == desk.PartAll || breakDown == desk.PartAgent && !actor.Can(desk.MayReadAllReports) {
 			return nil
 		}
 		return fillLines(ctx, r, &report, breakDown, live, first)
@@ -361,7 +361,7 @@ func (s *Service) Figures(ctx context.Context, actor desk.Actor, q desk.TallyQue
 }
 
 func checkFigures(actor desk.Actor, q desk.TallyQuery, breakDown desk.TallyPart) error {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadReports); err != nil {
 		return err
 	}
 	switch {
@@ -371,7 +371,7 @@ func checkFigures(actor desk.Actor, q desk.TallyQuery, breakDown desk.TallyPart)
 		return desk.Wrong("to", "the time ends before it begins")
 	case q.Last.Sub(q.First) > longestSpan*24*time.Hour:
 		return desk.Wrong("from", "a report is of %d days at most", longestSpan)
-	case q.Part == desk.PartAgent && q.Key != strconv.FormatInt(actor.User.ID, 10) && !actor.Can(desk.MayAdminister):
+	case q.Part == desk.PartAgent && q.Key != strconv.FormatInt(actor.User.ID, 10) && !actor.Can(desk.MayReadAllReports):
 		return desk.Faultf(desk.Forbidden, "figures about colleagues are for admins")
 	}
 	return nil

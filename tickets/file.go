@@ -30,7 +30,7 @@ type NewFile struct {
 // Upload stores a file for a reply or note that the actor will write. It is swept away after a day if none takes it.
 // The bytes are stored before the row: a crash between the two leaves an object that the sweep removes.
 func (s *Service) Upload(ctx context.Context, actor desk.Actor, f NewFile) (desk.FileInfo, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return desk.FileInfo{}, err
 	}
 	info := desk.FileInfo{Name: fileName(f.Name), MediaType: mediaType(f.MediaType), Origin: "upload"}
@@ -76,7 +76,7 @@ func mediaType(text string) string {
 
 // Link makes a way to an attachment for somebody without an account. The token is in the URL only: the database holds its hash.
 func (s *Service) Link(ctx context.Context, actor desk.Actor, attachment int64, recipient string) (url string, err error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayReply); err != nil {
 		return "", err
 	}
 	if err := s.seeFile(ctx, actor, attachment); err != nil {
@@ -108,7 +108,7 @@ func (s *Service) seeFile(ctx context.Context, actor desk.Actor, attachment int6
 
 // RevokeLinks ends every link to an attachment.
 func (s *Service) RevokeLinks(ctx context.Context, actor desk.Actor, attachment int64) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayReply); err != nil {
 		return err
 	}
 	if err := s.seeFile(ctx, actor, attachment); err != nil {
@@ -141,7 +141,7 @@ const MostFiles = 18_000_000
 
 // CheckFiles says whether the files of a draft of the actor fit into one mail.
 func (s *Service) CheckFiles(ctx context.Context, actor desk.Actor, d desk.Draft) error {
-	if err := need(actor, desk.MayWrite); err != nil || !d.Kind.Leaves() || len(d.Uploads)+len(d.Take) == 0 && !d.Original {
+	if err := need(actor, desk.MayReply); err != nil || !d.Kind.Leaves() || len(d.Uploads)+len(d.Take) == 0 && !d.Original {
 		return err
 	}
 	if d.Forwards != 0 {

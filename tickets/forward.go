@@ -29,7 +29,7 @@ func (s *Service) Forward(ctx context.Context, actor desk.Actor, r desk.ForwardR
 		r.Uploads = append(r.Uploads, file)
 	}
 	var id int64
-	err = s.change(ctx, actor, r.Ticket, func(c *change) error {
+	err = s.changeBy(ctx, permitted{actor, desk.MayReply}, r.Ticket, func(c *change) error {
 		if err := c.stale(ctx, r.LastSeen); err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (s *Service) Forward(ctx context.Context, actor desk.Actor, r desk.ForwardR
 
 // passedOn reads the message that goes on to somebody else, which a person's eyes may see whole. The zero message: none does.
 func (s *Service) passedOn(ctx context.Context, actor desk.Actor, r desk.ForwardRequest) (desk.Message, error) {
-	if err := need(actor, desk.MayWrite); err != nil || r.Forwards == 0 {
+	if err := need(actor, desk.MayReply); err != nil || r.Forwards == 0 {
 		return desk.Message{}, err
 	}
 	m, err := s.sightedMessage(ctx, actor, r.Forwards)

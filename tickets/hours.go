@@ -12,7 +12,7 @@ import (
 
 // AllHours lists the business hours by name.
 func (s *Service) AllHours(ctx context.Context, actor desk.Actor) ([]desk.Hours, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.store.AllHours(ctx)
@@ -20,7 +20,7 @@ func (s *Service) AllHours(ctx context.Context, actor desk.Actor) ([]desk.Hours,
 
 // Hours is the business hours of that number.
 func (s *Service) Hours(ctx context.Context, actor desk.Actor, id int64) (desk.Hours, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return desk.Hours{}, err
 	}
 	return s.store.Hours(ctx, id)
@@ -28,7 +28,7 @@ func (s *Service) Hours(ctx context.Context, actor desk.Actor, id int64) (desk.H
 
 // SetHours adds business hours (id 0) or changes them. The first ones are the default. What is due on tickets is reckoned anew by a job.
 func (s *Service) SetHours(ctx context.Context, actor desk.Actor, h desk.Hours) (desk.Hours, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTargets); err != nil {
 		return h, err
 	}
 	h.Name, h.Zone = oneLine(h.Name), strings.TrimSpace(h.Zone)
@@ -54,7 +54,7 @@ func (s *Service) SetHours(ctx context.Context, actor desk.Actor, h desk.Hours) 
 
 // DropHours removes business hours. Teams that had them go by the default; without one, targets run day and night.
 func (s *Service) DropHours(ctx context.Context, actor desk.Actor, id int64) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTargets); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {

@@ -10,7 +10,7 @@ import (
 
 // Macros lists the macros that the actor may use, by name; text narrows them to those that hold it in name or text.
 func (s *Service) Macros(ctx context.Context, actor desk.Actor, text string) ([]desk.Macro, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return nil, err
 	}
 	return s.store.Macros(ctx, shelved(actor, text))
@@ -18,7 +18,7 @@ func (s *Service) Macros(ctx context.Context, actor desk.Actor, text string) ([]
 
 // MacrosFor lists the macros that the actor may use on a ticket, by name, with its values in the place of placeholders.
 func (s *Service) MacrosFor(ctx context.Context, actor desk.Actor, number int64) ([]desk.Macro, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return nil, err
 	}
 	ticket, err := s.sighted(ctx, actor, number)
@@ -35,7 +35,7 @@ func (s *Service) MacrosFor(ctx context.Context, actor desk.Actor, number int64)
 
 // Macro is one macro that the actor may use.
 func (s *Service) Macro(ctx context.Context, actor desk.Actor, id int64) (desk.Macro, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return desk.Macro{}, err
 	}
 	one, err := s.store.Macro(ctx, id)
@@ -56,9 +56,18 @@ func (s *Service) RunMacro(ctx context.Context, actor desk.Actor, number, id int
 		return "", err
 	}
 	var after desk.Ticket
-	err = s.change(ctx, actor, number, func(c *change) error {
+	err = s.changeBy(ctx, permitted{actor, desk.MayNote}, number, func(c *change) error {
 		if macro.MailboxID != nil && *macro.MailboxID != c.ticket.MailboxID {
 			return desk.Faultf(desk.Conflict, "the macro %q is for tickets of another mailbox", macro.Name)
+		}
+		allowed, err := authored(ctx, c.Reader, macro.AuthorID)
+		if err != nil {
+			return err
+		}
+		for _, one := range macro.Actions {
+			if err := allowed(one); err != nil {
+				return err
+			}
 		}
 		c.event("macro", "", macro.Name)
 		if err := s.apply(ctx, c, macro.Actions); err != nil {
@@ -72,11 +81,15 @@ func (s *Service) RunMacro(ctx context.Context, actor desk.Actor, number, id int
 
 // SaveMacro adds a macro (id 0) or changes one, and returns its id.
 func (s *Service) SaveMacro(ctx context.Context, actor desk.Actor, m desk.Macro) (id int64, err error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayShelve); err != nil {
 		return 0, err
 	}
 	m.Name, m.Text, m.UpdatedAt, m.Actions = oneLine(m.Name), written(m.Text), s.now(), cleaned(m.Actions)
+	m.AuthorID = authorOf(actor)
 	if err := m.Check(); err != nil {
+		return 0, err
+	}
+	if err := mayAll(actor, m.Actions); err != nil {
 		return 0, err
 	}
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
@@ -107,7 +120,7 @@ func (s *Service) SaveMacro(ctx context.Context, actor desk.Actor, m desk.Macro)
 
 // DropMacro removes a macro.
 func (s *Service) DropMacro(ctx context.Context, actor desk.Actor, id int64) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayShelve); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {

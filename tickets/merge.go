@@ -17,7 +17,7 @@ type pair struct {
 
 // both locks two tickets, lets do work on them, and writes what happened. Neither may be merged away, unless do expects it.
 func (s *Service) both(ctx context.Context, actor desk.Actor, first, second int64, do func(*pair) error) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayMerge); err != nil {
 		return err
 	}
 	if first == second {
@@ -119,7 +119,7 @@ func (c *change) refresh(ctx context.Context, t *desk.Ticket) error {
 
 // Move puts one message onto another ticket; later answers to it follow (T-MOVE).
 func (s *Service) Move(ctx context.Context, actor desk.Actor, message, target int64) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayMerge); err != nil {
 		return err
 	}
 	m, err := s.sightedMessage(ctx, actor, message)
@@ -177,7 +177,7 @@ func movedNote(actor desk.Actor, from int64, why desk.Why) string {
 
 // Split makes a new ticket of one message. Its author is the requester; of a message of ours it is the requester of the old ticket.
 func (s *Service) Split(ctx context.Context, actor desk.Actor, message int64) (desk.Ticket, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayMerge); err != nil {
 		return desk.Ticket{}, err
 	}
 	m, err := s.sightedMessage(ctx, actor, message)

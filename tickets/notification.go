@@ -365,8 +365,10 @@ func (s *Service) letterTo(ctx context.Context, common Notice, one store.DueMail
 	}
 	letter.URL = fmt.Sprintf("%s/tickets/%d", s.cfg.PublicURL, one.Ticket)
 	letter.Thread = fmt.Sprintf("notify.t%d.u%d@%s", one.Ticket, one.User, s.cfg.Hostname)
-	person := desk.Actor{User: desk.User{ID: one.User, Email: one.Email, Name: one.Name, Role: one.Role}, Via: "job"}
-	reply, _, err := s.AgentAddresses(ctx, person, one.Ticket)
-	letter.ReplyTo = reply
+	person, err := s.store.PersonByID(ctx, one.User)
+	if err != nil || !person.Can(desk.MayNote) {
+		return letter, err
+	}
+	letter.ReplyTo, _, err = s.AgentAddresses(ctx, desk.Actor{User: person.User, Via: "job"}, one.Ticket)
 	return letter, err
 }

@@ -10,7 +10,7 @@ import (
 
 // Policy is how mail is judged.
 func (s *Service) Policy(ctx context.Context, actor desk.Actor) (desk.Policy, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := needs(actor, desk.MayRead, desk.MayReadConfig); err != nil {
 		return desk.Policy{}, err
 	}
 	return policyOf(ctx, s.store.Reader)
@@ -23,7 +23,7 @@ func policyOf(ctx context.Context, r store.Reader) (desk.Policy, error) {
 
 // SetPolicy changes how mail is judged, from the next mail on. change gets the policy as it is.
 func (s *Service) SetPolicy(ctx context.Context, actor desk.Actor, change func(*desk.Policy) error) (policy desk.Policy, err error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManagePolicy); err != nil {
 		return desk.Policy{}, err
 	}
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
@@ -58,7 +58,7 @@ func (s *Service) SetPolicy(ctx context.Context, actor desk.Actor, change func(*
 
 // AgentsByMail says whether our people may answer by mail.
 func (s *Service) AgentsByMail(ctx context.Context, actor desk.Actor) (desk.AgentsByMail, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := needs(actor, desk.MayRead, desk.MayReadConfig); err != nil {
 		return "", err
 	}
 	return agentsByMail(ctx, s.store.Reader)
@@ -71,7 +71,7 @@ func agentsByMail(ctx context.Context, r store.Reader) (desk.AgentsByMail, error
 
 // SetAgentsByMail lets our people answer by mail, or no longer: from the next mail on. Addresses that were given out before are good again when it is on again.
 func (s *Service) SetAgentsByMail(ctx context.Context, actor desk.Actor, set desk.AgentsByMail) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManagePolicy); err != nil {
 		return err
 	}
 	if set != desk.AgentsByMailOff && set != desk.AgentsByMailOn {

@@ -162,7 +162,7 @@ func (s *Service) OtherTickets(ctx context.Context, actor desk.Actor, number int
 
 // Original is a message as it was received, or as it was sent. The caller closes it.
 func (s *Service) Original(ctx context.Context, actor desk.Actor, message int64) (io.ReadCloser, int64, error) {
-	if err := need(actor, desk.MayRead); err != nil { // it carries the headers of others, Bcc among them
+	if err := need(actor, desk.MayReadOriginals); err != nil { // it carries the headers of others, Bcc among them
 		return nil, 0, err
 	}
 	eyes, err := s.eyes(ctx, actor)

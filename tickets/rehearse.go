@@ -49,7 +49,7 @@ type RehearsedHit struct {
 // Rehearse looks at past mail and past changes, the newest first, as if the rule had been there, and changes nothing. Tickets count as they are now, but for a mail that opened one: there the ticket
 // counts as new.
 func (s *Service) Rehearse(ctx context.Context, actor desk.Actor, r Rehearsal) (Rehearsed, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageRules); err != nil {
 		return Rehearsed{}, err
 	}
 	r.Rule = tidied(r.Rule)

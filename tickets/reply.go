@@ -55,8 +55,16 @@ func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyReque
 	if err != nil {
 		return desk.Message{}, err
 	}
+	if !actor.Can(desk.MayWrite) && r.Status == "" {
+		r.Status = desk.KeepStatus
+	}
 	if r.Status == "" {
 		r.Status = desk.StatusPending
+	}
+	if r.Status != desk.KeepStatus {
+		if err := need(actor, desk.MayWrite); err != nil {
+			return desk.Message{}, err
+		}
 	}
 	if !r.Status.Valid() && r.Status != desk.KeepStatus {
 		return desk.Message{}, desk.Wrong("status", "there is no status %q", r.Status)
@@ -65,7 +73,7 @@ func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyReque
 		return desk.Message{}, desk.Wrong("undo_seconds", "a message can wait from 0 to 30 seconds")
 	}
 	var id int64
-	err = s.change(ctx, actor, r.Ticket, func(c *change) error {
+	err = s.changeBy(ctx, permitted{actor, desk.MayReply}, r.Ticket, func(c *change) error {
 		if err := c.stale(ctx, r.LastSeen); err != nil {
 			return err
 		}
@@ -269,7 +277,7 @@ func (s *Service) Start(ctx context.Context, actor desk.Actor, n desk.NewTicket)
 		err = checkStart(&n)
 	}
 	if err == nil {
-		err = need(actor, desk.MayWrite)
+		err = need(actor, desk.MayReply)
 	}
 	if err != nil {
 		return desk.Ticket{}, desk.Message{}, err

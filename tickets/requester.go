@@ -13,7 +13,7 @@ func (s *Service) SetRequester(ctx context.Context, actor desk.Actor, number int
 	if err := checkAddress(person); err != nil {
 		return desk.Wrong("requester", "%q is not the address of somebody who could be answered", address)
 	}
-	return s.change(ctx, actor, number, func(c *change) error {
+	return s.changeBy(ctx, permitted{actor, desk.MayManageCopied}, number, func(c *change) error {
 		people, err := c.Standing(ctx, number)
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ func signatures(own, mailbox string) string {
 
 // Signature is what will stand below a mail of the actor that leaves from a mailbox; 0: from the ticket's.
 func (s *Service) Signature(ctx context.Context, actor desk.Actor, number, mailbox int64) (string, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return "", err
 	}
 	if mailbox == 0 {
@@ -53,7 +53,7 @@ func (s *Service) Signature(ctx context.Context, actor desk.Actor, number, mailb
 
 // Habits are how the actor writes.
 func (s *Service) Habits(ctx context.Context, actor desk.Actor) (desk.Habits, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return desk.Habits{}, err
 	}
 	return s.store.Habits(ctx, actor.User.ID)
@@ -61,7 +61,7 @@ func (s *Service) Habits(ctx context.Context, actor desk.Actor) (desk.Habits, er
 
 // SetHabits changes how the actor writes.
 func (s *Service) SetHabits(ctx context.Context, actor desk.Actor, h desk.Habits) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayNote); err != nil {
 		return err
 	}
 	h.Signature = signatureOf(h.Signature)
@@ -83,7 +83,7 @@ func (s *Service) SetHabits(ctx context.Context, actor desk.Actor, h desk.Habits
 
 // MailboxSignatures are what stands below the mails of mailboxes, by mailbox.
 func (s *Service) MailboxSignatures(ctx context.Context, actor desk.Actor) (map[int64]string, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := needs(actor, desk.MayRead, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.store.MailboxSignatures(ctx)
@@ -91,7 +91,7 @@ func (s *Service) MailboxSignatures(ctx context.Context, actor desk.Actor) (map[
 
 // SetMailboxSignature changes what stands below every mail of a mailbox.
 func (s *Service) SetMailboxSignature(ctx context.Context, actor desk.Actor, address, signature string) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageMailboxes); err != nil {
 		return err
 	}
 	if signature = signatureOf(signature); len(signature) > longestSignature {
@@ -111,7 +111,7 @@ func signatureOf(text string) string {
 
 // SuggestPeople lists people whose address or name begins with the text, those of the ticket first; 0: of none.
 func (s *Service) SuggestPeople(ctx context.Context, actor desk.Actor, number int64, text string) ([]desk.Contact, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadCustomers); err != nil {
 		return nil, err
 	}
 	if text = oneLine(text); text == "" {

@@ -13,7 +13,7 @@ const longestNote = 500
 
 // SenderRules is one page of the block and allow lists, by pattern.
 func (s *Service) SenderRules(ctx context.Context, actor desk.Actor, cursor string, limit int) (desk.Page[desk.SenderRule], error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadHeld); err != nil {
 		return desk.Page[desk.SenderRule]{}, err
 	}
 	return s.store.SenderRules(ctx, cursor, limit)
@@ -21,7 +21,7 @@ func (s *Service) SenderRules(ctx context.Context, actor desk.Actor, cursor stri
 
 // SetSenderRule adds a rule or replaces the one with the same pattern. It holds from the next mail on.
 func (s *Service) SetSenderRule(ctx context.Context, actor desk.Actor, rule desk.SenderRule) (desk.SenderRule, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayManageSenders); err != nil {
 		return rule, err
 	}
 	err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
@@ -57,7 +57,7 @@ func (s *Service) setRule(ctx context.Context, tx *store.Tx, actor desk.Actor, r
 
 // DropSenderRule removes a rule.
 func (s *Service) DropSenderRule(ctx context.Context, actor desk.Actor, pattern string) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayManageSenders); err != nil {
 		return err
 	}
 	pattern, err := desk.CanonicalPattern(pattern)
@@ -78,7 +78,7 @@ func (s *Service) DropSenderRule(ctx context.Context, actor desk.Actor, pattern 
 
 // Would says what would happen to a mail like this one, by the rules as they are now: nothing is sent, kept or counted.
 func (s *Service) Would(ctx context.Context, actor desk.Actor, mail desk.Supposed) (desk.Ruling, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadHeld); err != nil {
 		return desk.Ruling{}, err
 	}
 	if s.cfg.Releaser == nil {

@@ -77,6 +77,16 @@ func need(actor desk.Actor, right desk.Right) error {
 	}
 }
 
+// needs says whether the actor holds one of the rights.
+func needs(actor desk.Actor, rights ...desk.Right) error {
+	for _, right := range rights[1:] {
+		if actor.Can(right) {
+			return nil
+		}
+	}
+	return need(actor, rights[0])
+}
+
 // change is a transaction on one locked ticket. What there is to tell of it is gathered on the way and written at its end.
 type change struct {
 	*store.Tx
@@ -97,9 +107,21 @@ type values struct {
 	To   string `json:"to,omitempty"`
 }
 
-// change checks the right to write and that the ticket is in sight, locks it, lets do work on it, and writes what has become of it.
+// permitted is an actor with the right that they use.
+type permitted struct {
+	desk.Actor
+	by desk.Right
+}
+
+// change is changeBy with the right to change tickets.
 func (s *Service) change(ctx context.Context, actor desk.Actor, number int64, do func(*change) error) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	return s.changeBy(ctx, permitted{actor, desk.MayWrite}, number, do)
+}
+
+// changeBy checks the right and that the ticket is in sight, locks it, lets do work on it, and writes what has become of it.
+func (s *Service) changeBy(ctx context.Context, p permitted, number int64, do func(*change) error) error {
+	actor := p.Actor
+	if err := need(actor, p.by); err != nil {
 		return err
 	}
 	eyes, err := s.eyes(ctx, actor)

@@ -11,7 +11,7 @@ import (
 // shelved is whose canned replies and macros an actor may use, as a question to the store.
 func shelved(actor desk.Actor, text string) store.Shelved {
 	q := store.Shelved{User: actor.User.ID, Text: oneLine(text)}
-	if actor.Can(desk.MayAdminister) {
+	if actor.Can(desk.MayShelveAll) {
 		q.Shared = store.EveryTeam
 	}
 	return q
@@ -22,7 +22,7 @@ func mayUse(ctx context.Context, r store.Reader, actor desk.Actor, shelf desk.Sh
 	switch {
 	case shelf.OwnerID != nil:
 		return *shelf.OwnerID == actor.User.ID, nil
-	case shelf.TeamID == nil || actor.Can(desk.MayAdminister):
+	case shelf.TeamID == nil || actor.Can(desk.MayShelveAll):
 		return true, nil
 	}
 	return r.MemberOf(ctx, *shelf.TeamID, actor.User.ID)
@@ -30,8 +30,11 @@ func mayUse(ctx context.Context, r store.Reader, actor desk.Actor, shelf desk.Sh
 
 // mayKeep says whether the actor may change what lies on a shelf: their own, that of their teams, and an admin everybody's.
 func mayKeep(ctx context.Context, r store.Reader, actor desk.Actor, shelf desk.Shelf) error {
-	if shelf.OwnerID == nil && shelf.TeamID == nil && !actor.Can(desk.MayAdminister) {
+	if shelf.OwnerID == nil && shelf.TeamID == nil && !actor.Can(desk.MayShelveAll) {
 		return desk.Faultf(desk.Forbidden, "what everybody uses is for an admin to change: make one of your own, or of your team")
+	}
+	if shelf.OwnerID == nil && !actor.Can(desk.MayShelveTeam) { // rules send what a team uses
+		return desk.Faultf(desk.Forbidden, "you keep canned replies and macros of your own only")
 	}
 	may, err := mayUse(ctx, r, actor, shelf)
 	if err == nil && !may {

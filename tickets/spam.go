@@ -24,6 +24,11 @@ func (s *Service) MarkSpam(ctx context.Context, actor desk.Actor, number int64, 
 	if err := need(actor, desk.MayWrite); err != nil {
 		return err
 	}
+	if sender == SenderBlocked {
+		if err := need(actor, desk.MayManageSenders); err != nil {
+			return err
+		}
+	}
 	if sender != SenderStays && sender != SenderBlocked {
 		return desk.Wrong("sender", "%q is neither stays nor blocked", sender)
 	}

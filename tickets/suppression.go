@@ -16,7 +16,7 @@ type Suppressed struct {
 
 // Suppressions is one page of the addresses that get no mail, the newest first.
 func (s *Service) Suppressions(ctx context.Context, actor desk.Actor, q desk.SuppressionQuery) (found Suppressed, err error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadHeld); err != nil {
 		return found, err
 	}
 	q.Text = desk.Canonical(q.Text)
@@ -29,7 +29,7 @@ func (s *Service) Suppressions(ctx context.Context, actor desk.Actor, q desk.Sup
 
 // Suppression is one address that gets no mail, with the evidence against it. The fault is NotFound for one that gets it.
 func (s *Service) Suppression(ctx context.Context, actor desk.Actor, address string) (desk.Suppression, []desk.HardBounce, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadHeld); err != nil {
 		return desk.Suppression{}, nil, err
 	}
 	address = desk.Canonical(address)
@@ -63,7 +63,7 @@ func (s *Service) SuppressedAmong(ctx context.Context, actor desk.Actor, fields 
 
 // Suppress stops mail to an address until somebody lifts it. note says why.
 func (s *Service) Suppress(ctx context.Context, actor desk.Actor, address, note string) (desk.Suppression, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayManageSenders); err != nil {
 		return desk.Suppression{}, err
 	}
 	address, note = desk.Canonical(address), strings.TrimSpace(note)
@@ -85,7 +85,7 @@ func (s *Service) Suppress(ctx context.Context, actor desk.Actor, address, note 
 
 // LiftSuppression lets mail go to an address again. The evidence against it is forgotten: it takes as many new bounces to be suppressed again.
 func (s *Service) LiftSuppression(ctx context.Context, actor desk.Actor, address string) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayManageSenders); err != nil {
 		return err
 	}
 	address = desk.Canonical(address)

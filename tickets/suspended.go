@@ -15,7 +15,7 @@ const mostAtOnce = 200
 
 // Suspended is one page of the mails held back, the newest first.
 func (s *Service) Suspended(ctx context.Context, actor desk.Actor, query desk.SuspendedQuery) (desk.Page[desk.SuspendedMail], error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadHeld); err != nil {
 		return desk.Page[desk.SuspendedMail]{}, err
 	}
 	if _, known := desk.Causes[query.Cause]; query.Cause != "" && !known {
@@ -26,7 +26,7 @@ func (s *Service) Suspended(ctx context.Context, actor desk.Actor, query desk.Su
 
 // SuspendedMail is one mail held back, with its evidence.
 func (s *Service) SuspendedMail(ctx context.Context, actor desk.Actor, id int64) (desk.SuspendedMail, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadHeld); err != nil {
 		return desk.SuspendedMail{}, err
 	}
 	return s.store.SuspendedMail(ctx, id)
@@ -34,7 +34,7 @@ func (s *Service) SuspendedMail(ctx context.Context, actor desk.Actor, id int64)
 
 // SuspendedCauses counts the mails held back by cause.
 func (s *Service) SuspendedCauses(ctx context.Context, actor desk.Actor) ([]desk.CauseCount, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadHeld); err != nil {
 		return nil, err
 	}
 	return s.store.SuspendedCauses(ctx)
@@ -42,7 +42,7 @@ func (s *Service) SuspendedCauses(ctx context.Context, actor desk.Actor) ([]desk
 
 // SuspendedOriginal is a mail held back, as it was received. The caller closes it.
 func (s *Service) SuspendedOriginal(ctx context.Context, actor desk.Actor, id int64) (io.ReadCloser, int64, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := need(actor, desk.MayReadHeld); err != nil {
 		return nil, 0, err
 	}
 	if err := s.sensitive(ctx, actor, id); err != nil {
@@ -78,7 +78,7 @@ func (s *Service) sensitive(ctx context.Context, actor desk.Actor, id int64) err
 	if err != nil || mail.Cause != desk.CauseCode {
 		return err
 	}
-	return need(actor, desk.MayAdminister)
+	return need(actor, desk.MayReadCodes)
 }
 
 // Spam throws a mail away as spam: the filter learns it, and its entry goes.
@@ -91,7 +91,7 @@ func (s *Service) Spam(ctx context.Context, actor desk.Actor, id int64) error {
 }
 
 func (s *Service) releaser(actor desk.Actor) (Releaser, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayManageHeld); err != nil {
 		return nil, err
 	}
 	if s.cfg.Releaser == nil {
@@ -102,7 +102,7 @@ func (s *Service) releaser(actor desk.Actor) (Releaser, error) {
 
 // DeleteSuspended throws a mail away that was held back.
 func (s *Service) DeleteSuspended(ctx context.Context, actor desk.Actor, id int64) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayManageHeld); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
@@ -120,7 +120,7 @@ func (s *Service) DeleteSuspended(ctx context.Context, actor desk.Actor, id int6
 
 // OnSuspended does the same to several mails held back, one after the other: what fails for one does not stop the others. 200 at most.
 func (s *Service) OnSuspended(ctx context.Context, actor desk.Actor, do desk.SuspendedAction, ids []int64) ([]desk.SuspendedResult, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayManageHeld); err != nil {
 		return nil, err
 	}
 	if len(ids) == 0 || len(ids) > mostAtOnce {

@@ -13,7 +13,7 @@ const clocksApart = 2 * time.Second
 
 // System says how the installation fares: the database, the queue, the processes, and what waits.
 func (s *Service) System(ctx context.Context, actor desk.Actor) (sys desk.Installation, err error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return sys, err
 	}
 	before := time.Now()
@@ -47,7 +47,7 @@ func (s *Service) System(ctx context.Context, actor desk.Actor) (sys desk.Instal
 
 // Certificates lists the names for which certificates are obtained by ACME, and how each fares.
 func (s *Service) Certificates(ctx context.Context, actor desk.Actor) ([]desk.NamedCertificate, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	rows, err := s.store.Certificates(ctx)
@@ -60,7 +60,7 @@ func (s *Service) Certificates(ctx context.Context, actor desk.Actor) ([]desk.Na
 
 // KeptPolicies is one page of the MTA-STS policies of domains that mail goes to.
 func (s *Service) KeptPolicies(ctx context.Context, actor desk.Actor, cursor string) (desk.Page[desk.KeptPolicy], error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return desk.Page[desk.KeptPolicy]{}, err
 	}
 	return s.store.STSPolicies(ctx, cursor, 50)

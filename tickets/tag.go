@@ -9,7 +9,7 @@ import (
 
 // Tags lists tags by name, with how many tickets have each, from the one after the given name on; next is the last name where there are more. Part is a part of the name.
 func (s *Service) Tags(ctx context.Context, actor desk.Actor, after, part string, limit int) (tags []store.Tag, next string, err error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := needs(actor, desk.MayRead, desk.MayReadConfig); err != nil {
 		return nil, "", err
 	}
 	limit = min(max(limit, 1), 100)
@@ -65,7 +65,7 @@ func (s *Service) DropTag(ctx context.Context, actor desk.Actor, name string) (i
 
 // retag puts one tag in the place of another in bounded steps, and writes down at the end what has become of it.
 func (s *Service) retag(ctx context.Context, actor desk.Actor, from, to string) (count int, err error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTags); err != nil {
 		return 0, err
 	}
 	for {
@@ -118,7 +118,7 @@ func (s *Service) retagged(ctx context.Context, tx *store.Tx, r retagging) error
 
 // AddTag puts a tag onto the list before any ticket has it.
 func (s *Service) AddTag(ctx context.Context, actor desk.Actor, name string) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTags); err != nil {
 		return err
 	}
 	name = tagOf(name)

@@ -14,7 +14,7 @@ import (
 
 // Targets lists how long answers and solutions may take, the most general target first.
 func (s *Service) Targets(ctx context.Context, actor desk.Actor) ([]desk.Target, error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.store.Targets(ctx)
@@ -22,7 +22,7 @@ func (s *Service) Targets(ctx context.Context, actor desk.Actor) ([]desk.Target,
 
 // SetTarget adds a target, or replaces the one for the same mailbox and priority. What is due on tickets that are not solved is reckoned anew by a job.
 func (s *Service) SetTarget(ctx context.Context, actor desk.Actor, t desk.Target) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTargets); err != nil {
 		return err
 	}
 	if err := checkTarget(t); err != nil {
@@ -58,7 +58,7 @@ func checkTarget(t desk.Target) error {
 
 // DropTarget removes a target.
 func (s *Service) DropTarget(ctx context.Context, actor desk.Actor, id int64) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTargets); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {

@@ -12,7 +12,7 @@ import (
 
 // Teams lists the teams by name, with their members and mailboxes: desk.MostTeams at most.
 func (s *Service) Teams(ctx context.Context, actor desk.Actor) ([]desk.Team, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := needs(actor, desk.MayRead, desk.MayReadConfig); err != nil {
 		return nil, err
 	}
 	return s.store.Teams(ctx)
@@ -20,7 +20,7 @@ func (s *Service) Teams(ctx context.Context, actor desk.Actor) ([]desk.Team, err
 
 // Team is one team.
 func (s *Service) Team(ctx context.Context, actor desk.Actor, id int64) (desk.Team, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := needs(actor, desk.MayRead, desk.MayReadConfig); err != nil {
 		return desk.Team{}, err
 	}
 	return s.store.Team(ctx, id)
@@ -28,7 +28,7 @@ func (s *Service) Team(ctx context.Context, actor desk.Actor, id int64) (desk.Te
 
 // SetTeam adds a team (id 0) or changes it, with its members and mailboxes. A mailbox of another team becomes this one's.
 func (s *Service) SetTeam(ctx context.Context, actor desk.Actor, team desk.Team) (id int64, err error) {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTeams); err != nil {
 		return 0, err
 	}
 	team.Name = oneLine(team.Name)
@@ -53,7 +53,7 @@ func (s *Service) SetTeam(ctx context.Context, actor desk.Actor, team desk.Team)
 
 // DropTeam removes a team. Its tickets stay with it until somebody gives them to another.
 func (s *Service) DropTeam(ctx context.Context, actor desk.Actor, id int64) error {
-	if err := need(actor, desk.MayAdminister); err != nil {
+	if err := need(actor, desk.MayManageTeams); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
@@ -80,7 +80,7 @@ const (
 
 // SetPresence says whether a person takes tickets by turn. Everybody says it of themselves, and an admin of anybody.
 func (s *Service) SetPresence(ctx context.Context, actor desk.Actor, user int64, there Presence) error {
-	right := desk.MayAdminister
+	right := desk.MayManagePeople
 	if user == actor.User.ID {
 		right = desk.MayWrite
 	}
@@ -103,7 +103,7 @@ func (s *Service) SetPresence(ctx context.Context, actor desk.Actor, user int64,
 
 // Away lists who is away.
 func (s *Service) Away(ctx context.Context, actor desk.Actor) ([]int64, error) {
-	if err := need(actor, desk.MayRead); err != nil {
+	if err := needs(actor, desk.MayRead, desk.MayReadPeople); err != nil {
 		return nil, err
 	}
 	return s.store.Away(ctx)
@@ -113,6 +113,9 @@ func (s *Service) Away(ctx context.Context, actor desk.Actor) ([]int64, error) {
 func (c *change) setTeam(ctx context.Context, w desk.TicketChange) error {
 	if w.Team == nil || idOf(c.ticket.TeamID) == *w.Team {
 		return nil
+	}
+	if err := c.mayMove(ctx, w.Team, nil); err != nil {
+		return err
 	}
 	team := desk.Team{}
 	if *w.Team != 0 {
@@ -128,7 +131,7 @@ func (c *change) setTeam(ctx context.Context, w desk.TicketChange) error {
 		return nil
 	}
 	if w.Assignee == nil && c.ticket.AssigneeID != nil && !team.Has(*c.ticket.AssigneeID) {
-		return c.setAssignee(ctx, desk.TicketChange{Assignee: new(int64(0)), Status: w.Status})
+		return c.setAssignee(ctx, desk.TicketChange{Assignee: new(int64(0)), Status: w.Status}) // nobody: which everybody may
 	}
 	return nil
 }

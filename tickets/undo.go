@@ -11,7 +11,7 @@ import (
 // UndoSend takes back a reply that has not left: message, deliveries and job go, the ticket stands as before, and the words are a draft of their author again (T-UNDO).
 // Once the first attempt has begun it is a Conflict: keeping the signed bytes and undoing lock the same row, so one of the two comes first.
 func (s *Service) UndoSend(ctx context.Context, actor desk.Actor, message int64) (desk.Draft, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayReply); err != nil {
 		return desk.Draft{}, err
 	}
 	sent, err := s.sightedMessage(ctx, actor, message)
@@ -19,7 +19,7 @@ func (s *Service) UndoSend(ctx context.Context, actor desk.Actor, message int64)
 		return desk.Draft{}, err
 	}
 	var draft desk.Draft
-	err = s.change(ctx, actor, sent.TicketID, func(c *change) error {
+	err = s.changeBy(ctx, permitted{actor, desk.MayReply}, sent.TicketID, func(c *change) error {
 		m, err := c.LockMessage(ctx, message)
 		if err != nil {
 			return err

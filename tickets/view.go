@@ -74,7 +74,7 @@ func (s *Service) DropView(ctx context.Context, actor desk.Actor, id int64) erro
 
 // changeable is a view that the actor may change.
 func (s *Service) changeable(ctx context.Context, actor desk.Actor, id int64) (desk.View, error) {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayShelve); err != nil {
 		return desk.View{}, err
 	}
 	v, err := s.store.View(ctx, actor.User.ID, id)
@@ -86,7 +86,7 @@ func (s *Service) changeable(ctx context.Context, actor desk.Actor, id int64) (d
 
 // keepView checks a view and the right to show it to so many, and writes it.
 func (s *Service) keepView(ctx context.Context, actor desk.Actor, v *desk.View, write func(*store.Tx) error) error {
-	if err := need(actor, desk.MayWrite); err != nil {
+	if err := need(actor, desk.MayShelve); err != nil {
 		return err
 	}
 	v.Name, v.Filter.Text = oneLine(v.Name), strings.TrimSpace(storable(v.Filter.Text))
@@ -110,8 +110,10 @@ func (s *Service) keepView(ctx context.Context, actor desk.Actor, v *desk.View, 
 // mayShow says whether the actor may show a view to its audience.
 func (s *Service) mayShow(ctx context.Context, actor desk.Actor, v desk.View) error {
 	switch {
-	case v.Audience == desk.AudienceMe || actor.Can(desk.MayAdminister):
+	case v.Audience == desk.AudienceMe || actor.Can(desk.MayShelveAll):
 		return nil
+	case !actor.Can(desk.MayShelveTeam):
+		return desk.Wrong("audience", "you keep views of your own only")
 	case v.Audience == desk.AudienceAll:
 		return desk.Wrong("audience", "a view for everybody is made by an admin: keep it for yourself or for a team of yours")
 	}
