@@ -30,7 +30,7 @@ type newUser struct {
 	Body struct {
 		Email    string    `json:"email" minLength:"3" maxLength:"320"`
 		Name     string    `json:"name" minLength:"1" maxLength:"200"`
-		Role     desk.Role `json:"role" enum:"owner,admin,agent,customer"`
+		Role     desk.Role `json:"role" minLength:"1" maxLength:"60" doc:"A built-in role (owner, admin, agent, light_agent, auditor, customer) or the name of one that was made here."`
 		Password string    `json:"password,omitempty" maxLength:"1000" doc:"Absent: they sign in by a one-time link."`
 	}
 }
@@ -54,7 +54,7 @@ type userPatch struct {
 	Identified
 	Body struct {
 		Name     *string    `json:"name,omitempty" minLength:"1" maxLength:"200"`
-		Role     *desk.Role `json:"role,omitempty" enum:"owner,admin,agent,customer"`
+		Role     *desk.Role `json:"role,omitempty" minLength:"1" maxLength:"60" doc:"A built-in role or the name of one that was made here. Nobody changes their own."`
 		Password *string    `json:"password,omitempty" maxLength:"1000"`
 		Disabled *bool      `json:"disabled,omitempty" doc:"True keeps the person from signing in, at once; their tokens stop working."`
 	}

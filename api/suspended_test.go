@@ -188,7 +188,7 @@ func TestExportIsHarmlessInASpreadsheet(t *testing.T) {
 	for range 100 { // more than one page
 		o.hold(t, store.SuspendedRow{Cause: desk.CauseLoop, From: "b@loop.example", Subject: "x"})
 	}
-	got := o.get(t, "agent", "/suspended.csv").want(http.StatusOK)
+	got := o.get(t, "admin", "/suspended.csv").want(http.StatusOK)
 	if kind := got.header.Get("Content-Type"); kind != "text/csv; charset=utf-8; header=present" || !strings.HasPrefix(got.header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("Content-Type %q, Content-Disposition %q", kind, got.header.Get("Content-Disposition"))
 	}
@@ -211,8 +211,8 @@ func TestExportIsHarmlessInASpreadsheet(t *testing.T) {
 	if plain != 2 {
 		t.Error("harmless text was changed")
 	}
-	if some, err := csv.NewReader(strings.NewReader(string(o.get(t, "agent", "/suspended.csv?cause=spam&q=plain").want(http.StatusOK).body))).ReadAll(); err != nil || len(some) != 2 {
+	if some, err := csv.NewReader(strings.NewReader(string(o.get(t, "admin", "/suspended.csv?cause=spam&q=plain").want(http.StatusOK).body))).ReadAll(); err != nil || len(some) != 2 {
 		t.Errorf("by cause and words: %v, %v", some, err)
 	}
-	o.get(t, "agent", "/suspended.csv?cause=dislike").want(http.StatusUnprocessableEntity)
+	o.get(t, "admin", "/suspended.csv?cause=dislike").want(http.StatusUnprocessableEntity)
 }

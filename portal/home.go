@@ -9,8 +9,14 @@ func (p *Portal) home(c *call) error {
 		return c.seeOther("/sign-in")
 	case c.actor.Can(desk.MayRead):
 		return c.seeOther("/tickets")
-	case c.actor.Can(desk.MayReadAudit):
-		return c.seeOther("/audit")
+	}
+	for _, one := range []struct {
+		right desk.Right
+		path  string
+	}{{desk.MayReadAudit, "/audit"}, {desk.MayReadConfig, "/mailboxes"}, {desk.MayReadPeople, "/people"}} {
+		if c.actor.Can(one.right) {
+			return c.seeOther(one.path)
+		}
 	}
 	return c.seeOther("/you")
 }

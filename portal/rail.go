@@ -18,6 +18,7 @@ type rail struct {
 	Mailboxes []railLink
 	Desk      []railLink // suspended mail and the like
 	Admin     []railLink
+	Reads     bool // the reader sees conversations at all
 	AtViews   bool // the page of saved views is open
 	Folded    bool // the reader wants it out of the way
 }
@@ -48,6 +49,11 @@ const (
 
 // railOf gathers the rail: short questions, whose counts are bounded. here is the listing that is open, place the path of a page that is no list.
 func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
+	if !c.actor.Can(desk.MayRead) { // they look after something else
+		r := &rail{Folded: folded(c)}
+		p.railPlaces(c, r, desk.ViewCounts{}, place)
+		return r, nil
+	}
 	ctx := c.r.Context()
 	counts, err := p.tickets.Counts(ctx, c.actor)
 	if err != nil {
@@ -57,7 +63,7 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rail{Folded: folded(c), AtViews: place == "/views"}
+	r := &rail{Folded: folded(c), AtViews: place == "/views", Reads: true}
 	if r.Bell.Bell, err = p.tickets.Bell(ctx, c.actor); err != nil {
 		return nil, err
 	}
@@ -126,24 +132,44 @@ func (p *Portal) railPlaces(c *call, r *rail, counts desk.ViewCounts, place stri
 			add(&r.Admin, one.title, one.path, 0)
 		}
 	}
-	if false {
-		add(&r.Admin, "Domains", "/domains", 0)
-		add(&r.Admin, "Destinations", "/destinations", 0)
-		add(&r.Admin, "Mailboxes", "/mailboxes", 0)
-		add(&r.Admin, "Customers", "/customers", 0)
-		add(&r.Admin, "Mail policy", "/settings/mail", 0)
-		add(&r.Admin, "Automations", "/automations", 0)
-		add(&r.Admin, "People", "/people", 0)
-		add(&r.Admin, "Teams", "/teams", 0)
-		add(&r.Admin, "Targets", "/targets", 0)
-		add(&r.Admin, "Fields", "/fields", 0)
-		add(&r.Admin, "Tags", "/tags", 0)
-		add(&r.Admin, "Accounts and access", "/security", 0)
-		add(&r.Admin, "Audit log", "/audit", 0)
-		add(&r.Admin, "System", "/system", 0)
-		add(&r.Admin, "First steps", "/setup", 0)
-	}
 }
+
+// railPlace is a page that is no list of tickets, and the right that it needs.
+type railPlace struct {
+	title, path string
+	right       desk.Right
+}
+
+// deskPlaces are the pages around the tickets, adminPlaces those by which the desk is set up.
+var (
+	deskPlaces = []railPlace{
+		{"Reports", "/reports", desk.MayReadReports},
+		{"Suspended", "/suspended", desk.MayReadHeld},
+		{"Senders", "/senders", desk.MayReadHeld},
+		{"Suppressed", "/suppressions", desk.MayReadHeld},
+		{"Canned replies", "/canned", desk.MayShelve},
+		{"Macros", "/macros", desk.MayShelve},
+		{"Deliveries", "/deliveries", desk.MayManageDeliveries},
+	}
+	adminPlaces = []railPlace{
+		{"Domains", "/domains", desk.MayReadConfig},
+		{"Destinations", "/destinations", desk.MayReadConfig},
+		{"Mailboxes", "/mailboxes", desk.MayReadConfig},
+		{"Customers", "/customers", desk.MayReadConfig},
+		{"Mail policy", "/settings/mail", desk.MayReadConfig},
+		{"Automations", "/automations", desk.MayReadConfig},
+		{"People", "/people", desk.MayReadPeople},
+		{"Roles", "/roles", desk.MayReadPeople},
+		{"Teams", "/teams", desk.MayReadConfig},
+		{"Targets", "/targets", desk.MayReadConfig},
+		{"Fields", "/fields", desk.MayReadConfig},
+		{"Tags", "/tags", desk.MayReadConfig},
+		{"Accounts and access", "/security", desk.MayReadSecurity},
+		{"Audit log", "/audit", desk.MayReadAudit},
+		{"System", "/system", desk.MayReadConfig},
+		{"First steps", "/setup", desk.MayManageMailboxes},
+	}
+)
 
 // framed is the frame of a page that is no list.
 func (p *Portal) framed(c *call, title, place string) (page, error) {

@@ -72,7 +72,7 @@ func initials(name string) string {
 var labels = map[string]string{
 	"hold": "on hold", "dkim-rsa": "DKIM (RSA)", "dkim-ed25519": "DKIM (Ed25519)", "spf": "SPF", "dmarc": "DMARC", "mx": "MX", "challenge": "proof of ownership", "mta-sts": "MTA-STS", "mta-sts-host": "MTA-STS policy host", "tls-rpt": "TLS reports", "dkim": "DKIM", "reverse-name": "name of our server", "obsolete": "used no more",
 	"authentication": "authentication failed", "agent-impersonation": "agent impersonation", "blocked-sender": "blocked sender", "rate-limit": "rate limit", "too-many-recipients": "too many recipients",
-	"verification-code": "verification code", "tls": "TLS",
+	"verification-code": "verification code", "tls": "TLS", "light_agent": "light agent",
 }
 
 // label is the word for people of a stored word (a status, a cause, a purpose), with a capital.

@@ -348,7 +348,7 @@ func TestRulesCanBeOrderedSwitchedAndRemoved(t *testing.T) {
 	}
 	ids := h.rules(t, rule("a"), rule("b"), rule("c"))
 	names := func() (list []string) {
-		all, err := h.Automations(t.Context(), h.ann)
+		all, err := h.Automations(t.Context(), h.owner)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -116,9 +116,6 @@ func (c *change) setAssignee(ctx context.Context, w desk.TicketChange) error {
 		return nil
 	}
 	name := ""
-	if err := c.mayMove(ctx, nil, w.Assignee); err != nil {
-		return err
-	}
 	if *w.Assignee != 0 {
 		var err error
 		if name, err = c.Assignable(ctx, *w.Assignee); err != nil {
@@ -126,6 +123,9 @@ func (c *change) setAssignee(ctx context.Context, w desk.TicketChange) error {
 		}
 		if name == "" {
 			return desk.Wrong("assignee", "a ticket can be given to somebody who works on tickets and is not disabled")
+		}
+		if err := c.mayMove(ctx, nil, w.Assignee); err != nil {
+			return err
 		}
 	}
 	c.event("assigned", c.ticket.AssigneeName, name)

@@ -114,14 +114,14 @@ func (c *change) setTeam(ctx context.Context, w desk.TicketChange) error {
 	if w.Team == nil || idOf(c.ticket.TeamID) == *w.Team {
 		return nil
 	}
-	if err := c.mayMove(ctx, w.Team, nil); err != nil {
-		return err
-	}
 	team := desk.Team{}
 	if *w.Team != 0 {
 		var err error
 		if team, err = c.Team(ctx, *w.Team); err != nil {
 			return desk.Wrong("team", "there is no such team to give it to")
+		}
+		if err := c.mayMove(ctx, w.Team, nil); err != nil {
+			return err
 		}
 	}
 	c.event("team", c.ticket.TeamName, team.Name)
