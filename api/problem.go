@@ -26,6 +26,8 @@ func statusOf(kind desk.FaultKind) int {
 		return http.StatusUnauthorized
 	case desk.TooLarge:
 		return http.StatusRequestEntityTooLarge
+	case desk.TooOften:
+		return http.StatusTooManyRequests
 	case desk.Unavailable:
 		return http.StatusServiceUnavailable
 	default:

@@ -20,6 +20,7 @@ const (
 	Unsigned                     // nobody is signed in
 	TooLarge                     // over a limit
 	Unavailable                  // not now; try again
+	TooOften                     // asked too often; later
 )
 
 // Error is the sentence for the person who asked.

@@ -87,7 +87,7 @@ func authorizationOf(values url.Values) (identity.Authorization, error) {
 	}, nil
 }
 
-// authorizeShow asks the person.
+// authorizeShow asks the person. Whoever comes from a program is asked for a fresh proof first, as before everything that lets somebody in (security R3).
 func (p *Portal) authorizeShow(c *call) error {
 	values := c.r.URL.Query()
 	asked, err := authorizationOf(values)

@@ -71,6 +71,9 @@ func (p *Portal) serve(route route) http.Handler {
 			err = p.admitPlace(c, route.right)
 		}
 		if err == nil {
+			err = p.paced(c, route)
+		}
+		if err == nil {
 			err = p.confirmed(c, route.right)
 		}
 		if err == nil {

@@ -33,6 +33,7 @@ var failures = map[desk.FaultKind]failure{
 	desk.Unsigned:    {http.StatusUnauthorized, "Please sign in"},
 	desk.TooLarge:    {http.StatusRequestEntityTooLarge, "Too large"},
 	desk.Unavailable: {http.StatusServiceUnavailable, "Not now"},
+	desk.TooOften:    {http.StatusTooManyRequests, "Too fast"},
 }
 
 // fail answers with the error: in words to the person, whole to the log when it is ours to mend.

@@ -167,6 +167,7 @@ func newGallery(t *testing.T) *gallery {
 	g.lists()
 	g.rules()
 	g.saml()
+	g.access()
 	return g
 }
 
