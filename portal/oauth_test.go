@@ -37,8 +37,8 @@ func (h *house) withAPI() (base string) {
 	return server.URL
 }
 
-// hidden are the fields of the first form to the path, as the page has them.
-func hidden(body, action string) (pairs []string) {
+// formFields are the fields of the first form to the path, as the page has them.
+func formFields(body, action string) (pairs []string) {
 	_, form, _ := strings.Cut(body, `action="`+action+`"`)
 	form, _, _ = strings.Cut(form, "</form>")
 	for _, found := range regexp.MustCompile(`type="hidden" name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(form, -1) {
@@ -93,7 +93,7 @@ func TestForeignClientByOAuth2(t *testing.T) {
 	if policy := page.header.Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self' "+strings.TrimSuffix(back, "/back")) || !strings.Contains(policy, "frame-ancestors 'none'") {
 		t.Errorf("policy %s", policy)
 	}
-	fields := hidden(page.body, "/oauth/authorize")
+	fields := formFields(page.body, "/oauth/authorize")
 	ada.post("/oauth/authorize", append(fields, "answer", "deny")...)
 	if values := came(); values.Get("error") != "access_denied" || values.Get("state") != "state-1" || values.Get("iss") != h.url || values.Has("code") {
 		t.Errorf("denied: %v", values)
@@ -184,7 +184,7 @@ func TestForeignClientByRelyingParty(t *testing.T) {
 	check(t, err)
 	page := ada.do(req)
 	page.has(t, "Let Pocket desk act for you?")
-	got := ada.post("/oauth/authorize", append(hidden(page.body, "/oauth/authorize"), "answer", "allow")...)
+	got := ada.post("/oauth/authorize", append(formFields(page.body, "/oauth/authorize"), "answer", "allow")...)
 	var list struct {
 		Items []struct{ Subject string } `json:"items"`
 	}
@@ -211,7 +211,7 @@ func TestAuthorizePageRefuses(t *testing.T) {
 		"another address": func(v url.Values) { v.Set("redirect_uri", "https://evil.example/") }, "an unknown program": func(v url.Values) { v.Set("client_id", "x") },
 		"two addresses": func(v url.Values) { v.Add("redirect_uri", "https://evil.example/") }, "two programs": func(v url.Values) { v.Add("client_id", "x") },
 	} {
-		if got := ask(change); got.status != http.StatusUnprocessableEntity || got.path != "/oauth/authorize" || strings.Contains(got.body, "evil.example") {
+		if got := ask(change); got.status != http.StatusUnprocessableEntity || got.path != "/oauth/authorize" || strings.Contains(got.body, `="https://evil.example`) {
 			t.Errorf("%s: %d at %s", name, got.status, got.path)
 		}
 	}
