@@ -6,6 +6,7 @@
 # make bench-portal the pages of the portal with 200,000 tickets and 1,000,000 messages, which are made first
 # make compare our verdicts beside those of dkimpy, Mail::DKIM, pyspf and rspamd, on thousands of mails
 # make rotation 10,000 replies while DKIM keys change: every signature judged by dkimpy and OpenDKIM
+# make hydra   ten minutes of guesses at sign-in by hydra, while the owner signs in (HYDRA_TIME)
 # make chaos   the crash tests ten times over: E2E_ROUNDS=10
 # make sink    a real rsyslog is killed for a minute while the audit log is sent to it: nothing is missing
 # make screens a picture of every page at three widths and in both themes, under ./screens (SCREENS=folder)
@@ -17,7 +18,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: build run demo test check bench bench-portal compare rotation chaos sink screens fuzz fmt lint clean tools-run tools-test tools-bench
+.PHONY: build run demo test check bench bench-portal compare rotation hydra chaos sink screens fuzz fmt lint clean tools-run tools-test tools-bench
 
 build:
 	@scripts/need go git
@@ -32,11 +33,11 @@ demo: build
 	@go run ./cmd/demo
 
 test:
-	@scripts/need go git postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble simplesaml rsyslog
+	@scripts/need go git postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble hydra simplesaml rsyslog
 	go run ./internal/testkit/withpg go test -timeout 9m ./...
 
 check: fmt lint
-	@scripts/need go git gcc postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble simplesaml rsyslog
+	@scripts/need go git gcc postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble hydra simplesaml rsyslog
 	go run ./internal/testkit/withpg go test -race -timeout 20m ./...
 
 fmt:
@@ -62,6 +63,12 @@ compare:
 rotation:
 	@scripts/need go git postgresql dkim knot
 	ROTATION_MAILS=10000 go test -timeout 60m -count=1 -v -run 'TestRotationLeavesNoMailUnsigned' ./jobs
+
+# a short form is part of make test
+HYDRA_TIME ?= 10m
+hydra:
+	@scripts/need go git postgresql hydra
+	HYDRA_TIME=$(HYDRA_TIME) go test -timeout 60m -count=1 -v -run 'TestHydraAtTheDoor' ./e2e
 
 # kill -9 of everything, at random moments under load, for E2E_ROUNDS (default 10) times as long as in make test
 E2E_ROUNDS ?= 10

@@ -63,6 +63,7 @@ var doors = []struct {
 	{"github.com/pquerna/otp", []string{"identity"}, "it takes a code twice: each is counted once around it"},
 	{"github.com/go-webauthn/webauthn", []string{"identity"}, "it takes an answer twice and only warns of a copied key: both are refused around it"},
 	{"github.com/boombuler/barcode", []string{"identity"}, "one picture is drawn, for authenticator apps"},
+	{"github.com/ccojocar/zxcvbn-go", []string{"identity"}, "its time grows faster than what it is given: it gets the beginning only, and a few at a time"},
 	{"html/template", []string{"portal", "mailout"}, "pages are the portal's"},
 	{"database/sql", []string{"migrations"}, "SQL lives in store only"},
 }

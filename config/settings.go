@@ -52,6 +52,8 @@ type Settings struct {
 	S3TLS       Switch `name:"s3-tls" env:"POSTERN_S3_TLS" default:"on" placeholder:"on|off" help:"Speak TLS to the store." group:"Storage"`
 	KeyFile     string `name:"key-file" env:"POSTERN_KEY_FILE" placeholder:"FILE" help:"Master keys that wrap every secret and attachment key; under the data folder unless given." group:"Storage"`
 
+	LeakedPasswords string `name:"leaked-passwords" env:"POSTERN_LEAKED_PASSWORDS" placeholder:"FILE" help:"Hashes of leaked passwords, as Have I Been Pwned offers them (SHA-1, ordered by hash): no new password may be among them. The built-in list is asked in any case." group:"Settings"`
+
 	DNS           Servers  `name:"dns" env:"POSTERN_DNS" placeholder:"HOST:PORT,…" help:"Resolvers to ask; the system's unless given." group:"Mail"`
 	NSPort        uint16   `name:"ns-port" env:"POSTERN_NS_PORT" default:"53" placeholder:"PORT" help:"Port at which the name servers of your domains are asked themselves." group:"Mail"`
 	Smarthost     string   `name:"smarthost" env:"POSTERN_SMARTHOST" placeholder:"URL" help:"Send through smtp://user:pass@host:587 or smtps://…; direct to MX unless given." group:"Mail"`

@@ -1,5 +1,7 @@
 package desk
 
+import "time"
+
 // Jobs are work that happens after a commit. Each is a value with a Kind, which is its name in the queue; jobs run at least once.
 
 // SendReply delivers the message to its recipients at one destination.
@@ -88,3 +90,23 @@ type TendTokens struct{}
 
 // Kind is the job's name in the queue.
 func (TendTokens) Kind() string { return "tend_tokens" }
+
+// ResetPassword looks whether somebody is here who asked for a new password, and mails them the link.
+type ResetPassword struct {
+	Request int64  `json:"request"`
+	ByAdmin bool   `json:"by_admin,omitempty"`
+	Admin   string `json:"admin,omitempty"` // who asked for it, by name
+}
+
+// Kind is the job's name in the queue.
+func (ResetPassword) Kind() string { return "reset_password" }
+
+// TellStricter tells people that the rules for their passwords have become stricter, some hundred at a time.
+type TellStricter struct {
+	Population string    `json:"population"` // staff or customers
+	At         time.Time `json:"at"`
+	After      int64     `json:"after,omitempty"` // those up to this id were told
+}
+
+// Kind is the job's name in the queue.
+func (TellStricter) Kind() string { return "tell_stricter" }

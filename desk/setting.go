@@ -41,6 +41,7 @@ const longestLine = 500
 var Settings = slices.Concat(
 	sessionSettings,
 	AccessSettings,
+	passwordSettings,
 	signonSettings,
 	addressSettings,
 	alertSettings,

@@ -36,6 +36,7 @@ type Arrival struct {
 	From     Client
 
 	passwordHash string // that was checked; empty unless Method is ByPassword
+	passwordMust string // why another one has to be chosen; empty: it has not
 }
 
 // Came is what an arrival got.
@@ -95,6 +96,11 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	if err != nil {
 		return Came{}, err
 	}
+	if a.Method == ByPassword {
+		if err := s.notePassword(ctx, tx, a.User.ID, a.passwordMust); err != nil {
+			return Came{}, err
+		}
+	}
 	standing, err := s.standing(ctx, tx, values, a, device)
 	if err != nil {
 		return Came{}, err
@@ -122,7 +128,7 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	if err := tx.AddSession(ctx, session); err != nil {
 		return Came{}, err
 	}
-	if err := tx.Forgive(ctx, a.User.Email); err != nil {
+	if err := tx.Forgive(ctx, attemptOf(a.User.Email, a.From), s.now()); err != nil {
 		return Came{}, err
 	}
 	detail := map[string]any{"method": a.Method}
@@ -146,5 +152,7 @@ func (s *Service) standing(ctx context.Context, tx *store.Tx, values desk.Values
 		return now, err
 	}
 	now.factor, now.enrol = factorNeeds(values, a, s.now(), hold)
-	return now, nil
+	password, err := tx.PasswordState(ctx, a.User.ID)
+	now.password = password.Must != ""
+	return now, err
 }

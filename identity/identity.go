@@ -20,12 +20,13 @@ import (
 
 // Config is what a Service needs.
 type Config struct {
-	Store     *store.Store
-	Keys      *secret.Keyset   // seals password hashes, so that the database alone is nothing to guess at
-	PublicURL string           // the portal as people reach it: one-time links begin with it
-	Roots     *x509.CertPool   // who vouches for the gateway of text messages; nil: the system's
-	Now       func() time.Time // nil: time.Now
-	Rand      io.Reader        // nil: the system's
+	Store           *store.Store
+	Keys            *secret.Keyset   // seals password hashes, so that the database alone is nothing to guess at
+	PublicURL       string           // the portal as people reach it: one-time links begin with it
+	Roots           *x509.CertPool   // who vouches for the gateway of text messages; nil: the system's
+	Now             func() time.Time // nil: time.Now
+	Rand            io.Reader        // nil: the system's
+	LeakedPasswords string           // file of hashes of leaked passwords, as LeakFile has it; empty: the built-in list is all there is
 }
 
 // Service is the door to people and their proofs. It is safe for concurrent use.
@@ -41,6 +42,7 @@ type Service struct {
 	keySets  keySets
 	rules    keptRules
 	turned   turnedAway
+	leaks    LeakFile
 
 	rates        rates   // permits to ask
 	moved        noted   // tokens that came from a new network
@@ -56,6 +58,7 @@ func New(cfg Config) *Service {
 		now = time.Now
 	}
 	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, gatewayRoots: cfg.Roots}
+	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, leaks: LeakFile(cfg.LeakedPasswords)}
 }
 
 // Client is where a request came from, as it is kept with a session and in the audit log.
@@ -63,7 +66,12 @@ type Client struct {
 	IP        string
 	UserAgent string
 	Device    string // the cookie by which the browser is known again; empty: it has none
+
+	session int64 // of who is signed in there already; 0: nobody is
 }
+
+// clientOf is where an actor acts from who is signed in.
+func clientOf(actor desk.Actor) Client { return Client{IP: actor.IP, session: actor.Session} }
 
 // longestAgent is how much of a User-Agent is kept: enough to recognise a browser, too little to fill a disk with.
 const longestAgent = 300
@@ -144,6 +152,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 	customers, _ := limits(values, desk.RoleCustomer)
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-max(staff, customers))), tx.SweepLogins(ctx, now.Add(-failuresFor)),
-			tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepSAML(ctx, now), tx.SweepFactors(ctx, now, now.Add(-factorPause), now.Add(-unfinishedFor)))
+			tx.SweepResets(ctx, now.Add(-keepResets)), tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepSAML(ctx, now), tx.SweepFactors(ctx, now, now.Add(-factorPause), now.Add(-unfinishedFor)))
 	})
 }

@@ -271,8 +271,8 @@ func TestRole(t *testing.T) {
 
 func TestPause(t *testing.T) {
 	t.Parallel()
-	for failures, want := range map[int]time.Duration{0: 0, 4: 0, 5: time.Second, 6: 2 * time.Second, 14: 512 * time.Second, 15: longestPause, 1000000: longestPause} {
-		if got := pause(failures, freeAccount); got != want {
+	for failures, want := range map[int]time.Duration{0: 0, 4: 0, 5: time.Second, 6: 2 * time.Second, 14: 512 * time.Second, 15: desk.PasswordWait, 1000000: desk.PasswordWait} {
+		if got := (brake{free: desk.PasswordAttempts, longest: desk.PasswordWait}).pause(failures); got != want {
 			t.Errorf("after %d failures %s, want %s", failures, got, want)
 		}
 	}
@@ -293,7 +293,7 @@ func TestThrottle(t *testing.T) {
 	}
 	for _, account := range []string{ada.Email, "nobody@example.com"} {
 		from := Client{IP: "203.0.113." + account[:1]}
-		for range freeAccount {
+		for range desk.PasswordAttempts {
 			if _, err := h.SignIn(ctx, account, "wrong", from); err != errWrong {
 				t.Fatal(err)
 			}
@@ -313,7 +313,7 @@ func TestThrottle(t *testing.T) {
 			t.Errorf("after the pause: %v", err)
 		}
 	}
-	h.clock.wait(longestPause)
+	h.clock.wait(desk.PasswordWait)
 	if _, err := h.SignIn(ctx, ada.Email, good, away); err != nil {
 		t.Errorf("after the longest pause: %v", err)
 	}
@@ -362,8 +362,8 @@ func TestThrottleCrowd(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if tried != freeAccount {
-		t.Errorf("%d of %d guesses were looked at, want %d", tried, len(results), freeAccount)
+	if tried != desk.PasswordAttempts {
+		t.Errorf("%d of %d guesses were looked at, want %d", tried, len(results), desk.PasswordAttempts)
 	}
 }
 

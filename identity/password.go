@@ -2,64 +2,57 @@ package identity
 
 import (
 	"context"
-	_ "embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
-	"strings"
-	"unicode"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
 
 	"postern/desk"
+	"postern/identity/breached"
 	"postern/secret"
 	"postern/store"
 )
 
-// The rule for passwords (NIST SP 800-63B-4 §3.1.1.2): long, known to nobody, and nothing about which letters. The longest is a bound on work, not on people.
-const (
-	shortestPassword = 12
-	longestPassword  = 128
-)
-
-// common holds words that passwords are made of, one a line: those of published lists of leaked passwords, keyboard rows, and our own name.
-//
-//go:embed common.txt
-var common string
+// longestPasswordBytes bounds what is prepared at all: 128 code points can have 512 bytes, and twice that before they are composed.
+const longestPasswordBytes = 1024
 
 // prepare brings a password into the one form in which it is hashed: RFC 8265 §4.2 (OpaqueString), so that é is é on every keyboard. It never cuts anything off.
 func prepare(password string) (string, error) {
-	if utf8.RuneCountInString(password) > longestPassword {
-		return "", desk.Wrong("password", "A password has at most %d characters.", longestPassword)
+	if len(password) > longestPasswordBytes || utf8.RuneCountInString(password) > desk.PasswordLongest {
+		return "", desk.Wrong("password", "A password has at most %d characters.", desk.PasswordLongest)
 	}
 	plain, err := precis.OpaqueString.String(password)
-	if err != nil {
+	if err != nil || !utf8.ValidString(password) {
 		return "", desk.Wrong("password", "This password is empty, or has characters in it that cannot be typed.")
 	}
 	return plain, nil
 }
 
-// choose checks a new password of that person against the rule and hashes it.
-func choose(ctx context.Context, password string, user desk.User) (hash string, err error) {
-	plain, err := prepare(password)
-	if err != nil {
-		return "", err
-	}
-	if reason := weak(plain, user); reason != "" {
-		return "", desk.Wrong("password", "%s Choose at least %d characters that nobody would guess: four or five words that do not belong together are good.", reason, shortestPassword)
-	}
-	hash, err = secret.HashPassword(ctx, plain)
-	if err != nil {
-		return "", fmt.Errorf("hash the password of %s: %w", user.Email, err)
-	}
-	return hash, nil
+// errBusy is the answer while more passwords are being checked than this machine can.
+var errBusy = &desk.Fault{Kind: desk.Unavailable, Reason: "Too many people are signing in at this moment. Try again in a few seconds."}
+
+// sealHash is a password's hash as it is kept: only for this person, and only for who holds the key file. That is the pepper: the database alone is nothing to guess at,
+// and a hash is sealed anew under another key without its password.
+func (s *Service) sealHash(person int64, phc string) store.SealedPassword {
+	sealed, key := s.keys.Seal(passwordContext(person), []byte(phc))
+	return store.SealedPassword{Hash: base64.StdEncoding.EncodeToString(sealed), Key: key}
 }
 
-// sealHash is a password's hash as it is kept: only for this person, and only for who holds the key file.
-func (s *Service) sealHash(person int64, phc string) string {
-	sealed, _ := s.keys.Seal(passwordContext(person), []byte(phc))
-	return base64.StdEncoding.EncodeToString(sealed)
+// openHash is the hash that was sealed.
+func (s *Service) openHash(person int64, kept string) (string, error) {
+	sealed, err := base64.StdEncoding.DecodeString(kept)
+	if err != nil {
+		return "", fmt.Errorf("decode the password hash of user %d: %w", person, err)
+	}
+	phc, err := s.keys.Open(passwordContext(person), sealed)
+	if err != nil {
+		return "", fmt.Errorf("open the password hash of user %d: %w", person, err)
+	}
+	return string(phc), nil
 }
 
 func passwordContext(person int64) string { return "user/password/" + strconv.FormatInt(person, 10) }
@@ -68,66 +61,161 @@ func passwordContext(person int64) string { return "user/password/" + strconv.Fo
 func (s *Service) checkPassword(ctx context.Context, known store.Credentials, password string) (right, outdated bool, err error) {
 	phc := ""
 	if known.PasswordHash != "" && known.DisabledAt == nil {
-		sealed, err := base64.StdEncoding.DecodeString(known.PasswordHash)
-		if err != nil {
-			return false, false, fmt.Errorf("decode the password hash of %s: %w", known.Email, err)
+		if phc, err = s.openHash(known.ID, known.PasswordHash); err != nil {
+			return false, false, err
 		}
-		opened, err := s.keys.Open(passwordContext(known.ID), sealed)
-		if err != nil {
-			return false, false, fmt.Errorf("open the password hash of %s: %w", known.Email, err)
-		}
-		phc = string(opened)
 	}
 	plain, err := prepare(password)
 	if err != nil {
 		plain, phc = "", "" // no password can be like this; it costs as much as a wrong one
 	}
 	right, outdated, err = secret.CheckPassword(ctx, plain, phc)
+	if err == nil && !right && plain != password && phc != "" {
+		if kind, unread := secret.ReadableHash(phc); unread == nil && kind != "argon2id" { // another program hashed what was typed, as it was typed
+			right, outdated, err = secret.CheckPassword(ctx, password, phc)
+		}
+	}
+	if errors.Is(err, secret.ErrBusy) {
+		return false, false, errBusy
+	}
 	if err != nil {
 		return false, false, fmt.Errorf("check the password of %s: %w", known.Email, err)
 	}
 	return right, outdated, nil
 }
 
-// weak says in a sentence why a password is easy to guess, or nothing.
-func weak(plain string, user desk.User) string {
-	if n := utf8.RuneCountInString(plain); n < shortestPassword {
-		return fmt.Sprintf("This password has %d characters.", n)
+// foreignPace is how long the answer to a wrong password takes at least while hashes of other programs are kept: those take another time to check than ours, and nobody shall find out from it whose they are.
+const foreignPace = 400 * time.Millisecond
+
+// pace waits until a refused attempt that began then has taken long enough.
+func (s *Service) pace(ctx context.Context, began time.Time) error {
+	foreign, err := s.store.ForeignPasswords(ctx)
+	if err != nil || !foreign {
+		return err
 	}
-	lower := strings.ToLower(plain)
-	local, _ := desk.SplitAddress(user.Email)
-	for _, word := range append(strings.Fields(strings.ToLower(user.Name)), local) {
-		if utf8.RuneCountInString(word) >= 4 && strings.Contains(lower, word) {
-			return "This password contains your name or address."
+	wait := time.NewTimer(time.Until(began.Add(foreignPace)))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// guessingAt is what somebody knows who guesses at the password of that person.
+func (s *Service) guessingAt(ctx context.Context, values desk.Values, user desk.User) (guessing, error) {
+	names, err := s.store.PlaceNames(ctx)
+	if err != nil {
+		return guessing{}, err
+	}
+	g := guessing{own: ownWords(user), place: wordsOf(append(names, values.List(desk.PasswordWords)...)...), leaked: breached.Common().Has}
+	if s.leaks != "" {
+		g.seen = s.leaks.Has
+	}
+	return g, nil
+}
+
+// chosen checks a new password of that person against the rules and hashes it. The person's id is 0 for one that is not added yet: then there are no earlier passwords, and sealing is for later.
+func (s *Service) chosen(ctx context.Context, values desk.Values, user desk.User, password string) (phc string, err error) {
+	plain, err := prepare(password)
+	if err != nil {
+		return "", err
+	}
+	rule := ruleFor(values, user)
+	known, err := s.guessingAt(ctx, values, user)
+	if err != nil {
+		return "", err
+	}
+	reason, err := known.weakness(plain, rule)
+	if err != nil {
+		return "", err
+	}
+	if reason != "" {
+		return "", desk.Wrong("password", "%s Choose at least %d characters that nobody would guess: four or five words that do not belong together are good.", reason, rule.Shortest)
+	}
+	if err := s.notUsedBefore(ctx, user.ID, plain, rule.History); err != nil {
+		return "", err
+	}
+	phc, err = secret.HashPassword(ctx, plain)
+	if errors.Is(err, secret.ErrBusy) {
+		return "", errBusy
+	}
+	if err != nil {
+		return "", fmt.Errorf("hash the password of %s: %w", user.Email, err)
+	}
+	return phc, nil
+}
+
+// ruleFor is the rule for the password of that person.
+func ruleFor(values desk.Values, user desk.User) desk.PasswordRule {
+	return desk.PasswordSettingsOf(user.Role).RuleOf(values, factorRequired(values, user))
+}
+
+// errUsedBefore is the answer to a password that the person has or had.
+var errUsedBefore = &desk.Fault{Kind: desk.Invalid, Field: "password", Reason: "You have used this password before. Choose another one."}
+
+// notUsedBefore refuses the present password and so many earlier ones.
+func (s *Service) notUsedBefore(ctx context.Context, user int64, plain string, history int) error {
+	if user == 0 {
+		return nil
+	}
+	known, err := s.store.CredentialsOf(ctx, user)
+	if err != nil {
+		return err
+	}
+	kept := []string{known.PasswordHash}
+	if history > 0 {
+		past, err := s.store.PastPasswords(ctx, user, history)
+		if err != nil {
+			return err
+		}
+		for _, one := range past {
+			kept = append(kept, one.Hash)
 		}
 	}
-	if remainder(lower) < shortestPassword/2 {
-		return "This password is made of what everybody uses."
-	}
-	return ""
-}
-
-// leet undoes the usual disguises of letters.
-var leet = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i")
-
-// remainder counts what is left of a password to guess when common words, repetitions and runs like abcd or 4321 are taken out, as they are and with their disguises undone.
-func remainder(lower string) int {
-	return min(surprises(lower), surprises(leet.Replace(lower)))
-}
-
-func surprises(text string) int {
-	for word := range strings.FieldsSeq(common) {
-		text = strings.ReplaceAll(text, word, "\x00")
-	}
-	count, seen, last := 0, map[rune]bool{}, rune(-2)
-	for _, r := range text {
-		step := r - last
-		last = r
-		if r == 0 || unicode.IsSpace(r) || step >= -1 && step <= 1 || seen[r] {
+	for _, hash := range kept {
+		if hash == "" {
 			continue
 		}
-		seen[r] = true
-		count++
+		phc, err := s.openHash(user, hash)
+		if err != nil {
+			return err
+		}
+		same, _, err := secret.CheckPassword(ctx, plain, phc)
+		switch {
+		case errors.Is(err, secret.ErrBusy):
+			return errBusy
+		case err != nil:
+			return fmt.Errorf("compare with earlier passwords of user %d: %w", user, err)
+		case same:
+			return errUsedBefore
+		}
 	}
-	return count
+	return nil
+}
+
+// resealAtOnce is how many hashes are sealed anew in one go.
+const resealAtOnce = 500
+
+// resealPasswords brings password hashes under the active master key, so that an older key can be taken out of the file some day.
+func (s *Service) resealPasswords(ctx context.Context) error {
+	active := s.keys.Active()
+	for _, find := range []func(context.Context, string, int) ([]store.PastPassword, error){s.store.PasswordsUnder, s.store.PastPasswordsUnder} {
+		found, err := find(ctx, active, resealAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, one := range found {
+			phc, err := s.openHash(one.UserID, one.Hash)
+			if err != nil {
+				return err
+			}
+			after := s.sealHash(one.UserID, phc)
+			if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.ResealPassword(ctx, one, after) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

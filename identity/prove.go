@@ -61,7 +61,7 @@ func (s *Service) proveByPassword(ctx context.Context, actor desk.Actor, session
 	if err != nil {
 		return err
 	}
-	if err := s.admit(ctx, known.Email, Client{IP: actor.IP}); err != nil {
+	if err := s.admit(ctx, known.Email, clientOf(actor)); err != nil {
 		return err
 	}
 	right, _, err := s.checkPassword(ctx, known, password)
@@ -77,7 +77,7 @@ func (s *Service) proveByPassword(ctx context.Context, actor desk.Actor, session
 		return errProof
 	}
 	return s.audited(ctx, func(tx *store.Tx) (entry, error) {
-		if err := tx.Forgive(ctx, known.Email); err != nil {
+		if err := tx.Forgive(ctx, attemptOf(known.Email, clientOf(actor)), s.now()); err != nil {
 			return entry{}, err
 		}
 		return entry{actor: actor, action: "user.proof", subject: subjectOf(known.ID)}, tx.ProveSession(ctx, secret.HashToken(session), s.now())

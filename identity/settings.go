@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"strings"
 	"sync"
@@ -95,6 +96,11 @@ func (s *Service) SetSettings(ctx context.Context, actor desk.Actor, wanted map[
 			return err
 		}
 		if err := tx.Audit(ctx, actor, "settings.change", "settings", changes); err != nil {
+			return err
+		}
+		after := maps.Clone(before)
+		maps.Copy(after, checked)
+		if err := s.passwordRulesChanged(ctx, tx, actor, before, after); err != nil {
 			return err
 		}
 		return announce(ctx, tx)

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -13,29 +14,6 @@ import (
 
 // touchEvery is how often the use of a session or token is written down.
 const touchEvery = time.Minute
-
-// Throttling (ASVS 6.1.1, 6.3.1): guesses get slow, people do not get locked out.
-const (
-	failuresFor  = time.Hour        // for so long a failed attempt counts
-	freeAccount  = 5                // so many on one account cost nothing
-	freePlace    = 20               // so many from one place: an office behind one address mistypes more often
-	longestPause = 10 * time.Minute // between two attempts
-)
-
-// pause is how long to wait after the last of so many failures: nothing for the free ones, then 1 s, 2 s, 4 s … 10 min.
-func pause(failures, free int) time.Duration {
-	if failures < free {
-		return 0
-	}
-	return min(time.Second<<min(failures-free, 20), longestPause)
-}
-
-// wait is how long an attempt has to wait because of those that failed.
-func wait(f store.Failures, now time.Time) time.Duration {
-	account := f.AccountLast.Add(pause(f.Account, freeAccount)).Sub(now)
-	place := f.PlaceLast.Add(pause(f.Place, freePlace)).Sub(now)
-	return max(0, account, place)
-}
 
 // PlaceOf is what an address is counted under, for limits of others than this package.
 func PlaceOf(ip string) string { return place(ip) }
@@ -64,6 +42,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from Clien
 	if !desk.ValidAddress(account) {
 		return Came{}, errWrong // it cannot be an account, so there is nothing that this answer's speed could tell
 	}
+	began := time.Now() // what the answer's speed could tell is a matter of the real clock
 	if err := s.admit(ctx, account, from); err != nil {
 		return Came{}, err
 	}
@@ -86,27 +65,51 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from Clien
 		if err := s.refuse(ctx, known, from); err != nil {
 			return Came{}, err
 		}
+		if err := s.pace(ctx, began); err != nil {
+			return Came{}, err
+		}
 		return Came{}, errWrong
 	}
-	came, err = s.open(ctx, Arrival{User: known.User, Method: ByPassword, From: from, passwordHash: known.PasswordHash})
+	values, err := s.Settings(ctx)
+	if err != nil {
+		return Came{}, err
+	}
+	must, err := s.judgePassword(ctx, values, known.User, password)
+	if err != nil {
+		return Came{}, err
+	}
+	came, err = s.open(ctx, Arrival{User: known.User, Method: ByPassword, From: from, passwordHash: known.PasswordHash, passwordMust: must})
 	if err == nil && outdated {
 		err = s.rehash(ctx, known, password)
 	}
 	return came, err
 }
 
+// attemptOf is somebody who tries to prove to be the owner of an account.
+func attemptOf(account string, from Client) store.Attempt {
+	who := store.Attempt{Account: account, IP: from.IP, Place: place(from.IP), Session: from.session}
+	if len(from.Device) >= leastDevice {
+		who.Device = secret.HashToken(from.Device)
+	}
+	return who
+}
+
 // admit lets an attempt through unless others failed too recently, and counts it as failed until it is proved right.
 func (s *Service) admit(ctx context.Context, account string, from Client) error {
-	now, who := s.now(), store.Attempt{Account: account, IP: from.IP, Place: place(from.IP)}
+	values, err := s.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	now, who := s.now(), attemptOf(account, from)
 	return s.store.Write(ctx, func(tx *store.Tx) error {
-		failures, err := tx.Failures(ctx, who, now.Add(-failuresFor))
+		failures, err := tx.Failures(ctx, who, now.Add(-failuresFor), now.Add(-stuffingIn))
 		if err != nil {
 			return err
 		}
-		if left := wait(failures, now); left > 0 {
+		if left := brakesOf(values).wait(failures, now); left > 0 {
 			return desk.Faultf(desk.Unavailable, "There were too many attempts. Try again in %s.", left.Round(time.Second)+time.Second)
 		}
-		return tx.AddFailure(ctx, who, now)
+		return tx.AddFailure(ctx, who, failures.DeviceID, now)
 	})
 }
 
@@ -121,13 +124,16 @@ func (s *Service) refuse(ctx context.Context, known store.Credentials, from Clie
 	})
 }
 
-// rehash keeps the password under the cost of today.
+// rehash keeps the password under the cost of today, whoever hashed it before.
 func (s *Service) rehash(ctx context.Context, known store.Credentials, password string) error {
 	plain, err := prepare(password)
 	if err != nil {
-		return err
+		return nil // another program took it, and ours could not: it stays as it is until its owner has chosen another
 	}
 	phc, err := secret.HashPassword(ctx, plain)
+	if errors.Is(err, secret.ErrBusy) {
+		return nil // at the next sign-in then
+	}
 	if err != nil {
 		return fmt.Errorf("hash the password of %s anew: %w", known.Email, err)
 	}

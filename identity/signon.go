@@ -407,7 +407,7 @@ func (s *Service) giveRole(ctx context.Context, tx *store.Tx, w settling, person
 	}
 	after := before
 	after.Role = w.verdict.Role
-	if err := tx.UpdatePerson(ctx, after); err != nil {
+	if err := tx.UpdatePerson(ctx, after.User); err != nil {
 		return person, err
 	}
 	s.forgetStaff()

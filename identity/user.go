@@ -20,7 +20,8 @@ type NewUser struct {
 	Email    string
 	Name     string // empty: the address without its domain
 	Role     desk.Role
-	Password string // empty: signs in by one-time link until they choose one
+	Password string // empty: signs in by one-time link until they choose one; else whoever adds them needs the right of SetPasswordOf, and they choose another one at their first sign-in
+	Hash     string // of the password, as another program made it: bcrypt or PBKDF2; only from the command line
 }
 
 // UserChange is what shall be different about a person; nil fields stay.
@@ -54,22 +55,19 @@ func (s *Service) AddUser(ctx context.Context, actor desk.Actor, add NewUser) (d
 	if err := mayGive(ctx, s.store.Reader, actor, user.Role); err != nil {
 		return desk.User{}, err
 	}
-	phc := ""
-	if add.Password != "" {
-		var err error
-		if phc, err = choose(ctx, add.Password, user); err != nil {
-			return desk.User{}, err
-		}
+	first, err := s.firstPassword(ctx, actor, user, add)
+	if err != nil {
+		return desk.User{}, err
 	}
-	err := s.audited(ctx, func(tx *store.Tx) (entry, error) {
+	err = s.audited(ctx, func(tx *store.Tx) (entry, error) {
 		var err error
-		if user, err = tx.AddPerson(ctx, user); err == nil && phc != "" {
-			err = tx.SetPassword(ctx, user.ID, s.sealHash(user.ID, phc))
+		if user, err = tx.AddPerson(ctx, user); err == nil && first.phc != "" {
+			err = s.putFirst(ctx, tx, user, first)
 		}
 		if err == nil {
 			err = announce(ctx, tx)
 		}
-		detail := map[string]any{"email": user.Email, "role": user.Role, "password": phc != ""}
+		detail := map[string]any{"email": user.Email, "role": user.Role, "password": first.phc != ""}
 		return entry{actor: actor, action: "user.add", subject: subjectOf(user.ID), detail: detail}, err
 	})
 	if err != nil {
@@ -108,13 +106,23 @@ func (s *Service) UpdateUser(ctx context.Context, actor desk.Actor, id int64, ch
 	if err != nil {
 		return desk.User{}, err
 	}
-	after, fields, err := s.changed(ctx, before, change)
+	after, fields, err := changed(before, change)
 	if err != nil || len(fields) == 0 {
 		return after.User, err
 	}
+	values, err := s.Settings(ctx)
+	if err != nil {
+		return desk.User{}, err
+	}
+	update := update{before: before, after: after, values: values, actor: actor, session: change.Session}
+	if change.Password != nil {
+		if update.phc, err = s.chosen(ctx, values, after.User, *change.Password); err != nil {
+			return desk.User{}, err
+		}
+	}
 	err = s.audited(ctx, func(tx *store.Tx) (entry, error) {
 		entry := entry{actor: actor, action: "user.change", subject: subjectOf(id), detail: map[string]any{"fields": fields}}
-		return entry, s.update(ctx, tx, actor, before, after, change.Session)
+		return entry, s.update(ctx, tx, update)
 	})
 	if err != nil {
 		return desk.User{}, err
@@ -123,50 +131,73 @@ func (s *Service) UpdateUser(ctx context.Context, actor desk.Actor, id int64, ch
 	return after.User, nil
 }
 
+// update is a change of a person about to be written.
+type update struct {
+	before, after store.Credentials
+	phc           string // of a new password, as it was hashed; empty: it stays
+	values        desk.Values
+	actor         desk.Actor
+	session       string // token of the session that goes on
+}
+
 // update writes a changed person, if nobody else changed them since before was read.
-func (s *Service) update(ctx context.Context, tx *store.Tx, actor desk.Actor, before, after store.Credentials, session string) error {
+func (s *Service) update(ctx context.Context, tx *store.Tx, u update) error {
 	owners, err := tx.LockOwners(ctx)
 	if err != nil {
 		return err
 	}
-	now, err := tx.CredentialsOf(ctx, after.ID)
+	now, err := tx.CredentialsOf(ctx, u.after.ID)
 	if err != nil {
 		return err
 	}
-	if !now.User.Same(before.User) || now.PasswordHash != before.PasswordHash {
-		return desk.Faultf(desk.Conflict, "%s was changed by somebody else meanwhile: look again", before.Email)
+	if !now.User.Same(u.before.User) || now.PasswordHash != u.before.PasswordHash {
+		return desk.Faultf(desk.Conflict, "%s was changed by somebody else meanwhile: look again", u.before.Email)
 	}
-	if after.Role != before.Role {
-		if err := mayGive(ctx, tx.Reader, actor, after.Role); err != nil {
+	if u.after.Role != u.before.Role {
+		if err := mayGive(ctx, tx.Reader, u.actor, u.after.Role); err != nil {
 			return err
 		}
 	}
-	if after.Role != desk.RoleOwner {
-		if err := keepsOwner(owners, after.ID); err != nil {
+	if u.after.Role != desk.RoleOwner {
+		if err := keepsOwner(owners, u.after.ID); err != nil {
 			return err
 		}
 	}
-	if err := tx.UpdatePerson(ctx, after); err != nil {
+	if err := tx.UpdatePerson(ctx, u.after.User); err != nil {
 		return err
 	}
 	if err := announce(ctx, tx); err != nil {
 		return err
 	}
-	if after.PasswordHash == before.PasswordHash && after.Email == before.Email {
+	from := Client{IP: u.actor.IP}
+	if u.after.Email != u.before.Email {
+		if err := s.newAddress(ctx, tx, u); err != nil {
+			return err
+		}
+	}
+	if u.phc == "" {
 		return nil
 	}
-	// A new password or address locks out whoever knew the old one: links on their way, and other browsers.
-	if err := tx.DropLinks(ctx, after.ID); err != nil {
+	return s.putPassword(ctx, tx, u.values, newPassword{user: u.after.User, phc: u.phc, keep: secret.HashToken(u.session), letter: desk.LetterPasswordChanged, from: from})
+}
+
+// newAddress locks out whoever could read the mail at the old address: links on their way. The old address is told.
+func (s *Service) newAddress(ctx context.Context, tx *store.Tx, u update) error {
+	if err := tx.DropLinks(ctx, u.after.ID); err != nil {
 		return err
 	}
-	if after.PasswordHash == before.PasswordHash {
-		return nil
+	if err := tx.DropResets(ctx, u.after.ID, s.now()); err != nil || !u.values.On(desk.NotifySensitive) {
+		return err
 	}
-	return tx.RemoveSessions(ctx, after.ID, secret.HashToken(session))
+	letter := desk.TellPerson{User: u.after.ID, About: desk.LetterAddressChanged, To: u.before.Email, IP: u.actor.IP}
+	if u.actor.User.ID != u.after.ID {
+		letter.Who = u.actor.User.Name
+	}
+	return s.tell(ctx, tx, letter, "")
 }
 
 // changed is the person as they shall be, and the names of what is different.
-func (s *Service) changed(ctx context.Context, before store.Credentials, change UserChange) (after store.Credentials, fields []string, err error) {
+func changed(before store.Credentials, change UserChange) (after store.Credentials, fields []string, err error) {
 	after = before
 	if change.Name != nil {
 		after.Name = strings.TrimSpace(*change.Name)
@@ -186,14 +217,7 @@ func (s *Service) changed(ctx context.Context, before store.Credentials, change 
 		}
 	}
 	slices.Sort(fields)
-	if change.Password == nil {
-		return after, fields, nil
-	}
-	phc, err := choose(ctx, *change.Password, after.User)
-	if err == nil {
-		after.PasswordHash = s.sealHash(after.ID, phc)
-	}
-	return after, fields, err
+	return after, fields, nil
 }
 
 // proved says whether somebody who changes their own password or address has shown that it is really them, and not just somebody at their unlocked screen.
@@ -207,7 +231,7 @@ func (s *Service) proved(ctx context.Context, actor desk.Actor, before store.Cre
 		return err
 	}
 	// Counted like attempts to sign in: a stolen session must not become a place to guess passwords at.
-	if err := s.admit(ctx, before.Email, Client{IP: actor.IP}); err != nil {
+	if err := s.admit(ctx, before.Email, clientOf(actor)); err != nil {
 		return err
 	}
 	right, _, err := s.checkPassword(ctx, before, change.Current)
@@ -217,7 +241,7 @@ func (s *Service) proved(ctx context.Context, actor desk.Actor, before store.Cre
 	if !right {
 		return desk.Wrong("current", "This is not your present password.")
 	}
-	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.Forgive(ctx, before.Email) })
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.Forgive(ctx, attemptOf(before.Email, clientOf(actor)), s.now()) })
 }
 
 // Disable keeps a person from coming in, at once and on every way: sessions and links end, tokens open nothing. What they wrote stays. The last owner cannot be disabled.

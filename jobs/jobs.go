@@ -111,6 +111,8 @@ func New(cfg Config) (*Runner, error) {
 	river.AddWorker(workers, &sendBypass{identity: cfg.Identity})
 	river.AddWorker(workers, &revertAddresses{identity: cfg.Identity})
 	river.AddWorker(workers, &sendFactorCode{identity: cfg.Identity})
+	river.AddWorker(workers, &resetPassword{identity: cfg.Identity})
+	river.AddWorker(workers, &tellStricter{identity: cfg.Identity})
 	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tendTokens{identity: cfg.Identity})
 	periodic := []*river.PeriodicJob{

@@ -21,13 +21,19 @@ type gallery struct {
 // place is one page to look at.
 type place struct {
 	path string // with names of the gallery in braces
-	who  string // owner, agent, or empty for nobody
+	who  string // owner, agent, customer, stale, choosing, or empty for nobody
 }
 
 // places says for each page of the map where it is looked at. A new route needs a line here, or one in noPages.
 var places = map[string][]place{
 	"GET /":                         {{"/no/such/page", "agent"}, {"/no/such/page", ""}},
 	"GET /sign-in":                  {{"/sign-in", ""}},
+	"GET /sign-in/reset":            {{"/sign-in/reset", ""}},
+	"GET /sign-in/reset/{token}":    {{"/sign-in/reset/{reset}", ""}, {"/sign-in/reset/worthless", ""}},
+	"GET /sign-in/password":         {{"/sign-in/password", "choosing"}},
+	"GET /security/passwords":       {{"/security/passwords", "owner"}},
+	"GET /you/password":             {{"/you/password", "agent"}},
+	"GET /people/{id}/password":     {{"/people/{person}/password", "owner"}},
 	"GET /sign-in/{token}":          {{"{link}", ""}},
 	"GET /tickets":                  {{"/tickets", "agent"}, {"/tickets?q=charged", "agent"}, {"/tickets?q=before:never", "agent"}, {"/tickets?view=hold", "agent"}, {"/tickets?view=all&filters=open&status=new,open&tag=nothing-has-this-tag&q=help", "agent"}, {"/tickets?bulk={bulk}", "agent"}, {"/tickets?view={view}", "agent"}},
 	"GET /tickets/new":              {{"/tickets/new", "agent"}},
@@ -285,6 +291,9 @@ func (g *gallery) desk() {
 	check(t, err)
 	_, err = g.people.AddUser(ctx, g.owner, identity.NewUser{Email: "wolfgang.amadeus.theophilus.mozart@example.com", Name: "Wolfgang Amadeus Theophilus Mozart", Role: desk.RoleAgent})
 	check(t, err)
+	g.name("person", g.agent.User.ID)
+	g.names["reset"] = "a-link-of-the-gallery"
+	g.sql(`insert into password_reset (account, place, user_id, token_hash, created_at, expires_at) values ('ada@example.com', '192.0.2.1', $1, sha256('a-link-of-the-gallery'), now(), now() + interval '20 minutes')`, g.agent.User.ID)
 	link, err := g.people.LoginLink(ctx, g.owner, "ada@example.com")
 	check(t, err)
 	g.names["link"] = link
@@ -329,19 +338,37 @@ func (g *gallery) readers() map[string]*reader {
 		all[who] = g.reader("")
 		all[who].post("/sign-in", "email", email, "password", password)
 	}
+	all := map[string]*reader{"owner": g.reader("olga@example.com"), "agent": g.reader("ada@example.com"), "stale": g.reader("stella@example.com"), "choosing": g.choosing(), "": g.reader("")}
 	g.grownStale()
 	return all
 }
 
 // staleAdmin makes an admin whose sign-in will be old.
 func (g *gallery) staleAdmin() {
-	_, err := g.people.AddUser(g.t.Context(), g.owner, identity.NewUser{Email: "stella@example.com", Name: "Stella", Role: desk.RoleAdmin, Password: password})
+	_, err := g.people.AddUser(g.t.Context(), desk.System("cli"), identity.NewUser{Email: "stella@example.com", Name: "Stella", Role: desk.RoleAdmin, Password: password})
 	check(g.t, err)
 }
 
 // grownStale lets the time pass in which her sign-in counts as a proof.
 func (g *gallery) grownStale() {
 	g.sql(`update session set proved_at = now() - interval '11 minutes' where user_id = (select id from "user" where email = 'stella@example.com')`)
+}
+
+// chooser makes somebody who has to choose another password when they sign in.
+func (g *gallery) chooser() {
+	_, err := g.people.AddUser(g.t.Context(), desk.System("cli"), identity.NewUser{Email: "carol@example.com", Name: "Carol", Role: desk.RoleAgent, Password: password})
+	check(g.t, err)
+	g.sql(`update "user" set password_must = 'set' where email = 'carol@example.com'`)
+}
+
+// choosing is a browser that has to.
+func (g *gallery) choosing() *reader {
+	g.chooser()
+	reader := g.reader("")
+	if at := reader.post("/sign-in", "email", "carol@example.com", "password", password); at.path != "/sign-in/password" {
+		g.t.Fatalf("she is sent to %s", at.path)
+	}
+	return reader
 }
 
 // visitors are browsers of those who look at places, one each, started when the first place of theirs is looked at.
@@ -367,6 +394,10 @@ func (v *visitors) of(who string) context.Context {
 		v.g.factorPerson(who)
 		v.open[who] = v.g.chromium()
 		does(v.g.t, v.open[who], "sign in", chromedp.Navigate(v.g.url+"/sign-in"), chromedp.SendKeys("#email", factorPeople[who]), chromedp.SendKeys("#password", password), chromedp.Click(".plate .primary"), until("location.pathname !== '/sign-in'"))
+	case "choosing":
+		v.g.chooser()
+		v.open[who] = v.g.chromium()
+		does(v.g.t, v.open[who], "sign in", chromedp.Navigate(v.g.url+"/sign-in"), chromedp.SendKeys("#email", "carol@example.com"), chromedp.SendKeys("#password", password), chromedp.Click(".primary"), chromedp.WaitVisible("#password-rule"))
 	case "customer":
 		v.open[who] = v.g.customerBrowser("anna@customer.example")
 	case "asking":

@@ -122,7 +122,7 @@ func TestWhoIsHereAcrossProcesses(t *testing.T) {
 func TestTwoAgentsOnOneTicket(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	_, err := h.people.AddUser(t.Context(), h.owner, identity.NewUser{Email: "bo@example.com", Name: "Bo <b>Baker", Role: desk.RoleAgent, Password: password})
+	_, err := h.people.AddUser(t.Context(), desk.System("cli"), identity.NewUser{Email: "bo@example.com", Name: "Bo <b>Baker", Role: desk.RoleAgent, Password: password})
 	check(t, err)
 	n := h.mail(question).Ticket
 	ada, bo := h.browser("ada@example.com"), h.browser("bo@example.com")

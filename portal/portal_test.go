@@ -37,7 +37,7 @@ func hidden(t *testing.T, page, name string) string {
 func TestEveryRouteAsksForItsRight(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	_, err := h.people.AddUser(t.Context(), h.owner, identity.NewUser{Email: "carl@customer.example", Name: "Carl", Role: desk.RoleCustomer, Password: password})
+	_, err := h.people.AddUser(t.Context(), desk.System("cli"), identity.NewUser{Email: "carl@customer.example", Name: "Carl", Role: desk.RoleCustomer, Password: password})
 	check(t, err)
 	nobody, agent, customer := h.reader(""), h.reader("ada@example.com"), h.reader("carl@customer.example")
 	seen := map[string]bool{}

@@ -189,6 +189,7 @@ var notices = map[string]string{
 	"verified": "The records were looked up just now.", "rotated": "New keys are made. Publish the new records; the old keys sign until then.", "removed": "Removed.", "emergency": "The keys change as fast as the DNS allows.", "paused": "Paused.", "resumed": "In use again.",
 	"redirected": "It goes to the other address now.", "suppressed": "That address gets no mail any more.", "lifted": "Lifted: the address gets mail again.",
 	"added": "Added.", "saved": "Saved.", "revoked": "Revoked: the token no longer works.", "disconnected": "Disconnected. Everything that it had opens nothing any more.",
+	"password": "Your password is changed. Sign in with it.", "reset": "A link is on its way to them.", "password-set": "Their password is set. Tell it to them yourself; it is good for one sign-in.",
 	"disabled": "Disabled. Every session and token of theirs has ended.", "enabled": "They can sign in again.",
 }
 

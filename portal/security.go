@@ -10,6 +10,7 @@ type securityPlace struct {
 
 // securityPlaces are the pages about accounts and access, for those who look after them.
 var securityPlaces = []securityPlace{
+	{"Passwords", "/security/passwords", "What passwords have to be, who may set them, and how forgotten ones are replaced.", desk.MayReadSecurity},
 	{"Sessions and devices", "/security/sessions", "How long people stay signed in, and who is told of new devices.", desk.MayReadSecurity},
 	{"Where people come from", "/security/addresses", "Which addresses the desk and its API can be opened from.", desk.MayReadSecurity},
 	{"Apps that people may connect", "/security/clients", "Programs that ask people to let them in, and what they may ask for.", desk.MayManageClients},
@@ -23,6 +24,8 @@ var securityPlaces = []securityPlace{
 var ownSecurityPlaces = []securityPlace{
 	{"Name, address, password", "/you", "What you sign in with.", desk.SignedIn},
 	{"Second factors", factorsPath, "Authenticator app, passkeys, recovery codes.", desk.SignedIn},
+	{"Name and address", "/you", "What others see, and what you sign in with.", desk.SignedIn},
+	{"Password", "/you/password", "Choose another one.", desk.SignedIn},
 	{"API tokens", "/tokens", "Programs that act for you.", desk.MayHoldTokens},
 	{"Connected apps", "/apps", "Programs that you have let in by OAuth.", desk.MayHoldTokens},
 }

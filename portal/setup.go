@@ -47,7 +47,7 @@ func (p *Portal) setupPage(c *call, trial trialForm, fault *desk.Fault) error {
 	if fault != nil {
 		trial.Problem = c.sentence(fault.Reason)
 	}
-	answer := setupPage{page: frame, YouDone: user.Name != unnamed, You: youForm{Name: user.Name, Email: user.Email, Next: "/setup"}, Trial: trial, Next: "/setup"}
+	answer := setupPage{page: frame, YouDone: user.Name != unnamed, You: youForm{First: true, Name: user.Name, Email: user.Email, Next: "/setup"}, Trial: trial, Next: "/setup"}
 	if !answer.YouDone {
 		answer.You.Name, answer.You.Email = "", ""
 	}

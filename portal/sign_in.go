@@ -83,6 +83,9 @@ func (p *Portal) signInPage(c *call, answer signInPage, fault *desk.Fault) error
 	if fault != nil {
 		answer.Problem = c.sentence(fault.Reason)
 	}
+	if c.r.URL.Query().Get("done") == "password" {
+		answer.Notice = c.lang.Say(notices["password"])
+	}
 	return p.render(c, view{statusOf(fault), "sign_in", "layout"}, answer)
 }
 

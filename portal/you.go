@@ -20,6 +20,7 @@ type youPage struct {
 // youForm is the form, which the first steps show too.
 type youForm struct {
 	Name, Email string
+	First       bool // the first steps: with a field for a password, which has a page of its own otherwise
 	Next        string
 	Problem     string
 }

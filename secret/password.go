@@ -7,7 +7,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -29,13 +32,23 @@ const (
 	digestSize = 32
 )
 
-// hashing holds a place for each password that is being hashed: at most four at a time, 76 MiB, however many people sign in. The rest wait their turn.
-var hashing = make(chan struct{}, 4)
+// hashing holds a place for each password that is being hashed: as many as there are processors, since more at once would only need more memory (19 MiB each). The rest wait their turn.
+var hashing = make(chan struct{}, min(runtime.GOMAXPROCS(0), 16))
 
-// ErrPasswordHash says that a stored password hash cannot be read.
-var ErrPasswordHash = errors.New("stored password hash cannot be read")
+// mostWaiting is how many wait for a place: more would wait for seconds, and so would everything behind them.
+const mostWaiting = 50
 
-// HashPassword returns the password's Argon2id hash as a PHC string, salt and cost included. It fails only when ctx ends before its turn comes.
+// waiting counts those that wait.
+var waiting atomic.Int64
+
+var (
+	// ErrPasswordHash says that a stored password hash cannot be read.
+	ErrPasswordHash = errors.New("stored password hash cannot be read")
+	// ErrBusy says that too many passwords wait to be hashed already.
+	ErrBusy = errors.New("too many passwords wait to be hashed")
+)
+
+// HashPassword returns the password's Argon2id hash as a PHC string, salt and cost included. It fails only with ErrBusy, or when ctx ends before its turn comes.
 func HashPassword(ctx context.Context, password string) (string, error) {
 	salt := readRandom(rand.Reader, saltSize)
 	digest, err := argonNow.digest(ctx, password, salt, digestSize)
@@ -49,11 +62,18 @@ func HashPassword(ctx context.Context, password string) (string, error) {
 
 // CheckPassword says whether password is the one behind the PHC string, and, if so, whether it should be hashed anew because the cost has changed since.
 // An empty PHC string (no such person, or no password set) takes as long as a real one and is never right, so that the time of an answer does not tell who exists.
-// The error is ErrPasswordHash, or ctx's when it ends before its turn comes.
+// It reads hashes of other programs too (ReadableHash), which are always outdated.
+// The error is ErrPasswordHash, ErrBusy, or ctx's when it ends before its turn comes.
 func CheckPassword(ctx context.Context, password, phc string) (ok, needsRehash bool, err error) {
 	if phc == "" {
 		_, err := argonNow.digest(ctx, password, make([]byte, saltSize), digestSize)
 		return false, false, err
+	}
+	if foreign, is, err := parseForeign(phc); is || err != nil {
+		if err == nil {
+			ok, err = foreign.check(ctx, password)
+		}
+		return ok, ok, err
 	}
 	cost, salt, want, err := parsePHC(phc)
 	if err != nil {
@@ -70,14 +90,41 @@ func CheckPassword(ctx context.Context, password, phc string) (ok, needsRehash b
 }
 
 // digest runs Argon2id when one of the places is free.
-func (a argon) digest(ctx context.Context, password string, salt []byte, size int) ([]byte, error) {
+func (a argon) digest(ctx context.Context, password string, salt []byte, size int) (digest []byte, err error) {
+	err = inTurn(ctx, func() { digest = argon2.IDKey([]byte(password), salt, a.time, a.memory, a.lanes, uint32(size)) })
+	return digest, err
+}
+
+// inTurn does the work when one of the places is free. Who finds too many waiting is sent away at once.
+func inTurn(ctx context.Context, work func()) error {
 	select {
-	case hashing <- struct{}{}:
-		defer func() { <-hashing }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to hash a password: %w", ctx.Err())
+	case hashing <- struct{}{}: // there is a place: nobody waits
+	default:
+		if waiting.Add(1) > mostWaiting {
+			waiting.Add(-1)
+			return ErrBusy
+		}
+		defer waiting.Add(-1)
+		select {
+		case hashing <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("wait to hash a password: %w", ctx.Err())
+		}
 	}
-	return argon2.IDKey([]byte(password), salt, a.time, a.memory, a.lanes, uint32(size)), nil
+	defer func() { <-hashing }()
+	work()
+	return nil
+}
+
+// HashCost measures how long one password takes to hash here, the best of some tries: what a guess costs somebody who has stolen the database and the key file.
+func HashCost() time.Duration {
+	best := time.Hour
+	for range 3 {
+		start := time.Now()
+		argon2.IDKey([]byte("how long does it take"), make([]byte, saltSize), argonNow.time, argonNow.memory, argonNow.lanes, digestSize)
+		best = min(best, time.Since(start))
+	}
+	return best
 }
 
 // parsePHC takes a PHC string apart: $argon2id$v=19$m=19456,t=2,p=1$salt$digest.

@@ -9,7 +9,7 @@ import (
 type SessionPass struct {
 	Was     string // the step
 	Hash    []byte // of its new token
-	Factor  string // that was shown or added
+	Factor  string // that was shown or added; empty: what it was, for a new password proves nothing
 	Pending string // the next step; empty: none
 	At      time.Time
 }
@@ -18,7 +18,8 @@ type SessionPass struct {
 func (tx *Tx) PassSession(ctx context.Context, hash []byte, pass SessionPass) (won bool, err error) {
 	tag, err := tx.tx.Exec(ctx, `
 		update session
-		set token_hash = $2, factor = $3, pending = $4, proved_at = $5, last_seen_at = $5
+		set token_hash = $2, factor = coalesce(nullif($3, ''), factor), pending = $4, last_seen_at = $5,
+		    proved_at = case when $6 = 'password' then proved_at else $5 end
 		where token_hash = $1 and pending = $6`, hash, pass.Hash, pass.Factor, pass.Pending, pass.At, pass.Was)
 	return tag.RowsAffected() == 1, wrap(err, "session goes on")
 }

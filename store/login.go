@@ -15,33 +15,45 @@ const (
 	lockSettings = 0x7073
 )
 
-// Attempt is somebody who tries to sign in.
+// Attempt is somebody who tries to sign in, or to prove that it is still them.
 type Attempt struct {
 	Account string // canonical address as typed, known or not
 	IP      string
 	Place   string // the network of the address, under which failures are counted
+	Device  []byte // hash of the cookie by which the browser is known again; nil: it has none
+	Session int64  // of who is signed in already; 0: nobody is
 }
 
 // Failures is what speaks against a further attempt to sign in: how many failed of late, and when the last one was.
 type Failures struct {
+	Known       bool // the browser is one in which the account's owner has signed in: only what failed in it counts for the account
 	Account     int
 	AccountLast time.Time
 	Place       int
 	PlaceLast   time.Time
+	Everybody   int    // on all accounts from all places, since the later time, to a thousand at most
+	DeviceID    *int64 // of the browser, where it is known
 }
 
 // Failures counts failed attempts since the given time, for the account and for the place, and keeps other attempts on both waiting
 // until the transaction ends: otherwise a thousand guesses at once would all find the count of before.
-// An account is counted from all places, but from one where its owner is signed in only from there: a stranger must not be able to lock the owner out.
-func (tx *Tx) Failures(ctx context.Context, who Attempt, since time.Time) (Failures, error) {
+// An account is counted from all places and unknown browsers; from a browser in which its owner has signed in only what failed there, and from a place where they are signed in only what failed
+// from there: a stranger must not be able to lock the owner out.
+func (tx *Tx) Failures(ctx context.Context, who Attempt, since, late time.Time) (Failures, error) {
 	if _, err := tx.tx.Exec(ctx, `select pg_advisory_xact_lock($1, hashtext($2))`, lockAccount, who.Account); err != nil {
 		return Failures{}, wrap(err, "lock account")
 	}
 	if _, err := tx.tx.Exec(ctx, `select pg_advisory_xact_lock($1, hashtext($2))`, lockPlace, who.Place); err != nil {
 		return Failures{}, wrap(err, "lock place")
 	}
-	const sql = `
-		with home as (
+	found, err := rowOf[Failures](ctx, tx.q, `
+		with device as (
+			select d.id
+			from device d
+			join "user" u on u.id = d.user_id
+			where u.email = $1 and (d.token_hash = $5 or d.id = (select s.device_id from session s where s.id = $6)) and d.completed_at is not null
+			limit 1
+		), home as (
 			select exists (
 				select from session s
 				join "user" u on u.id = s.user_id
@@ -49,28 +61,40 @@ func (tx *Tx) Failures(ctx context.Context, who Attempt, since time.Time) (Failu
 		), account as (
 			select count(*) as count, max(f.at) as last
 			from login_failure f, home
-			where f.account = $1 and f.at > $3 and (f.ip = $2 or not home.known)
+			where f.account = $1 and f.at > $3
+			  and case when exists (select from device) then f.device_id = (select id from device)
+			           else f.device_id is null and (f.ip = $2 or not home.known) end
 		), place as (
 			select count(*) as count, max(at) as last
 			from login_failure
-			where ip = $2 and at > $3
+			where ip = $2 and at > $3 and device_id is null
 		)
-		select account.count, coalesce(account.last, $3), place.count, coalesce(place.last, $3)
-		from account, place`
-	var found Failures
-	err := tx.tx.QueryRow(ctx, sql, who.Account, who.Place, since, who.IP).Scan(&found.Account, &found.AccountLast, &found.Place, &found.PlaceLast)
+		select (select id from device) as device_id, exists (select from device) as known,
+		       account.count as account, coalesce(account.last, $3) as account_last, place.count as place, coalesce(place.last, $3) as place_last,
+		       (select count(*) from (select from login_failure where at > $7 limit 1000) as f) as everybody
+		from account, place`, who.Account, who.Place, since, who.IP, who.Device, who.Session, late)
 	return found, wrap(err, "failed sign-ins")
 }
 
-// AddFailure counts an attempt as failed. It is written before the password is checked and forgiven when it was right.
-func (tx *Tx) AddFailure(ctx context.Context, who Attempt, now time.Time) error {
-	_, err := tx.tx.Exec(ctx, `insert into login_failure (account, ip, at) values ($1, $2, $3)`, who.Account, who.Place, now)
+// AddFailure counts an attempt as failed, for the browser alone where it is known. It is written before the password is checked and forgiven when it was right.
+func (tx *Tx) AddFailure(ctx context.Context, who Attempt, device *int64, now time.Time) error {
+	_, err := tx.tx.Exec(ctx, `insert into login_failure (account, ip, device_id, at) values ($1, $2, $3, $4)`, who.Account, who.Place, device, now)
 	return wrap(err, "count failed sign-in")
 }
 
-// Forgive forgets the failed attempts on an account.
-func (tx *Tx) Forgive(ctx context.Context, account string) error {
-	_, err := tx.tx.Exec(ctx, `delete from login_failure where account = $1`, account)
+// Forgive forgets the failed attempts on an account that were made in this browser, or from this place if the browser was not known before now. What others tried stays counted: otherwise strangers would have as many guesses again whenever the owner signs in.
+func (tx *Tx) Forgive(ctx context.Context, who Attempt, now time.Time) error {
+	_, err := tx.tx.Exec(ctx, `
+		with device as (
+			select d.id, d.completed_at < $5 as known
+			from device d
+			join "user" u on u.id = d.user_id
+			where u.email = $1 and (d.token_hash = $3 or d.id = (select s.device_id from session s where s.id = $4))
+		)
+		delete from login_failure
+		where account = $1
+		  and (device_id in (select id from device)
+		       or device_id is null and ip = $2 and not exists (select from device where known))`, who.Account, who.Place, who.Device, who.Session, now)
 	return wrap(err, "forgive failed sign-ins")
 }
 

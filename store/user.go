@@ -147,12 +147,12 @@ func (tx *Tx) AddPerson(ctx context.Context, user desk.User) (desk.User, error) 
 	return user, wrap(err, "add user")
 }
 
-// UpdatePerson writes the person's address, name, role and password hash.
-func (tx *Tx) UpdatePerson(ctx context.Context, changed Credentials) error {
+// UpdatePerson writes the person's address, name and role.
+func (tx *Tx) UpdatePerson(ctx context.Context, changed desk.User) error {
 	_, err := tx.tx.Exec(ctx, `
 		update "user"
-		set email = $2, name = $3, role = $4, password_hash = nullif($5, '')
-		where id = $1`, changed.ID, changed.Email, changed.Name, changed.Role, changed.PasswordHash)
+		set email = $2, name = $3, role = $4
+		where id = $1`, changed.ID, changed.Email, changed.Name, changed.Role)
 	if violates(err, "user_email_key") {
 		return emailTaken(changed.Email)
 	}
@@ -170,18 +170,6 @@ func emailTaken(email string) error {
 func (tx *Tx) SetDisabled(ctx context.Context, id int64, at *time.Time) error {
 	_, err := tx.tx.Exec(ctx, `update "user" set disabled_at = $2 where id = $1`, id, at)
 	return wrap(err, "disable user")
-}
-
-// SetPassword gives a person a password: its hash, sealed.
-func (tx *Tx) SetPassword(ctx context.Context, id int64, hash string) error {
-	_, err := tx.tx.Exec(ctx, `update "user" set password_hash = $2 where id = $1`, id, hash)
-	return wrap(err, "set password")
-}
-
-// Rehash replaces the hash of an unchanged password, unless the password was changed meanwhile.
-func (tx *Tx) Rehash(ctx context.Context, id int64, before, after string) error {
-	_, err := tx.tx.Exec(ctx, `update "user" set password_hash = $3 where id = $1 and password_hash = $2`, id, before, after)
-	return wrap(err, "rehash password")
 }
 
 // LockOwners keeps every other change of people waiting until the transaction ends, and returns the owners who are not disabled.

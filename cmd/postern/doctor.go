@@ -62,6 +62,7 @@ func (d doctorCommand) Run(ctx context.Context, settings config.Settings, term t
 		defer p.close()
 		c.ground(ctx, p)
 		c.domains(ctx, p)
+		c.passwords(ctx, p)
 	}
 	c.host(ctx)
 	c.certificates(ctx, p)

@@ -41,7 +41,7 @@ func administer(ctx context.Context, settings config.Settings, do func(*administ
 	}
 	return do(&administration{
 		platform: p,
-		identity: identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL}),
+		identity: identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL, LeakedPasswords: settings.LeakedPasswords}),
 		domains:  newDomains(p, nil, sender),
 		audit:    newAudit(p, slog.New(slog.DiscardHandler)),
 		tickets:  newTickets(p, nil),
@@ -60,6 +60,8 @@ type userCommand struct {
 	Disable userDisable `cmd:"" help:"Take somebody's sign-in away and end their sessions."`
 	Enable  userEnable  `cmd:"" help:"Give a disabled person their sign-in back."`
 	Link    userLink    `cmd:"" help:"Make a one-time sign-in link for somebody."`
+	Reset   userReset   `cmd:"" help:"Mail somebody a link by which they choose a new password."`
+	Import  userImport  `cmd:"" help:"Add people of another program with the hashes of their passwords."`
 }
 
 type userAdd struct {

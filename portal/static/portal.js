@@ -54,8 +54,16 @@ document.addEventListener("htmx:afterOnLoad", (e) => {
   e.detail.elt.form.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-// What a page needs once it is there: copy buttons.
+// What a page needs once it is there: copy buttons, and those that show a password.
 function ready(root) {
+  for (const button of all("[data-reveal]", root)) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const field = document.getElementById(button.dataset.reveal), shown = field.type === "text";
+      field.type = shown ? "password" : "text";
+      button.ariaPressed = !shown;
+    });
+  }
   for (const button of all("[data-copy]", root)) {
     button.hidden = false;
     button.addEventListener("click", async () => {
