@@ -82,6 +82,7 @@ func (a *API) finished(r *http.Request, status int, took time.Duration) {
 	if a.cfg.Observe != nil {
 		a.cfg.Observe(route, status, took)
 	}
+	a.noted(r, route, status)
 	level, attrs := slog.LevelInfo, []slog.Attr{
 		slog.String("id", visit.id), slog.String("method", r.Method), slog.String("route", route),
 		slog.Int("status", status), slog.Int64("ms", took.Milliseconds()), slog.Int64("user", visit.actor.User.ID),

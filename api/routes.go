@@ -97,6 +97,8 @@ func (a *API) routes() []route {
 		{get, "/destinations", desk.MayReadConfig, "listDestinations", "Rules for mail to destinations", returns(ok, a.listDestinations)},
 		{post, "/destinations", desk.MayManageDeliveries, "setDestination", "Add a rule, or replace the one for the same destination", returns(created, a.setDestination)},
 		{remove, "/destinations", desk.MayManageDeliveries, "dropDestination", "Remove the rule for this destination", does(a.dropDestination)},
+		{get, "/audit/alerts", desk.MayReadAudit, "listAlerts", "What detectors found in the audit log", returns(ok, a.listAlerts)},
+		{get, "/audit/readings", desk.MayReadAudit, "listReadings", "Who read what, where that log is kept", returns(ok, a.listReadings)},
 
 		{get, "/suppressions", desk.MayReadHeld, "listSuppressions", "Addresses that get no mail, since they bounce", returns(ok, a.listSuppressions)},
 		{post, "/suppressions", desk.MayManageSenders, "addSuppression", "Stop mail to an address", returns(created, a.addSuppression)},

@@ -33,6 +33,7 @@ type Config struct {
 type Service struct {
 	cfg   Config
 	store *store.Store
+	reads readings
 }
 
 // New makes a service.

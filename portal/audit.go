@@ -242,6 +242,14 @@ func subjectURL(subject string) string {
 		return "/views/" + name + "/edit"
 	case "audit":
 		return "/audit"
+	case "alert":
+		return "/security/alerts?all=yes"
+	case "sink":
+		return "/audit/sinks"
+	case "settings":
+		return "/security"
+	case "token":
+		return "/tokens"
 	}
 	return ""
 }

@@ -82,6 +82,7 @@ func (p *Portal) serve(route route) http.Handler {
 		if err != nil {
 			p.fail(c, err)
 		}
+		p.noted(c, route)
 		p.log.Debug("portal request", "id", c.id, "method", r.Method, "route", route.pattern, "status", c.w.status,
 			"ms", time.Since(start).Milliseconds(), "user", c.actor.User.ID)
 	})

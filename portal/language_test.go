@@ -16,6 +16,7 @@ import (
 
 	xhtml "golang.org/x/net/html"
 
+	"postern/audit"
 	"postern/desk"
 	"postern/language"
 )
@@ -27,6 +28,18 @@ func wordsOfTables() []string {
 		for _, text := range table {
 			all = append(all, text)
 		}
+	}
+	for _, words := range audit.DetectorWords {
+		all = append(all, words)
+	}
+	for _, words := range remedies {
+		all = append(all, words)
+	}
+	for _, kind := range readingKinds {
+		all = append(all, label(kind))
+	}
+	for _, kind := range sinkKinds {
+		all = append(all, label(kind))
 	}
 	for _, act := range desk.Acts {
 		all = append(all, act.Words)

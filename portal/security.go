@@ -17,7 +17,10 @@ var securityPlaces = []securityPlace{
 	{"Service accounts", "/security/services", "Accounts for programs that belong to nobody in particular.", desk.MayManageTokens},
 	{"API and limits", "/security/api", "How long tokens work, and how much may be asked.", desk.MayReadSecurity},
 	{"Second factors", factorReportPath, "Who has to show more than a password, and who has what.", desk.MayReadSecurity},
+	{"Alerts", "/security/alerts", "What looks like an attack, or like somebody who may do too much.", desk.MayReadAudit},
 	{"Audit log", "/audit", "Every change and every sign-in. Nothing in it can be changed or taken out.", desk.MayReadAudit},
+	{"Who read what", "/audit/readings", "The log of readings, where it is kept.", desk.MayReadAudit},
+	{"Where the log is sent", "/audit/sinks", "Syslog, a webhook or a file, in which the audit log cannot be changed from here.", desk.MayReadAudit},
 }
 
 // ownSecurityPlaces are the pages about one's own sign-in.

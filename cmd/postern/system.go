@@ -234,6 +234,7 @@ func (sys *system) start(ctx context.Context, l listeners) error {
 	filing, sys.stopIntake = context.WithCancel(running)
 	news, sys.stopNews = context.WithCancel(running)
 	sys.background.Go(func() { sys.intake.Run(filing) })
+	sys.background.Go(func() { sys.audit.KeepReadings(news) })
 	sys.background.Go(func() { sys.tickets.Listen(news, sys.heard(news), sys.unheard(news)) })
 
 	sys.admin = newServer(observe.Admin(sys.metrics, sys.health), sys.log)
