@@ -9,6 +9,5 @@ var (
 	FactorProviders = &Setting{Key: "two_factor.with_providers", Kind: SettingSwitch, Default: false, Title: "Ask after single sign-on too", Doc: "People who come by single sign-on show our second factor as well. Otherwise that is the provider's to ask for."}
 	TextMessages    = &Setting{Key: "two_factor.sms", Kind: SettingSwitch, Default: false, Title: "Codes by text message", Doc: "People may have codes sent to a telephone, beside another factor. A text message can be read on its way and a number can be taken over: it is the weakest factor. It needs a gateway."}
 	GatewayNetworks = &Setting{Key: "two_factor.sms_networks", Kind: SettingList, Default: []string{}, Most: 20, Title: "Private networks of the gateway", Doc: "Networks, like 10.1.2.0/24, in which the gateway for text messages may be although they are not public. All other private addresses are refused."}
-	CommandFactor   = &Setting{Key: "cli.require_2fa", Kind: SettingSwitch, Default: false, OwnerOnly: true, Title: "A code on the command line", Doc: "Commands that change people or how they sign in ask for the address of an owner or admin and a code of their authenticator app. Whoever holds the machine can still read and change the database: it keeps honest people from acting in nobody's name."}
-	factorSettings  = []*Setting{RequireFactor, FactorGrace, FactorRemember, MailCode, FactorProviders, TextMessages, GatewayNetworks, CommandFactor}
+	factorSettings  = []*Setting{RequireFactor, FactorGrace, FactorRemember, MailCode, FactorProviders, TextMessages, GatewayNetworks}
 )

@@ -125,7 +125,7 @@ func (p *Portal) factorsChange(ctx context.Context, c *call, form url.Values) (a
 		added, err = p.identity.ConfirmTOTP(ctx, c.token, form.Get("code"), from)
 		return added, "added", err
 	case "passkey":
-		added, err = p.identity.AddPasskey(ctx, c.token, form.Get("name"), factorProof(form), from)
+		added, err = p.identity.AddPasskey(ctx, c.token, form.Get("name"), identity.FactorProof{Challenge: form.Get("new_challenge"), Answer: form.Get("new_answer")}, from)
 		return added, "added", err
 	case "telephone":
 		return added, "", p.identity.StartSMS(ctx, c.token, form.Get("number"), from)

@@ -2,11 +2,11 @@
 "use strict";
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
-  const keys = window.PublicKeyCredential, fields = form.elements, making = "make" in form.dataset;
+  const keys = window.PublicKeyCredential, [asked, answer] = form.querySelectorAll("[name$=_challenge], [name$=_answer]"), making = "make" in form.dataset;
   if (!keys?.parseRequestOptionsFromJSON) continue;
   form.hidden = false;
   form.addEventListener("submit", async (e) => {
-    if (fields.proof_answer.value) return;
+    if (answer.value) return;
     e.preventDefault();
     const said = form.querySelector("[role=alert]");
     said.textContent = "";
@@ -17,8 +17,8 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
       if (reason) throw new Error(reason);
       const publicKey = making ? keys.parseCreationOptionsFromJSON(options) : keys.parseRequestOptionsFromJSON(options);
       const made = await (making ? navigator.credentials.create({ publicKey }) : navigator.credentials.get({ publicKey }));
-      fields.proof_challenge.value = challenge;
-      fields.proof_answer.value = JSON.stringify(made);
+      asked.value = challenge;
+      answer.value = JSON.stringify(made);
       form.submit();
     } catch (error) {
       said.textContent = error instanceof DOMException ? form.dataset.failed : error.message;
