@@ -59,5 +59,5 @@ func (p *Portal) followUpPost(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.seeOther(ticketPath(c, made.ID))
+	return p.onTicket(c, made.ID)
 }

@@ -30,6 +30,7 @@ type reportsPage struct {
 	LineName string
 	CSV      string
 	LinesCSV string
+	Whole    bool // the reader sees every ticket
 	Zones    bool // the reader may choose the zone
 	Behind   bool // history is being summed up
 }
@@ -63,6 +64,12 @@ type reportRow struct {
 	Tally                           desk.Tally
 	Answer, Answer90, Solve         string
 	AnswerWork, SolveWork, Met, Sat string
+}
+
+// reportScope is whose figures the reader may ask for: those of the teams whose tickets they see, or all.
+type reportScope struct {
+	sees  func(team int64) bool // 0: of no team
+	whole bool
 }
 
 // reportSpans are the lengths of time to choose from, in days.
@@ -117,7 +124,13 @@ func (a reportAsked) query(today desk.Day) (q desk.TallyQuery, err error) {
 // reportsShow shows the figures that the address asks for.
 func (p *Portal) reportsShow(c *call) error {
 	answer := reportsPage{Asked: reportAskedOf(c.r.URL.Query()), Zones: c.actor.Can(desk.MayManageTargets)}
-	var err error
+	sees, whole, err := p.tickets.FigureTeams(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	if answer.Whole = whole; !whole {
+		answer.Asked.By = desk.PartTeam
+	}
 	if answer.Figures, err = p.figuresFor(c, answer.Asked); err != nil {
 		fault := asFault(err)
 		if fault == nil || fault.Kind != desk.Invalid {
@@ -130,7 +143,7 @@ func (p *Portal) reportsShow(c *call) error {
 		other.Days, other.From, other.To = days, "", ""
 		answer.Spans = append(answer.Spans, spanLink{c.lang.Say("%d days", days), "/reports?" + other.values().Encode(), days == answer.Asked.Days})
 	}
-	if answer.About, answer.By, err = p.reportChoices(c, answer.Asked); err != nil {
+	if answer.About, answer.By, err = p.reportChoices(c, answer.Asked, reportScope{sees, whole}); err != nil {
 		return err
 	}
 	answer.draw(c.lang)
@@ -154,7 +167,7 @@ func (p *Portal) figuresFor(c *call, asked reportAsked) (desk.Figures, error) {
 }
 
 // reportChoices are whom figures can be about, and what they can tell apart. Colleagues are for admins.
-func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []reportGroup, by []reportOption, err error) {
+func (p *Portal) reportChoices(c *call, asked reportAsked, scope reportScope) (groups []reportGroup, by []reportOption, err error) {
 	ctx := c.r.Context()
 	group := func(title string, part desk.TallyPart, none string) *reportGroup {
 		groups = append(groups, reportGroup{Title: c.lang.Say(title)})
@@ -164,9 +177,11 @@ func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []reportGroup
 		}
 		return g
 	}
-	mailboxes, err := p.domains.Mailboxes(ctx)
-	if err != nil {
-		return nil, nil, err
+	var mailboxes []desk.Mailbox
+	if scope.whole {
+		if mailboxes, err = p.domains.Mailboxes(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	g := group("Mailboxes", desk.PartMailbox, "")
 	for _, box := range mailboxes {
@@ -176,9 +191,15 @@ func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []reportGroup
 	if err != nil {
 		return nil, nil, err
 	}
-	g = group("Teams", desk.PartTeam, "No team")
+	none := ""
+	if scope.sees(0) {
+		none = "No team"
+	}
+	g = group("Teams", desk.PartTeam, none)
 	for _, team := range teams {
-		g.add(desk.PartTeam, strconv.FormatInt(team.ID, 10), team.Name, asked)
+		if scope.sees(team.ID) {
+			g.add(desk.PartTeam, strconv.FormatInt(team.ID, 10), team.Name, asked)
+		}
 	}
 	g = group("People", desk.PartAgent, "")
 	g.add(desk.PartAgent, strconv.FormatInt(c.actor.User.ID, 10), c.lang.Say("You"), asked)
@@ -197,6 +218,9 @@ func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []reportGroup
 	if err != nil {
 		return nil, nil, err
 	}
+	if !scope.whole {
+		tags = nil
+	}
 	g = group("Tags", desk.PartTag, "")
 	for _, tag := range tags {
 		g.add(desk.PartTag, tag.Name, tag.Name, asked)
@@ -205,10 +229,14 @@ func (p *Portal) reportChoices(c *call, asked reportAsked) (groups []reportGroup
 		part  desk.TallyPart
 		title string
 	}{{desk.PartMailbox, "Mailbox"}, {desk.PartTeam, "Team"}, {desk.PartAgent, "Person"}, {desk.PartTag, "Tag"}} {
+		if !scope.whole && one.part != desk.PartTeam {
+			continue
+		}
 		if one.part != desk.PartAgent || c.actor.Can(desk.MayReadAllReports) {
 			by = append(by, reportOption{string(one.part), c.lang.Say(one.title), one.part == asked.By})
 		}
 	}
+	groups = slices.DeleteFunc(groups, func(g reportGroup) bool { return len(g.Options) == 0 })
 	return groups, by, nil
 }
 

@@ -24,6 +24,18 @@ func (p *Portal) change(c *call, do func(number int64, form url.Values) error) e
 	if err := do(number, form); err != nil {
 		return err
 	}
+	return p.onTicket(c, number)
+}
+
+// onTicket shows a ticket that was changed or made, or the list that it was reached from where that has taken it out of the reader's sight.
+func (p *Portal) onTicket(c *call, number int64) error {
+	seen, err := p.tickets.InSight(c.r.Context(), c.actor, []int64{number})
+	if err != nil {
+		return err
+	}
+	if len(seen) == 0 {
+		return c.seeOther(c.back().URL())
+	}
 	return c.seeOther(ticketPath(c, number))
 }
 
@@ -185,7 +197,7 @@ func (p *Portal) splitPost(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.seeOther(ticketPath(c, made.ID))
+	return p.onTicket(c, made.ID)
 }
 
 // otherTicket reads the number of a ticket as people write it: 12 or #12.

@@ -20,7 +20,7 @@ const CountedTags = 1000
 // taggedLooked is how many tagged tickets are looked at for their tags, of each way by which tickets are in somebody's sight.
 const taggedLooked = 2000
 
-// tagsOf keeps the tags g that stand on a ticket in sight of the viewer. Who sees every ticket sees every tag, also one that no ticket has.
+// tagsOf keeps the tags g that stand on a ticket in sight of the viewer, or on none: those are the desk's words, and nobody's.
 func (c *conditions) tagsOf(viewer Viewer) {
 	if viewer.Sight == desk.SightAll {
 		return
@@ -34,7 +34,7 @@ func (c *conditions) tagsOf(viewer Viewer) {
 	for i, way := range ways {
 		ways[i] = "(select unnest(t.tags) as name from (select t.tags from ticket t where t.tags <> '{}' and " + way + " limit " + strconv.Itoa(taggedLooked) + ") as t)"
 	}
-	c.and("g.name in (" + strings.Join(ways, " union all ") + ")")
+	c.and("(g.name in (" + strings.Join(ways, " union all ") + ") or not exists (select from ticket t where t.tags <> '{}' and t.tags @> array[g.name]))")
 }
 
 // Tags lists tags by name that the viewer sees, from the one after the given name on, with how many tickets in their sight have each. Part is a part of the name.

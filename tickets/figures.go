@@ -339,7 +339,15 @@ func (s *Service) Figures(ctx context.Context, actor desk.Actor, q desk.TallyQue
 	if err := checkFigures(actor, q, breakDown); err != nil {
 		return report, err
 	}
-	err := s.store.Snapshot(ctx, func(r store.Reader) error {
+	scope, err := s.figureScope(ctx, actor)
+	if err != nil {
+		return report, err
+	}
+	sums, err := scope.sums(q)
+	if err != nil {
+		return report, err
+	}
+	err = s.store.Snapshot(ctx, func(r store.Reader) error {
 		state, err := figuresStateOf(ctx, r)
 		if err != nil {
 			return err
@@ -349,13 +357,21 @@ func (s *Service) Figures(ctx context.Context, actor desk.Actor, q desk.TallyQue
 		if err != nil {
 			return err
 		}
-		if err := fillDays(ctx, r, &report, live, first); err != nil {
+		if err := fillDays(ctx, r, &report, sums, live, first); err != nil {
 			return err
 		}
 		if breakDown == desk.PartAll || breakDown == desk.PartAgent && !actor.Can(desk.MayReadAllReports) {
 			return nil
 		}
-		return fillLines(ctx, r, &report, breakDown, live, first)
+		if !scope.whole && breakDown != desk.PartTeam {
+			return nil
+		}
+		if err := fillLines(ctx, r, &report, breakDown, live, first); err != nil || scope.whole {
+			return err
+		}
+		report.Lines = slices.DeleteFunc(report.Lines, func(line desk.TallyLine) bool { return !slices.Contains(scope.teams, line.Key) })
+		report.Cut = false
+		return nil
 	})
 	return report, err
 }
@@ -404,12 +420,8 @@ func (s *Service) live(ctx context.Context, r store.Reader, state figuresState, 
 }
 
 // fillDays puts one tally for each day into the report, and their sum.
-func fillDays(ctx context.Context, r store.Reader, report *desk.Figures, live []figures, first desk.Day) error {
+func fillDays(ctx context.Context, r store.Reader, report *desk.Figures, sums []desk.TallyQuery, live []figures, first desk.Day) error {
 	q := report.Query
-	rows, err := r.TallyDays(ctx, q)
-	if err != nil {
-		return err
-	}
 	for day := q.First; !day.After(q.Last); day = day.AddDate(0, 0, 1) {
 		report.Days = append(report.Days, desk.TallyDay{Day: day})
 	}
@@ -419,14 +431,20 @@ func fillDays(ctx context.Context, r store.Reader, report *desk.Figures, live []
 		}
 		return nil
 	}
-	for _, row := range rows {
-		if to := at(row.Day); to != nil {
-			*to = row.Tally
+	for _, part := range sums {
+		rows, err := r.TallyDays(ctx, part)
+		if err != nil {
+			return err
 		}
-	}
-	for i, day := range live {
-		if to := at(first.AddDate(0, 0, i)); to != nil {
-			*to = *day.of(q.Part, q.Key)
+		for _, row := range rows {
+			if to := at(row.Day); to != nil && row.Day.Before(first) {
+				beside(to, row.Tally)
+			}
+		}
+		for i, day := range live {
+			if to := at(first.AddDate(0, 0, i)); to != nil {
+				beside(to, *day.of(part.Part, part.Key))
+			}
 		}
 	}
 	for _, day := range report.Days {
@@ -435,6 +453,13 @@ func fillDays(ctx context.Context, r store.Reader, report *desk.Figures, live []
 		}
 	}
 	return nil
+}
+
+// beside adds what happened to other tickets on the same day.
+func beside(to *desk.Tally, other desk.Tally) {
+	backlog := to.Backlog + other.Backlog
+	to.Add(other)
+	to.Backlog = backlog
 }
 
 // fillLines puts one tally for each mailbox, team, agent or tag into the report.
