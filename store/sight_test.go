@@ -39,8 +39,8 @@ func TestSightSaysTheSameInSQLAndInGo(t *testing.T) {
 				for _, takes := range []bool{false, true} {
 					n := int64(len(all) + 1)
 					exec(`insert into ticket (id, subject, status, mailbox_id, requester_id, team_id, assignee_id, tags, created_at, updated_at)
-						values ($1, 'x', 'open', 1, $2, nullif($3::bigint, 0), nullif($4::bigint, 0), array['tag' || $1::text], now(), now())`, n, requester, team, assignee)
-					exec(`insert into tag (name) values ('tag' || $1::text)`, n)
+						values ($1, 'x', 'open', 1, $2, nullif($3::bigint, 0), nullif($4::bigint, 0), array['tag' || ($1::bigint)::text], now(), now())`, n, requester, team, assignee)
+					exec(`insert into tag (name) values ($1)`, fmt.Sprint("tag", n))
 					exec(`insert into message (id, ticket_id, kind, from_address, at, text) values ($1, $1, 'inbound', 'x@customer.test', now(), 'x')`, n)
 					if takes {
 						exec(`insert into participant (ticket_id, contact_id) values ($1, 3)`, n)
