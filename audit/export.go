@@ -54,7 +54,7 @@ func (s *Service) Export(ctx context.Context, actor desk.Actor, q desk.AuditQuer
 	if err := need(actor, mayExport); err != nil {
 		return nil, err
 	}
-	q.Oldest, q.Cursor, q.Limit = true, "", exportRun
+	q.Oldest, q.Cursor, q.Limit, q.Veiled = true, "", exportRun, veiled(actor)
 	if _, err := s.store.AuditLog(ctx, desk.AuditQuery{IP: q.IP, Limit: 1}); err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type AuditQuery struct {
 	Cursor  string
 	Limit   int
 	Oldest  bool // the oldest first
+	Veiled  bool // what was done to conversations and customers is told without its words and addresses: its reader does not see every conversation
 }
 
 // AuditTextReach is how many entries, the newest of the log, are searched for words: to look for words in all of a long log would take minutes.
