@@ -57,8 +57,7 @@ func New(cfg Config) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, gatewayRoots: cfg.Roots}
-	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, leaks: LeakFile(cfg.LeakedPasswords)}
+	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, gatewayRoots: cfg.Roots, leaks: LeakFile(cfg.LeakedPasswords)}
 }
 
 // Client is where a request came from, as it is kept with a session and in the audit log.
@@ -141,7 +140,7 @@ func (s *Service) Staff(ctx context.Context) ([]desk.User, error) {
 	return users, nil
 }
 
-// Sweep removes sessions, links and failed sign-ins that can matter no more.
+// Sweep removes sessions, links and failed sign-ins that can matter no more, and brings hashes of passwords under the active master key.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
 	values, err := s.Settings(ctx)
@@ -150,6 +149,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	staff, _ := limits(values, desk.RoleAgent)
 	customers, _ := limits(values, desk.RoleCustomer)
+	if err := s.resealPasswords(ctx); err != nil {
+		return err
+	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-max(staff, customers))), tx.SweepLogins(ctx, now.Add(-failuresFor)),
 			tx.SweepResets(ctx, now.Add(-keepResets)), tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepSAML(ctx, now), tx.SweepFactors(ctx, now, now.Add(-factorPause), now.Add(-unfinishedFor)))

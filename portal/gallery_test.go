@@ -337,13 +337,12 @@ func (h *house) customerBrowser(address string) context.Context {
 // readers are browsers without JavaScript of those who look at places, but customers.
 func (g *gallery) readers() map[string]*reader {
 	g.staleAdmin()
-	all := map[string]*reader{"owner": g.reader("olga@example.com"), "agent": g.reader("ada@example.com"), "stale": g.reader("stella@example.com"), "": g.reader("")}
+	all := map[string]*reader{"owner": g.reader("olga@example.com"), "agent": g.reader("ada@example.com"), "stale": g.reader("stella@example.com"), "choosing": g.choosing(), "": g.reader("")}
 	for who, email := range factorPeople {
 		g.factorPerson(who)
 		all[who] = g.reader("")
 		all[who].post("/sign-in", "email", email, "password", password)
 	}
-	all := map[string]*reader{"owner": g.reader("olga@example.com"), "agent": g.reader("ada@example.com"), "stale": g.reader("stella@example.com"), "choosing": g.choosing(), "": g.reader("")}
 	g.grownStale()
 	return all
 }
