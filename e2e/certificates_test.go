@@ -202,12 +202,16 @@ func (s *secured) plain(t *testing.T) {
 	if got, _ := s.ask(http.MethodPost, plain+"/sign-in", ""); got.StatusCode != http.StatusForbidden || got.Header.Get("Location") != "" {
 		t.Errorf("a form: %d", got.StatusCode)
 	}
-	if got, body := s.ask(http.MethodGet, plain+"/api/v1/tickets", s.token); got.StatusCode != http.StatusForbidden || got.Header.Get("Content-Type") != "application/problem+json" || got.Header.Get("Location") != "" {
+	burnt := strings.TrimSpace(s.cli("token", "create", "--user", owner, "--name", "sent in the clear"))
+	if got, body := s.ask(http.MethodGet, plain+"/api/v1/tickets", burnt); got.StatusCode != http.StatusForbidden || got.Header.Get("Content-Type") != "application/problem+json" || got.Header.Get("Location") != "" {
 		t.Errorf("the API: %d %s", got.StatusCode, body)
 	}
 	got, body := s.ask(http.MethodGet, s.url+"/api/v1/audit?limit=100", s.token)
 	if got.StatusCode != http.StatusOK || strings.Count(body, `"token.exposed"`) != 1 || got.ProtoMajor != 2 {
 		t.Errorf("the audit log over %s: %d %s", got.Proto, got.StatusCode, body)
+	}
+	if got, _ := s.ask(http.MethodGet, s.url+"/api/v1/tickets", burnt); got.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a token that came without TLS still opens the API: %d", got.StatusCode)
 	}
 	for _, path := range []string{"/api/v1/tickets", "/sign-in"} {
 		if got, _ := s.ask(http.MethodGet, s.url+path, s.token); got.StatusCode != http.StatusOK || got.Header.Get("Strict-Transport-Security") != "max-age=31536000; includeSubDomains" {
