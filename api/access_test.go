@@ -178,7 +178,7 @@ func TestOnBehalf(t *testing.T) {
 		}
 	}
 	as(actor, "nonsense", "/tickets").want(http.StatusUnprocessableEntity)
-	if log := string(o.get(t, "admin", "/audit?limit=100").want(http.StatusOK).body); strings.Count(log, `"customer.act-for"`) != 2 {
+	if log := string(o.get(t, "admin", "/audit?limit=100").want(http.StatusOK).body); strings.Count(log, `"token.act-for"`) != 2 {
 		t.Errorf("acting for two customers is not noted twice:\n%s", log)
 	}
 }

@@ -34,7 +34,7 @@ func (s *Service) OnBehalf(ctx context.Context, actor desk.Actor, address string
 	}
 	if s.acted.fresh(tokenSubject(actor.Token)+" "+email, s.now(), denialsAgain) {
 		err := s.audited(ctx, func(*store.Tx) (entry, error) {
-			return entry{actor: actor, action: "customer.act-for", subject: "user", detail: map[string]any{"customer": email}}, nil
+			return entry{actor: actor, action: "token.act-for", subject: "user", detail: map[string]any{"customer": email}}, nil
 		})
 		if err != nil {
 			return desk.Actor{}, err

@@ -44,7 +44,7 @@ func (s *Service) AddServiceAccount(ctx context.Context, actor desk.Actor, name 
 		if err == nil {
 			err = announce(ctx, tx)
 		}
-		return entry{actor: actor, action: "service.add", subject: subjectOf(user.ID), detail: map[string]any{"email": user.Email, "role": user.Role}}, err
+		return entry{actor: actor, action: "user.service", subject: subjectOf(user.ID), detail: map[string]any{"email": user.Email, "role": user.Role}}, err
 	})
 	if err != nil {
 		return desk.User{}, err
