@@ -12,6 +12,8 @@ import (
 	"mime"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -177,9 +179,16 @@ func (a *API) signedIn(r *http.Request) (desk.Actor, error) {
 	return desk.Actor{}, desk.Faultf(desk.Unsigned, "send an API token: Authorization: Bearer TOKEN")
 }
 
-// inAddress says whether a secret of ours stands in the address of a request.
+// secretShape is what a secret of ours looks like, whole or nearly so.
+var secretShape = regexp.MustCompile(`pst_[A-Za-z0-9_-]{40}`)
+
+// inAddress says whether a secret of ours stands in the address of a request, or something stands where others send theirs (RFC 6750 §2.3).
 func inAddress(r *http.Request) bool {
-	return strings.Contains(r.URL.RawQuery, "access_token=") || strings.Contains(r.URL.RequestURI(), "pst_")
+	query, err := url.QueryUnescape(r.URL.RawQuery)
+	if err != nil {
+		query = r.URL.RawQuery
+	}
+	return strings.Contains(query, "access_token=") || secretShape.MatchString(query) || secretShape.MatchString(r.URL.Path)
 }
 
 // plainJSON says whether a body is JSON and says each thing once. Readers differ in which of two values of one name counts, so that what one of them has checked is not what the other does (RFC 8259 §4).

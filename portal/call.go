@@ -67,11 +67,11 @@ func (p *Portal) serve(route route) http.Handler {
 		c.reads("", "")
 		secureHeaders(w.Header(), p.secure)
 		err := p.admit(c, route)
-		if err == nil {
-			err = p.admitPlace(c, route.right)
+		if tooFast := p.paced(c, route); tooFast != nil { // also who is not let in
+			err = tooFast
 		}
 		if err == nil {
-			err = p.paced(c, route)
+			err = p.admitPlace(c, route.right)
 		}
 		if err == nil {
 			err = p.confirmed(c, route.right)
