@@ -160,7 +160,7 @@ func (w *Watch) See(e desk.AuditEntry, r Rules) []Finding {
 }
 
 // failedSignIns are the acts that count as a failure to come in.
-var failedSignIns = []string{"user.signin-failed", "user.factor-failed", "user.federated-refused", "factor.failed", "factor.refused", "provider.refused"}
+var failedSignIns = []string{"user.signin-failed", "user.factor-failed", "user.proof-failed"}
 
 // account is the account that an attempt was made at; empty where there is none by that name.
 func account(e desk.AuditEntry) string {
@@ -256,9 +256,12 @@ func (w *Watch) mailed(e desk.AuditEntry, r Rules) *Finding {
 	return &Finding{Detector: Mailed, About: e.Subject, Detail: map[string]any{"recipients": n, "actor": e.Actor}}
 }
 
+// empowering are acts after which somebody may do more.
+var empowering = []string{"role.add", "role.change", "ownership.accept"}
+
 // powers looks for changes of what people may do.
 func powers(e desk.AuditEntry, r Rules) *Finding {
-	changed := e.Action == "role.change" || e.Action == "role.add" || e.Action == "user.role" || strings.HasPrefix(e.Action, "ownership.") || e.Action == "user.change" && strings.Contains(string(e.Detail), `"role"`)
+	changed := slices.Contains(empowering, e.Action) || e.Action == "user.change" && strings.Contains(string(e.Detail), `"role"`)
 	if !r.Powers || !changed {
 		return nil
 	}
@@ -266,7 +269,7 @@ func powers(e desk.AuditEntry, r Rules) *Finding {
 }
 
 // weakening are acts after which somebody comes in more easily.
-var weakening = []string{"factor.removed", "factor.remove", "factor.reset", "factor.recovered", "factor.recovery-used", "factors.reset", "user.reset-2fa", "access.bypass", "access.recover", "user.recover", "user.recovered"}
+var weakening = []string{"user.factor-remove", "user.recovery-issued", "user.recovery-used", "user.passkey-copied", "bypass.recover", "bypass.use"}
 
 func factors(e desk.AuditEntry, r Rules) *Finding {
 	if !r.Factors || !slices.Contains(weakening, e.Action) {
@@ -276,7 +279,7 @@ func factors(e desk.AuditEntry, r Rules) *Finding {
 }
 
 // leaks are acts by which a token is known to be, or may be, in other hands.
-var leaks = []string{"token.exposed", "token.leaked", "token.new-network", "token.network", "token.reuse", "client.reuse", "grant.reuse"}
+var leaks = []string{"token.exposed", "token.new-network", "app.reuse"}
 
 func exposed(e desk.AuditEntry, r Rules) *Finding {
 	if !r.Exposed || !slices.Contains(leaks, e.Action) {

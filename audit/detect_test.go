@@ -80,6 +80,7 @@ func TestDetectorsFireOnceOnAttacks(t *testing.T) {
 		"a name is changed": {trace(1, 0, func(int) desk.AuditEntry {
 			return by(3, "user.change", "user/4", map[string][]string{"fields": {"name"}})
 		}), nil},
+		"a factor removed":      {trace(1, 0, func(int) desk.AuditEntry { return by(3, "user.factor-remove", "user/4", nil) }), []string{"factors user/4"}},
 		"a token in clear text": {trace(5, time.Second, func(int) desk.AuditEntry { return by(0, "token.exposed", "token/4", nil) }), []string{"exposed token/4"}},
 		"keys that do not match the DNS": {trace(1, 0, func(int) desk.AuditEntry {
 			return by(0, "domain.state", "domain/x.example", map[string]string{"before": "active", "after": "degraded"})
@@ -104,6 +105,15 @@ func TestDetectorsFireOnceOnAttacks(t *testing.T) {
 		off := Rules{Window: 10 * time.Minute}
 		if found := alerts(c.run, off); len(found) != 0 {
 			t.Errorf("%s: turned off, and raised all the same: %v", name, found)
+		}
+	}
+}
+
+// TestDetectorsLookForWhatIsRecorded: a word that nobody writes is looked for in vain.
+func TestDetectorsLookForWhatIsRecorded(t *testing.T) {
+	for _, action := range slices.Concat(failedSignIns, weakening, leaks, empowering) {
+		if desk.Acts[action].Words == "" {
+			t.Errorf("nothing is recorded as %q", action)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // notActs look like names of acts and are none: columns of texts with placeholders, and names of fields.
-var notActs = []string{"ticket.number", "mailbox.name", "mailbox.address", "team.name", "field.order", "policy.dmarc", "policy.iprev", "suspended.csv", "access.json"}
+var notActs = []string{"ticket.number", "mailbox.name", "mailbox.address", "team.name", "field.order", "policy.dmarc", "policy.iprev", "suspended.csv", "access.json", "addresses.trial", "customer.name", "customer.first_name", "customer.address", "customer.example", "service.invalid"}
 
 // putTogether are acts whose verbs stand apart from their noun.
 var putTogether = []string{"ticket.accepted", "ticket.removed", "ticket.reply", "ticket.forward"}
