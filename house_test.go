@@ -64,6 +64,7 @@ var doors = []struct {
 	{"github.com/go-webauthn/webauthn", []string{"identity"}, "it takes an answer twice and only warns of a copied key: both are refused around it"},
 	{"github.com/boombuler/barcode", []string{"identity"}, "one picture is drawn, for authenticator apps"},
 	{"github.com/ccojocar/zxcvbn-go", []string{"identity"}, "its time grows faster than what it is given: it gets the beginning only, and a few at a time"},
+	{"github.com/mileusna/useragent", []string{"identity"}, "what a browser says of itself is cut and cleaned in one place"},
 	{"html/template", []string{"portal", "mailout"}, "pages are the portal's"},
 	{"database/sql", []string{"migrations"}, "SQL lives in store only"},
 }

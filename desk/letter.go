@@ -28,6 +28,12 @@ const (
 	LetterAlert LetterKind = "alert" // Facts: detector, about, done
 )
 
+// Letters about devices.
+const (
+	LetterNewDevice LetterKind = "new-device" // a browser that was not seen before; Secret is the link by which it is answered
+	LetterNotMe     LetterKind = "not-me"     // to owners: Who says that a sign-in as them was somebody else's
+)
+
 // TellPerson mails one of our people, staff or customer with an account, what has happened to that account. It is written into the queue by the change itself, leaves in the person's language,
 // as automatic mail that nothing answers, is tried again until it would come too late, and is in the audit log if it could not be brought.
 type TellPerson struct {

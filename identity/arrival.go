@@ -101,6 +101,9 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 			return Came{}, err
 		}
 	}
+	if err := s.askAboutDevice(ctx, tx, values, a, device); err != nil {
+		return Came{}, err
+	}
 	standing, err := s.standing(ctx, tx, values, a, device)
 	if err != nil {
 		return Came{}, err

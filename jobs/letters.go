@@ -23,6 +23,8 @@ type personWords func(l *language.Language, p identity.PersonLetter) (subject st
 
 // personLetters is the table of letters. Whoever adds a kind adds its words here.
 var personLetters = map[desk.LetterKind]personWords{
+	desk.LetterNewDevice:         newDevice,
+	desk.LetterNotMe:             notMe,
 	desk.LetterPasswordChanged:   passwordChanged,
 	desk.LetterPasswordSet:       passwordSet,
 	desk.LetterPasswordReset:     passwordReset,

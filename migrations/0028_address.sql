@@ -11,3 +11,9 @@ create table address_range (
     created_by text not null,
     unique (list, range)
 );
+
+alter table device
+    add alarm_hash  bytea,                             -- SHA-256 of what stands in the mail about the new device: was this you?
+    add alarm_until timestamptz,
+    add answer      text not null default '' check (answer in ('', 'mine', 'not-mine'));
+create unique index device_alarm on device (alarm_hash) where alarm_hash is not null;

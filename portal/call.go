@@ -133,11 +133,11 @@ func (p *Portal) knowSession(c *call, route route) error {
 	if err != nil {
 		return nil
 	}
-	ask := p.identity.SignedIn
+	how := identity.Used
 	if background[route.pattern] {
-		ask = p.identity.Glance
+		how = identity.Glanced
 	}
-	session, err := ask(c.r.Context(), cookie.Value)
+	session, err := p.identity.In(c.r.Context(), cookie.Value, c.client(), how)
 	if err != nil {
 		if asFault(err) != nil { // a session that has ended is nobody; a database that is down is an error
 			return nil

@@ -113,6 +113,9 @@ var places = map[string][]place{
 	"GET /security/addresses":       {{"/security/addresses", "owner"}},
 	"GET /security/saml/new":        {{"/security/saml/new", "owner"}},
 	"GET /security/saml/{id}":       {{"/security/saml/{saml}", "owner"}},
+	"GET /you/devices":              {{"/you/devices", "agent"}},
+	"GET /people/{id}/devices":      {{"/people/{agent}/devices", "owner"}},
+	"GET /was-it-you/{token}":       {{"{alarm}", ""}, {"/was-it-you/broken", ""}},
 	"GET /you/security":             {{"/you/security", "agent"}},
 	"GET /security/factors":         {{"/security/factors", "owner"}},
 	"GET /security/factors/{id}":    {{"/security/factors/{waiting}", "owner"}},
@@ -302,6 +305,11 @@ func (g *gallery) desk() {
 	link, err := g.people.LoginLink(ctx, g.owner, "ada@example.com")
 	check(t, err)
 	g.names["link"] = link
+	g.names["agent"] = fmt.Sprint(g.agent.User.ID)
+	for range 2 { // two browsers, the second of which is told of
+		g.reader("ada@example.com")
+	}
+	g.names["alarm"] = g.lettersAbout(desk.LetterNewDevice)[0].Secret
 	_, _, err = g.people.AddToken(ctx, g.agent, identity.NewToken{UserEmail: "ada@example.com", Name: "Nightly export", Scopes: []desk.Scope{desk.ScopeRead}})
 	check(t, err)
 }

@@ -70,7 +70,7 @@ func inNetworks(networks []netip.Prefix, addr netip.Addr) bool {
 // The paths that stay open to customers while staff come from some addresses only: their own pages, what those are made of, links to files in mails, and the pages by which customers with a password sign in, where
 // staff from elsewhere find that no password is right.
 var (
-	customerPlaces = []string{"/my", "/t", "/rate", "/form", "/a", "/static", "/sign-in", "/forgot", "/access"}
+	customerPlaces = []string{"/my", "/t", "/rate", "/form", "/a", "/static", "/sign-in", "/forgot", "/access", "/was-it-you"}
 	customerPages  = []string{"/language", "/sign-out", "/you", "/favicon.ico"}
 )
 

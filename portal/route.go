@@ -256,6 +256,12 @@ var routes = []route{
 	{"POST /security/passwords/{group}", desk.MayManageSecurity, (*Portal).passwordSettingsPost},
 	{"GET /you/password", desk.Proved, (*Portal).youPasswordShow},
 	{"POST /you/password", desk.Proved, (*Portal).youPasswordPost},
+	{"GET /you/devices", desk.SignedIn, (*Portal).ownDevices},
+	{"POST /you/devices", desk.Proved, (*Portal).ownDevicesPost},
+	{"GET /people/{id}/devices", desk.MayManagePeople, (*Portal).personDevices},
+	{"POST /people/{id}/devices", desk.MayManagePeople, (*Portal).personDevicesPost},
+	{"GET /was-it-you/{token}", desk.Public, (*Portal).wasItYouShow},
+	{"POST /was-it-you/{token}", desk.Public, (*Portal).wasItYouPost},
 	{"GET /you/security", desk.SignedIn, (*Portal).ownSecurityShow},
 
 	{"GET /you", desk.SignedIn, (*Portal).youShow},

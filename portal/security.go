@@ -25,10 +25,10 @@ var securityPlaces = []securityPlace{
 
 // ownSecurityPlaces are the pages about one's own sign-in.
 var ownSecurityPlaces = []securityPlace{
-	{"Name, address, password", "/you", "What you sign in with.", desk.SignedIn},
 	{"Second factors", factorsPath, "Authenticator app, passkeys, recovery codes.", desk.SignedIn},
 	{"Name and address", "/you", "What others see, and what you sign in with.", desk.SignedIn},
 	{"Password", "/you/password", "Choose another one.", desk.SignedIn},
+	{"Devices and sessions", "/you/devices", "Where you are signed in.", desk.SignedIn},
 	{"API tokens", "/tokens", "Programs that act for you.", desk.MayHoldTokens},
 	{"Connected apps", "/apps", "Programs that you have let in by OAuth.", desk.MayHoldTokens},
 }

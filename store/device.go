@@ -20,8 +20,8 @@ type Device struct {
 // KnownDevice is what is known of a browser.
 type KnownDevice struct {
 	ID           int64
-	FirstSeenAt  time.Time
 	TrustedUntil *time.Time
+	Fresh        bool // it was not known before
 }
 
 // KnowDevice notes a sign-in from a browser, for the first time or again.
@@ -31,7 +31,7 @@ func (tx *Tx) KnowDevice(ctx context.Context, device Device) (known KnownDevice,
 		values ($1, $2, $3, $4, $5, $5)
 		on conflict (user_id, token_hash) do update
 		set user_agent = excluded.user_agent, ip = excluded.ip, last_seen_at = greatest(device.last_seen_at, excluded.last_seen_at)
-		returning id, first_seen_at, trusted_until`, device.UserID, device.Hash, device.UserAgent, device.IP, device.At)
+		returning id, trusted_until, xmax = 0 as fresh`, device.UserID, device.Hash, device.UserAgent, device.IP, device.At)
 	if err != nil {
 		return known, wrap(err, "know device")
 	}

@@ -30,6 +30,9 @@ type LiveSession struct {
 	desk.User
 	SessionID int64
 	DeviceID  *int64
+	DeviceKey []byte // hash of the cookie of the browser in which it was opened; empty: of before browsers were known
+	IP        string // where it was used last from, when that changed
+	UserAgent string
 	Method    string
 	Provider  string
 	Pending   string
@@ -43,10 +46,11 @@ type LiveSession struct {
 // Session finds a session that has not expired and belongs to somebody who may sign in. None is no error: found is false.
 func (r Reader) Session(ctx context.Context, hash []byte, now time.Time) (live LiveSession, found bool, err error) {
 	live, found, err = perhapsOne[LiveSession](ctx, r.q, `
-		select u.id, u.email, u.name, u.role, s.id as session_id, s.device_id, s.method, s.provider, s.pending, s.created_at, s.proved_at,
+		select u.id, u.email, u.name, u.role, s.id as session_id, s.device_id, d.token_hash as device_key, s.ip, s.user_agent, s.method, s.provider, s.pending, s.created_at, s.proved_at,
 		       s.last_seen_at as seen_at, u.language, u.time_zone
 		from session s
 		join "user" u on u.id = s.user_id
+		left join device d on d.id = s.device_id
 		where s.token_hash = $1 and s.expires_at > $2 and u.disabled_at is null`, hash, now)
 	if err != nil || !found {
 		return live, found, wrap(err, "session")

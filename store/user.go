@@ -195,3 +195,9 @@ func (tx *Tx) UnseenOwner(ctx context.Context) (int64, error) {
 		where role = 'owner' and disabled_at is null and password_hash is null and last_seen_at is null`).Scan(&id)
 	return id, wrap(err, "owner")
 }
+
+// DropPassword takes a person's password away: they sign in by link, or choose a new one.
+func (tx *Tx) DropPassword(ctx context.Context, id int64) error {
+	_, err := tx.tx.Exec(ctx, `update "user" set password_hash = null where id = $1`, id)
+	return wrap(err, "drop password")
+}
