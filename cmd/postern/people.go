@@ -55,13 +55,14 @@ func newTickets(p *platform, releaser tickets.Releaser) *tickets.Service {
 }
 
 type userCommand struct {
-	Add     userAdd     `cmd:"" help:"Add somebody who can sign in."`
-	List    userList    `cmd:"" help:"List everybody who can sign in."`
-	Disable userDisable `cmd:"" help:"Take somebody's sign-in away and end their sessions."`
-	Enable  userEnable  `cmd:"" help:"Give a disabled person their sign-in back."`
-	Link    userLink    `cmd:"" help:"Make a one-time sign-in link for somebody."`
-	Reset   userReset   `cmd:"" help:"Mail somebody a link by which they choose a new password."`
-	Import  userImport  `cmd:"" help:"Add people of another program with the hashes of their passwords."`
+	Add          userAdd          `cmd:"" help:"Add somebody who can sign in."`
+	List         userList         `cmd:"" help:"List everybody who can sign in."`
+	Disable      userDisable      `cmd:"" help:"Take somebody's sign-in away and end their sessions."`
+	Enable       userEnable       `cmd:"" help:"Give a disabled person their sign-in back."`
+	Link         userLink         `cmd:"" help:"Make a one-time sign-in link for somebody."`
+	RecoveryCode userRecoveryCode `cmd:"" help:"Make a code by which somebody who has lost their second factor gets in once within 24 hours."`
+	Reset        userReset        `cmd:"" help:"Mail somebody a link by which they choose a new password."`
+	Import       userImport       `cmd:"" help:"Add people of another program with the hashes of their passwords."`
 }
 
 type userAdd struct {
@@ -173,6 +174,27 @@ func (u userEnable) Run(ctx context.Context, settings config.Settings, term term
 			return err
 		}
 		_, err = fmt.Fprintln(term.out, "enabled "+person.Email)
+		return err
+	})
+}
+
+type userRecoveryCode struct {
+	Email string `arg:"" help:"Address of the person."`
+	Check string `name:"check" required:"" help:"How you made sure that it is really them; kept in the audit log."`
+}
+
+// Run prints the code. The person and all owners are told by mail.
+func (u userRecoveryCode) Run(ctx context.Context, settings config.Settings, term terminal) error {
+	return administer(ctx, settings, func(a *administration) error {
+		person, err := a.identity.Find(ctx, operator(), u.Email)
+		if err != nil {
+			return err
+		}
+		code, err := a.identity.IssueRecovery(ctx, operator(), person.ID, u.Check)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(term.out, code)
 		return err
 	})
 }
