@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -40,6 +41,14 @@ func (s *Service) PeopleByRole(ctx context.Context, actor desk.Actor) (map[desk.
 		return nil, err
 	}
 	return s.store.CountByRole(ctx)
+}
+
+// HeldBy lists people who have a role, by name: the first two hundred.
+func (s *Service) HeldBy(ctx context.Context, actor desk.Actor, role desk.Role) ([]Person, error) {
+	if err := needs(actor, desk.MayReadPeople); err != nil {
+		return nil, err
+	}
+	return s.store.HeldBy(ctx, role)
 }
 
 // GivenTo lists the roles that the actor may give to others, the most usual first.
@@ -194,7 +203,7 @@ func (s *Service) formed(actor desk.Actor, role desk.CustomRole) (store.NewRole,
 	}
 	for _, name := range desk.BuiltIn {
 		if likeness == mailtext.Likeness(string(name)) {
-			return store.NewRole{}, &desk.Fault{Kind: desk.Conflict, Reason: "there is a role already whose name looks like " + string(role.Name), Field: "name"}
+			return store.NewRole{}, &desk.Fault{Kind: desk.Conflict, Reason: fmt.Sprintf("there is a role already whose name looks like %s", role.Name), Field: "name"}
 		}
 	}
 	grant := role.Grant()

@@ -54,6 +54,9 @@ var places = map[string][]place{
 	"GET /domains/{name}":           {{"/domains/example.com", "owner"}},
 	"GET /mailboxes":                {{"/mailboxes", "owner"}},
 	"GET /people":                   {{"/people", "owner"}},
+	"GET /roles":                    {{"/roles", "owner"}},
+	"GET /roles/new":                {{"/roles/new?from=agent", "owner"}},
+	"GET /role/{name}":              {{"/role/auditor", "owner"}, {"/role/Second%20line%20notes", "owner"}},
 	"GET /settings/mail":            {{"/settings/mail", "owner"}},
 	"GET /teams":                    {{"/teams", "owner"}},
 	"GET /teams/new":                {{"/teams/new", "owner"}},
@@ -293,6 +296,8 @@ func (g *gallery) desk() {
 	_, _, err := g.domains.Add(ctx, g.owner, "example.com")
 	check(t, err)
 	_, _, err = g.domains.Verify(ctx, g.owner, "example.com")
+	check(t, err)
+	_, err = g.people.AddRole(ctx, g.owner, desk.CustomRole{Name: "Second line notes", Says: "Reads along and helps by notes", Rights: []desk.Right{desk.MayRead, desk.MayNote}, Sight: desk.SightAssigned, Masks: []desk.Mask{desk.MaskEmail}})
 	check(t, err)
 	g.reported("Receiver Inc")
 	_, err = g.tickets.Suppress(ctx, g.agent, "gone@customer.example", "asked us to stop")

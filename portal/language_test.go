@@ -80,8 +80,20 @@ func wordsOfTables() []string {
 	for _, state := range desk.DeliveryStates {
 		all = append(all, label(state), string(state))
 	}
-	for _, role := range roles {
-		all = append(all, label(role))
+	for _, role := range desk.BuiltIn {
+		all = append(all, label(role), builtInSays[role])
+	}
+	for _, row := range desk.Rights {
+		all = append(all, row.Group, row.Says)
+	}
+	for _, place := range append(deskPlaces, adminPlaces...) {
+		all = append(all, place.title)
+	}
+	for _, sight := range desk.Sights {
+		all = append(all, sightSays[sight])
+	}
+	for _, mask := range desk.Masks {
+		all = append(all, maskSays[mask])
 	}
 	for _, scope := range desk.Scopes {
 		all = append(all, label(scope), string(scope))

@@ -14,7 +14,9 @@ type peoplePage struct {
 	page
 	People  []identity.Person
 	Next    string
-	Roles   []desk.Role
+	Roles   []desk.Role // that the reader may give
+	Manages bool        // the reader may add and change people
+	Owns    bool        // the reader may hand the installation over
 	Problem string
 	Typed   identity.NewUser
 	Link    string // a one-time link that was just made; it is shown once
@@ -22,8 +24,13 @@ type peoplePage struct {
 	Away    []int64
 }
 
-// roles are those that an admin gives, the most usual first.
-var roles = []desk.Role{desk.RoleAgent, desk.RoleAdmin, desk.RoleOwner, desk.RoleCustomer}
+// Handles says whether the reader may change that person.
+func (p peoplePage) Handles(person identity.Person) bool {
+	return p.Manages && person.ID != p.User.ID && p.User.Outranks(person.Role, person.Holds())
+}
+
+// Gives says whether the reader may give that role.
+func (p peoplePage) Gives(role desk.Role) bool { return slices.Contains(p.Roles, role) }
 
 // IsAway says whether somebody gets no tickets by turn.
 func (p peoplePage) IsAway(user int64) bool { return slices.Contains(p.Away, user) }
@@ -37,7 +44,10 @@ func (p *Portal) peoplePage(c *call, answer peoplePage, fault *desk.Fault) error
 	if err != nil {
 		return err
 	}
-	answer.People, answer.Next, answer.Roles = found.Items, found.Next, roles
+	answer.People, answer.Next, answer.Manages = found.Items, found.Next, c.actor.Can(desk.MayManagePeople)
+	if answer.Roles, err = p.identity.GivenTo(c.r.Context(), c.actor); err != nil {
+		return err
+	}
 	if answer.Away, err = p.tickets.Away(c.r.Context(), c.actor); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"postern/desk"
@@ -123,7 +124,7 @@ func (tx *Tx) SaveRole(ctx context.Context, name desk.Role, n NewRole) error {
 
 func roleTaken(err error, name desk.Role, doing string) error {
 	if violates(err, "role_pkey") || violates(err, "role_skeleton_key") {
-		return &desk.Fault{Kind: desk.Conflict, Reason: "there is a role already whose name looks like " + string(name), Field: "name"}
+		return &desk.Fault{Kind: desk.Conflict, Reason: fmt.Sprintf("there is a role already whose name looks like %s", name), Field: "name"}
 	}
 	return wrap(err, doing)
 }
@@ -206,4 +207,18 @@ func (r Reader) Near(ctx context.Context, user, other int64) (near bool, err err
 func (r Reader) PersonByID(ctx context.Context, id int64) (Person, error) {
 	found, err := r.CredentialsOf(ctx, id)
 	return found.Person, err
+}
+
+// mostHolders is how many of those who have a role a page shows.
+const mostHolders = 200
+
+// HeldBy lists people who have a role, by name: the first of them.
+func (r Reader) HeldBy(ctx context.Context, role desk.Role) ([]Person, error) {
+	people, err := rowsOf[Person](ctx, r.q, `
+		select id, email, name, role, created_at, last_seen_at, disabled_at
+		from "user"
+		where role = $1
+		order by lower(name), id
+		limit $2`, role, mostHolders)
+	return people, wrap(err, "who has a role")
 }
