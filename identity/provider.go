@@ -375,6 +375,23 @@ func (s *Service) SignInPage(ctx context.Context, population desk.Population, fr
 	return page, nil
 }
 
+// SignedOutAt is the page to which a browser goes after signing out here, by the name of the provider of the session; empty: a page of ours.
+func (s *Service) SignedOutAt(ctx context.Context, provider string) (string, error) {
+	if provider == "" {
+		return "", nil
+	}
+	all, err := s.store.Providers(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, one := range all {
+		if one.Name == provider {
+			return one.Settings.LogoutURL, nil
+		}
+	}
+	return "", nil
+}
+
 // methodAllowed says whether people of that role may come in that way, as the settings are.
 func methodAllowed(values desk.Values, method Method, role desk.Role) bool {
 	if method != ByPassword {
@@ -549,4 +566,13 @@ func tenantShape(text string) bool {
 		}
 	}
 	return true
+}
+
+// codesAllowed refuses a code by mail where customers sign in in another way. What was written into a form is confirmed by a code all the same: it opens no conversation of before.
+func (s *Service) codesAllowed(ctx context.Context, ask VisitorAsk) error {
+	values, err := s.Settings(ctx)
+	if err == nil && ask.Form == 0 && !values.On(desk.CustomerCode) {
+		err = desk.Faultf(desk.Forbidden, "Codes by mail are switched off here. Sign in by one of the other ways.")
+	}
+	return err
 }

@@ -52,6 +52,9 @@ func (s *Service) AskVisitor(ctx context.Context, ask VisitorAsk, from Client) (
 	if !desk.ValidAddress(address) {
 		return "", desk.Wrong("address", "Write your e-mail address, like name@example.com.")
 	}
+	if err := s.codesAllowed(ctx, ask); err != nil {
+		return "", err
+	}
 	browser = ask.Browser
 	if len(browser) < len(rand.Text()) {
 		browser, _ = s.newToken()

@@ -15,6 +15,7 @@ type customerFrame struct {
 	Title   string
 	Desk    string // whose pages these are: a mailbox, or the product where it is none's
 	Address string // that was proved; empty: none
+	Account bool   // it is that of an account
 	Notice  string // one sentence about what was just done
 	Problem string
 }
@@ -25,8 +26,8 @@ func (p *Portal) customerFrame(c *call, title, desk string) customerFrame {
 		desk = "Postern"
 	}
 	frame := customerFrame{Title: title, Desk: desk}
-	if c.visitor != "" {
-		frame.Address = c.actor.User.Email
+	if c.visitor != "" || c.hasAccount() {
+		frame.Address, frame.Account = c.actor.User.Email, c.visitor == ""
 	}
 	return frame
 }
@@ -81,16 +82,38 @@ func (p *Portal) admitCustomer(c *call) error {
 func (p *Portal) recognise(c *call) (known bool, err error) {
 	token := p.customerCookieOf(c, visitorCookie)
 	if token == "" {
-		return false, nil
+		return p.recogniseAccount(c)
 	}
 	user, err := p.identity.Visitor(c.r.Context(), token)
 	if fault := asFault(err); fault != nil {
-		return false, nil
+		return p.recogniseAccount(c)
 	}
 	if err != nil {
 		return false, err
 	}
 	c.actor.User, c.visitor = user, token
+	return true, nil
+}
+
+// hasAccount says whether a customer asks who is signed in to an account.
+func (c *call) hasAccount() bool { return c.session.User.Role == desk.RoleCustomer }
+
+// recogniseAccount makes the customer the one who asks who has an account and is signed in to it. Our own people stay out: what they see is in the desk.
+func (p *Portal) recogniseAccount(c *call) (known bool, err error) {
+	cookie, err := c.r.Cookie(p.cookieName())
+	if err != nil {
+		return false, nil
+	}
+	session, err := p.identity.SignedIn(c.r.Context(), cookie.Value)
+	if asFault(err) != nil || err == nil && (session.User.Role != desk.RoleCustomer || session.Pending != "") {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	// Like somebody who has proved an address by a code: what they see follows from the address, and nothing else of the account is needed.
+	c.actor.User = desk.User{Email: session.User.Email, Name: session.User.Name, Role: desk.RoleCustomer}
+	c.actor.Session, c.token, c.session = session.SessionID, cookie.Value, session
 	return true, nil
 }
 

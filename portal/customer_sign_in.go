@@ -14,6 +14,10 @@ type visitorAskPage struct {
 	Email string
 	Next  string
 	Link  string // the token of the link in a mail by which somebody came
+
+	Code      bool    // a code is mailed
+	Password  bool    // accounts with a password may sign in
+	Providers []wayIn // further ways
 }
 
 // visitShow is where the link in our mails leads. It opens nothing: whoever has proved an address goes on to the conversation, and everybody else is asked for theirs.
@@ -60,6 +64,14 @@ func (p *Portal) visitorAsk(c *call) error {
 
 // askForAddress renders the question.
 func (p *Portal) askForAddress(c *call, answer visitorAskPage, fault *desk.Fault) error {
+	offer, err := p.identity.SignInPage(c.r.Context(), desk.ForCustomers, c.client())
+	if err != nil {
+		return err
+	}
+	if offer.Redirect != 0 && fault == nil && answer.Problem == "" && answer.Link == "" && !c.r.URL.Query().Has("choose") {
+		return c.seeOther(startPath(offer.Redirect, answer.Next))
+	}
+	answer.Code, answer.Password, answer.Providers = offer.Code, offer.Password, waysIn(offer.Providers, answer.Next)
 	problem := answer.Problem
 	answer.customerFrame = p.customerFrame(c, c.lang.Say("Your conversations"), answer.Desk)
 	if answer.Problem = problem; fault != nil && problem == "" {

@@ -126,11 +126,23 @@ var places = map[string][]place{
 	"GET /sign-in/factor":           {{"/sign-in/factor", "waiting"}, {"/sign-in/factor", "unknown"}},
 	"GET /sign-in/enrol":            {{"/sign-in/enrol", "enrolling"}},
 	"GET /confirm":                  {{"/confirm?next=/security/sessions", "stale"}},
+
+	"GET /security/sign-in":          {{"/security/sign-in", "owner"}},
+	"GET /security/sign-in/new":      {{"/security/sign-in/new?kind=oidc", "owner"}, {"/security/sign-in/new?kind=jwt", "owner"}, {"/security/sign-in/new?kind=microsoft", "owner"}},
+	"GET /security/sign-in/{id}":     {{"/security/sign-in/{provider}", "owner"}, {"/security/sign-in/{jwt-provider}", "owner"}},
+	"GET /you/accounts":              {{"/you/accounts", "agent"}, {"/you/accounts", "owner"}},
+	"GET /access/oidc/{id}/callback": {{"/access/oidc/{provider}/callback?state=none&code=none", ""}},
+	"GET /access/jwt":                {{"/access/jwt?jwt=none", ""}},
+	"GET /access/bypass":             {{"/access/bypass", ""}},
+	"GET /access/bypass/{token}":     {{"{bypass}", ""}},
+	"GET /access/claim/{token}":      {{"/access/claim/none", ""}},
 }
 
 // noPages are the routes that answer with something else than a page, and what.
 var noPages = map[string]string{
 	"GET /{$}":                        "leads on",
+	"GET /access/start/{id}":          "leads to a provider",
+	"GET /access/jwt/{id}":            "the same as without a number",
 	"GET /tickets/{number}/news":      "a bar on a ticket's page",
 	"GET /messages/{id}/sent":         "a bar about a mail on its way",
 	"GET /suggest/canned":             "a menu under a field",
@@ -183,6 +195,7 @@ func newGallery(t *testing.T) *gallery {
 	g.service()
 	g.lists()
 	g.rules()
+	g.signon()
 	g.saml()
 	g.access()
 	return g

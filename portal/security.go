@@ -10,6 +10,7 @@ type securityPlace struct {
 
 // securityPlaces are the pages about accounts and access, for those who look after them.
 var securityPlaces = []securityPlace{
+	{"Signing in", providersPath, "Passwords, codes, and who else may vouch for people: OpenID Connect, Google, Microsoft, SAML, JWT.", desk.MayReadSecurity},
 	{"Passwords", "/security/passwords", "What passwords have to be, who may set them, and how forgotten ones are replaced.", desk.MayReadSecurity},
 	{"Sessions and devices", "/security/sessions", "How long people stay signed in, and who is told of new devices.", desk.MayReadSecurity},
 	{"Where people come from", "/security/addresses", "Which addresses the desk and its API can be opened from.", desk.MayReadSecurity},
@@ -29,6 +30,7 @@ var ownSecurityPlaces = []securityPlace{
 	{"Name and address", "/you", "What others see, and what you sign in with.", desk.SignedIn},
 	{"Password", "/you/password", "Choose another one.", desk.SignedIn},
 	{"Devices and sessions", "/you/devices", "Where you are signed in.", desk.SignedIn},
+	{"Connected accounts", "/you/accounts", "Accounts elsewhere by which you sign in.", desk.SignedIn},
 	{"API tokens", "/tokens", "Programs that act for you.", desk.MayHoldTokens},
 	{"Connected apps", "/apps", "Programs that you have let in by OAuth.", desk.MayHoldTokens},
 }

@@ -12,10 +12,12 @@ import (
 // signInPage asks for address and password.
 type signInPage struct {
 	page
-	Email    string
-	Next     string
-	Problem  string
-	Passkeys bool // can sign in alone at our address
+	Email     string
+	Next      string
+	Problem   string
+	Passkeys  bool    // can sign in alone at our address
+	Password  bool    // is asked for
+	Providers []wayIn // further ways
 }
 
 // linkPage asks for one click before a one-time link is used: programs that look into mail open links, and they must not use this one up.
@@ -77,9 +79,17 @@ func (p *Portal) signInShow(c *call) error {
 	return p.signInPage(c, signInPage{Next: next}, nil)
 }
 
-// signInPage renders the form, with what was wrong.
+// signInPage shows every way to sign in, or leads to the one provider that is set, unless somebody wants to choose.
 func (p *Portal) signInPage(c *call, answer signInPage, fault *desk.Fault) error {
-	answer.page, answer.Passkeys = p.bare(c, "Sign in"), p.identity.PasskeysWork()
+	offer, err := p.identity.SignInPage(c.r.Context(), desk.ForStaff, c.client())
+	if err != nil {
+		return err
+	}
+	if offer.Redirect != 0 && fault == nil && !c.r.URL.Query().Has("choose") {
+		return c.seeOther(startPath(offer.Redirect, answer.Next))
+	}
+	answer.page, answer.Password, answer.Providers = p.bare(c, "Sign in"), offer.Password, waysIn(offer.Providers, answer.Next)
+	answer.Passkeys = p.identity.PasskeysWork()
 	if fault != nil {
 		answer.Problem = c.sentence(fault.Reason)
 	}
@@ -143,5 +153,15 @@ func (p *Portal) signOutPost(c *call) error {
 	}
 	p.setSession(c, "")
 	c.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
-	return c.seeOther("/sign-in")
+	out, err := p.identity.SignedOutAt(c.r.Context(), c.session.Provider)
+	if err != nil {
+		return err
+	}
+	if out != "" {
+		return p.goOut(c, out)
+	}
+	if c.actor.User.Role == desk.RoleCustomer {
+		return c.seeOther("/my/sign-in?choose=1&done=out")
+	}
+	return c.seeOther("/sign-in?choose=1")
 }
