@@ -41,6 +41,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the whole system: SMTP, portal and API, delivery and background work."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
 	User        userCommand        `cmd:"" help:"People who sign in: add, list, disable, enable, link, reset, import."`
+	Admin       adminCommand       `cmd:"" help:"The way in for emergencies: recover."`
 	Domain      domainCommand      `cmd:"" help:"Mail domains: DKIM keys, and the DNS records to publish."`
 	Mailbox     mailboxCommand     `cmd:"" help:"The addresses that take mail."`
 	Suspended   suspendedCommand   `cmd:"" help:"Mail that is held back: list, show, release, delete, spam, causes."`
