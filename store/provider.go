@@ -163,7 +163,7 @@ func (tx *Tx) SweepSignOns(ctx context.Context, now time.Time) error {
 		`delete from sign_on where expires_at <= $1`,
 		`delete from identity_claim where expires_at <= $1`,
 		`delete from used_assertion where expires_at <= $1`,
-		`delete from bypass where expires_at <= $1 - interval '1 day'`,
+		`delete from bypass where expires_at <= $1::timestamptz - interval '1 day'`,
 	} {
 		if _, err := tx.tx.Exec(ctx, sql, now); err != nil {
 			return wrap(err, "sweep sign-ons")
