@@ -76,6 +76,9 @@ type providerPage struct {
 // providerNew shows the form of a kind.
 func (p *Portal) providerNew(c *call) error {
 	kind := desk.ProviderKind(c.r.URL.Query().Get("kind"))
+	if kind == desk.ProviderSAML {
+		return c.seeOther(samlNewPath)
+	}
 	if !kind.Valid() {
 		kind = desk.ProviderOIDC
 	}
