@@ -28,7 +28,7 @@ func newSAMLHouse(t *testing.T, change func(*desk.Provider)) samlHouse {
 	t.Helper()
 	h := samlHouse{house: newHouse(t), idp: testkit.StartSimpleSAML(t)}
 	h.owner = h.plain(t, "owner@example.com", desk.RoleOwner)
-	if err := h.SetSettings(t.Context(), as(h.owner), map[string]any{desk.SignOnNear.Key: []string{"127.0.0.1"}}); err != nil {
+	if err := h.SetSettings(t.Context(), as(h.owner), map[string]any{desk.SignOnNear.Key: []string{"localhost"}}); err != nil {
 		t.Fatal(err)
 	}
 	settings, err := h.ReadSAML(t.Context(), as(h.owner), SAMLGiven{URL: h.idp.Metadata}, desk.SAMLSettings{NameFormat: saml.FormatPersistent})

@@ -2,10 +2,13 @@ package portal
 
 import (
 	"encoding/pem"
+	"fmt"
 	"time"
 
 	"postern/desk"
+	"postern/identity"
 	"postern/identity/saml"
+	"postern/secret"
 )
 
 // saml is a SAML provider whose certificate ends soon, and a key that waits to be used.
@@ -21,4 +24,8 @@ func (g *gallery) saml() {
 	check(g.t, g.people.PrepareSAMLKey(g.t.Context(), g.owner, made.ID))
 	g.sql(`insert into saml_metadata (provider_id, read_at, failed_at, failure) values ($1, now() - interval '3 days', now(), 'the metadata could not be read: the server answers 502 Bad Gateway')`, made.ID)
 	g.name("saml", made.ID)
+	handle, hash := secret.NewToken(nil)
+	sealed, _ := g.keys.Seal(fmt.Sprintf("saml-answer/%x", hash), []byte(`{"Unasked": true, "Said": {"Subject": {"Name": "anna.with-a-long-address@example.com"}}}`))
+	g.sql(`insert into saml_answer (handle_hash, provider_id, sealed, expires_at) values ($1, $2, $3, now() + interval '1 hour')`, hash, made.ID, sealed)
+	g.names["saml-done"] = identity.SAMLDone(made.ID, handle)
 }

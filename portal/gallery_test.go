@@ -136,6 +136,8 @@ var places = map[string][]place{
 	"GET /access/bypass":             {{"/access/bypass", ""}},
 	"GET /access/bypass/{token}":     {{"{bypass}", ""}},
 	"GET /access/claim/{token}":      {{"/access/claim/none", ""}},
+
+	"GET /access/saml/{id}/done/{handle}": {{"{saml-done}", ""}},
 }
 
 // noPages are the routes that answer with something else than a page, and what.
@@ -163,6 +165,8 @@ var noPages = map[string]string{
 	"GET /tags/names":                 "a part of the panel of a ticket",
 	"GET /suspended/{id}/original":    "a file",
 	"GET /access/saml/{id}/metadata":  "a file for SAML providers",
+
+	"GET /access/saml/{id}/logout": "leads on",
 }
 
 // TestEveryPageIsLookedAt keeps the gallery whole.

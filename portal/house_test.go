@@ -30,6 +30,7 @@ import (
 
 // house is the portal over a real database, a real bucket and a real intake, served on loopback.
 type house struct {
+	keys    *secret.Keyset
 	t       *testing.T
 	url     string
 	portal  *Portal
@@ -81,6 +82,7 @@ func newHouseAt(t *testing.T, name string) *house {
 
 // wire makes the services, with an owner, an agent and two mailboxes.
 func (h *house) wire(keys *secret.Keyset, bucket *attachments.Bucket) {
+	h.keys = keys
 	t, ctx := h.t, h.t.Context()
 	h.people = identity.New(identity.Config{Store: h.store, Keys: keys, PublicURL: h.url})
 	h.domains = domains.NewService(domains.ServiceConfig{Store: h.store, Keys: keys, Resolver: domains.NewResolver([]string{h.dns.Addr}, time.Second), Hostname: "mail.example.com"})

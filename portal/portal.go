@@ -107,7 +107,7 @@ func (p *Portal) Handler() http.Handler {
 }
 
 // fromElsewhere are the forms that pages of other sites send us: what a provider of sign-in has signed.
-var fromElsewhere = []string{"POST /access/jwt", "POST /access/jwt/{id}"}
+var fromElsewhere = []string{"POST /access/jwt", "POST /access/jwt/{id}", "POST /access/saml/{id}", "POST /access/saml/{id}/logout"}
 
 // crossOrigin answers a request that a page of another site made.
 func (p *Portal) crossOrigin(*call) error {

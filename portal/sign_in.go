@@ -148,11 +148,18 @@ func (p *Portal) linkPost(c *call) error {
 
 // signOutPost ends the session and tells the browser to forget everything of ours.
 func (p *Portal) signOutPost(c *call) error {
+	there, err := p.identity.SAMLLogout(c.r.Context(), c.token) // asked while the session still knows
+	if err != nil {
+		return err
+	}
 	if err := p.identity.SignOut(c.r.Context(), c.token); err != nil {
 		return err
 	}
 	p.setSession(c, "")
 	c.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	if there != "" {
+		return p.goOut(c, there)
+	}
 	out, err := p.identity.SignedOutAt(c.r.Context(), c.session.Provider)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,7 +48,8 @@ func StartSimpleSAML(t testing.TB) *SimpleSAML {
 		t.Fatal(err)
 	}
 	listen := freeAddr(t)
-	p := &SimpleSAML{URL: "http://" + listen + "/", t: t, dir: dir}
+	_, port, _ := net.SplitHostPort(listen)
+	p := &SimpleSAML{URL: "http://localhost:" + port + "/", t: t, dir: dir} // another site than ours at 127.0.0.1, for a browser
 	p.EntityID, p.Metadata = p.URL+"saml2/idp/metadata.php", p.URL+"saml2/idp/metadata.php"
 	for _, folder := range []string{"config", "metadata", "cert", "log", "data", "tmp", "session"} {
 		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
