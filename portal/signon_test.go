@@ -233,7 +233,7 @@ func TestATokenComesFromAnotherSite(t *testing.T) {
 		t.Errorf("in the address: %s", got.body)
 	}
 	h.reader("").get("/sign-in").has(t, "Sign in with Shop")
-	h.reader("").get("/access/start/" + fmt.Sprint(made.ID)).has(t, "company return_to=")
+	h.reader("").get("/access/start/"+fmt.Sprint(made.ID)).has(t, "company return_to=")
 }
 
 // An admin adds a provider on the pages, is shown the secret once, and people connect their accounts.
