@@ -116,7 +116,7 @@ func TestNotMe(t *testing.T) {
 			t.Errorf("%s is still at %s", name, got.path)
 		}
 	}
-	if _, err := h.people.Bearer(t.Context(), token); asFault(err) == nil {
+	if _, err := h.people.Bearer(t.Context(), token, identity.Client{IP: "192.0.2.1"}); asFault(err) == nil {
 		t.Error("the API token still works")
 	}
 	if got := stranger.post("/sign-in", "email", "ada@example.com", "password", password); got.path != "/sign-in" {
