@@ -122,7 +122,7 @@ func TestFactorHelpByAnAdmin(t *testing.T) {
 func TestEnrolmentIsTheOnlyPage(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	_, err := h.people.AddUser(t.Context(), h.owner, identity.NewUser{Email: "adam@example.com", Name: "Adam", Role: desk.RoleAdmin, Password: password})
+	_, err := h.people.AddUser(t.Context(), desk.System("cli"), identity.NewUser{Email: "adam@example.com", Name: "Adam", Role: desk.RoleAdmin, Password: password})
 	check(t, err)
 	h.sql(`update "user" set factor_asked_at = now() - interval '8 days' where email = 'adam@example.com'`)
 	adam := h.reader("")
