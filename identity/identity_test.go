@@ -288,9 +288,12 @@ func TestThrottle(t *testing.T) {
 	t.Parallel()
 	h, ctx := newHouse(t), t.Context()
 	ada := h.add(t, "ada@example.com", desk.RoleAgent)
-	if _, err := h.SignIn(ctx, ada.Email, good, home); err != nil {
+	came, err := h.SignIn(ctx, ada.Email, good, home)
+	if err != nil {
 		t.Fatal(err)
 	}
+	known := Client{IP: "198.51.100.77", Device: came.Device}
+	h.clock.wait(time.Second)
 	for _, account := range []string{ada.Email, "nobody@example.com"} {
 		from := Client{IP: "203.0.113." + account[:1]}
 		for range desk.PasswordAttempts {
@@ -304,8 +307,8 @@ func TestThrottle(t *testing.T) {
 			if _, err := h.SignIn(ctx, account, good, Client{IP: "198.51.100.1"}); !is(err, desk.Unavailable) {
 				t.Errorf("from another strange place: %v", err)
 			}
-			if _, err := h.SignIn(ctx, account, "wrong", home); err != errWrong {
-				t.Errorf("from where she is signed in: %v", err)
+			if _, err := h.SignIn(ctx, account, "wrong", known); err != errWrong {
+				t.Errorf("in the browser in which she has signed in: %v", err)
 			}
 		}
 		h.clock.wait(2 * time.Second)

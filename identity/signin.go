@@ -87,7 +87,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from Clien
 
 // attemptOf is somebody who tries to prove to be the owner of an account.
 func attemptOf(account string, from Client) store.Attempt {
-	who := store.Attempt{Account: account, IP: from.IP, Place: place(from.IP), Session: from.session}
+	who := store.Attempt{Account: account, Place: place(from.IP), Session: from.session}
 	if len(from.Device) >= leastDevice {
 		who.Device = secret.HashToken(from.Device)
 	}

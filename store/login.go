@@ -18,7 +18,6 @@ const (
 // Attempt is somebody who tries to sign in, or to prove that it is still them.
 type Attempt struct {
 	Account string // canonical address as typed, known or not
-	IP      string
 	Place   string // the network of the address, under which failures are counted
 	Device  []byte // hash of the cookie by which the browser is known again; nil: it has none
 	Session int64  // of who is signed in already; 0: nobody is
@@ -37,8 +36,7 @@ type Failures struct {
 
 // Failures counts failed attempts since the given time, for the account and for the place, and keeps other attempts on both waiting
 // until the transaction ends: otherwise a thousand guesses at once would all find the count of before.
-// An account is counted from all places and unknown browsers; from a browser in which its owner has signed in only what failed there, and from a place where they are signed in only what failed
-// from there: a stranger must not be able to lock the owner out.
+// An account is counted from all places and unknown browsers together; in a browser in which its owner has signed in only what failed there: a stranger must not be able to lock the owner out.
 func (tx *Tx) Failures(ctx context.Context, who Attempt, since, late time.Time) (Failures, error) {
 	if _, err := tx.tx.Exec(ctx, `select pg_advisory_xact_lock($1, hashtext($2))`, lockAccount, who.Account); err != nil {
 		return Failures{}, wrap(err, "lock account")
@@ -51,19 +49,12 @@ func (tx *Tx) Failures(ctx context.Context, who Attempt, since, late time.Time) 
 			select d.id
 			from device d
 			join "user" u on u.id = d.user_id
-			where u.email = $1 and (d.token_hash = $5 or d.id = (select s.device_id from session s where s.id = $6)) and d.completed_at is not null
+			where u.email = $1 and (d.token_hash = $4 or d.id = (select s.device_id from session s where s.id = $5)) and d.completed_at is not null
 			limit 1
-		), home as (
-			select exists (
-				select from session s
-				join "user" u on u.id = s.user_id
-				where u.email = $1 and s.ip = $4) as known
 		), account as (
 			select count(*) as count, max(f.at) as last
-			from login_failure f, home
-			where f.account = $1 and f.at > $3
-			  and case when exists (select from device) then f.device_id = (select id from device)
-			           else f.device_id is null and (f.ip = $2 or not home.known) end
+			from login_failure f
+			where f.account = $1 and f.at > $3 and f.device_id is not distinct from (select id from device)
 		), place as (
 			select count(*) as count, max(at) as last
 			from login_failure
@@ -71,8 +62,8 @@ func (tx *Tx) Failures(ctx context.Context, who Attempt, since, late time.Time) 
 		)
 		select (select id from device) as device_id, exists (select from device) as known,
 		       account.count as account, coalesce(account.last, $3) as account_last, place.count as place, coalesce(place.last, $3) as place_last,
-		       (select count(*) from (select from login_failure where at > $7 limit 1000) as f) as everybody
-		from account, place`, who.Account, who.Place, since, who.IP, who.Device, who.Session, late)
+		       (select count(*) from (select from login_failure where at > $6 limit 1000) as f) as everybody
+		from account, place`, who.Account, who.Place, since, who.Device, who.Session, late)
 	return found, wrap(err, "failed sign-ins")
 }
 
