@@ -26,7 +26,7 @@ func passwordSettingsOf(prefix string) PasswordSettings {
 	number := func(key string, least, standard, most int, unit, title, doc string) *Setting {
 		return &Setting{Key: prefix + key, Kind: SettingNumber, Default: standard, Least: least, Most: most, Unit: unit, Title: title, Doc: doc}
 	}
-	const classes = "Only with the level custom. Guidance today (NIST SP 800-63B, ASVS 6.2.5) advises against such rules: they make passwords harder to remember and hardly harder to guess."
+	const classes = "Only with the level custom; better left out."
 	return PasswordSettings{
 		Level: &Setting{
 			Key: prefix + "level", Kind: SettingWord, Default: string(PasswordRecommended), Title: "Level",
@@ -41,7 +41,7 @@ func passwordSettingsOf(prefix string) PasswordSettings {
 		Repeat:   number("custom.repeat", 0, 0, 20, "characters", "Longest run of one character", "Only with the level custom: aaaa is a run of four. 0 allows any."),
 		Sequence: number("custom.sequence", 0, 0, 20, "characters", "Longest sequence", "Only with the level custom: abcd and 4321 are sequences of four. 0 allows any."),
 		History:  number("custom.history", 0, 0, PasswordHistoryMost, "passwords", "Earlier passwords that are refused", "Only with the level custom. 0 refuses only the present one."),
-		Expiry:   number("custom.expiry", 0, 0, 365, "days", "Change after", "Only with the level custom. 0 is never; 1 to 29 days count as 30. Guidance today (NIST SP 800-63B, ASVS 6.2.10) advises against it: people who have to change passwords choose worse ones."),
+		Expiry:   number("custom.expiry", 0, 0, 365, "days", "Change after", "Only with the level custom. 0 is never, which is better; 1 to 29 days count as 30."),
 		Attempts: number("custom.attempts", 3, PasswordAttempts, 20, "attempts", "Wrong passwords before waiting", "Only with the level custom. The stricter of staff's and customers' counts for every account, since nobody shall find out from it who is what."),
 		Lock:     number("custom.lock", 1, 10, 60, "minutes", "Waiting after too many", "Only with the level custom. A device on which the owner of the account has signed in before does not wait for what others have tried."),
 	}
