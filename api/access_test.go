@@ -119,6 +119,8 @@ func TestResourceScopes(t *testing.T) {
 				t.Errorf("%s: %d %s", got.asked, got.status, got.body)
 			case got.status != http.StatusForbidden:
 				opens = append(opens, string(scope))
+			case desk.Allows([]desk.Scope{scope}, op.Right):
+				t.Errorf("%s, with the scope %s: %s", got.asked, scope, got.body)
 			}
 		}
 		fmt.Fprintf(&golden, "%-6s %-62s %s\n", op.method, op.path, strings.Join(opens, " "))

@@ -156,6 +156,9 @@ const onBehalfHeader = "X-On-Behalf-Of"
 // reaching says whether the scopes of a token cover a route: the broad scope of its right, or the one of its resource, which then stands for the broad one as long as the request lasts.
 func reaching(actor desk.Actor, route route) (desk.Actor, bool) {
 	if desk.Allows(actor.Scopes, route.right) {
+		if len(actor.Scopes) > 0 && route.method != http.MethodGet { // whoever may change it is answered with what has become of it
+			actor.Reach = []desk.Scope{desk.ScopeRead}
+		}
 		return actor, true
 	}
 	if !slices.Contains(actor.Scopes, route.resourceScope()) {
