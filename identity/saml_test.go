@@ -473,6 +473,9 @@ func TestSAMLMetadataIsReadAgain(t *testing.T) {
 	if err != nil || len(now.Settings.SAML.Certificates) != 1 {
 		t.Errorf("after it we trust %d certificates, %v", len(now.Settings.SAML.Certificates), err)
 	}
+	if warnings, err := h.SAMLDoctor(ctx); err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "is good until") { // its certificates are good for a day
+		t.Errorf("the doctor says %q, %v", warnings, err)
+	}
 	t.Run("a server behind our walls is not asked", func(t *testing.T) {
 		if err := h.SetSettings(ctx, as(h.owner), map[string]any{desk.SignOnNear.Key: []string{}}); err != nil {
 			t.Fatal(err)

@@ -63,6 +63,7 @@ func (d doctorCommand) Run(ctx context.Context, settings config.Settings, term t
 		c.ground(ctx, p)
 		c.domains(ctx, p)
 		c.passwords(ctx, p)
+		c.providers(ctx, p)
 	}
 	c.host(ctx)
 	c.certificates(ctx, p)
