@@ -24,7 +24,10 @@ const (
 	LetterTokenOff     LetterKind = "token-off"     // it was switched off, since nobody used it; Facts: token
 	LetterTokenEnds    LetterKind = "token-ends"    // it ends at Until; Facts: token
 	LetterAppReuse     LetterKind = "app-reuse"     // a connected app was disconnected, since something of it was used twice; Facts: app
-	// Letters to owners and admins about what a detector found.
+)
+
+// Letters to owners and admins about what a detector found.
+const (
 	LetterAlert LetterKind = "alert" // Facts: detector, about, done
 )
 

@@ -41,6 +41,9 @@ type Metrics struct {
 	protected  *prometheus.CounterVec
 	untried    prometheus.Counter
 
+	sinkBehind  *prometheus.GaugeVec
+	sinkFailing *prometheus.GaugeVec
+
 	domains *prometheus.GaugeVec
 	mu      sync.Mutex
 	known   map[[2]string]bool // the domains and states that were told last
@@ -80,6 +83,8 @@ func NewMetrics(version string) *Metrics {
 		deliveries:  counters("postern_delivery_attempts_total", "Attempts to deliver to a recipient, by the state after it.", "state"),
 		protected:   counters("postern_delivery_sent_total", "Copies that a server took, by TLS version and by what proved that server: dane, pkix or none.", "tls", "proof"),
 		untried:     counter("postern_delivery_suppressed_total", "Recipients who were not tried, since their address bounces."),
+		sinkBehind:  gauges("postern_audit_sink_behind", "Records of the audit log that have not certainly arrived at a sink. Of processes that run jobs.", "sink"),
+		sinkFailing: gauges("postern_audit_sink_failing_seconds", "For how long a sink of the audit log takes nothing; 0 while it does.", "sink"),
 		domains:     gauges("postern_domain_state", "Mail domains by how far they are: 1 for the state that one is in. Of processes that run jobs.", "domain", "state"),
 		requests:    counters("postern_http_requests_total", "HTTP requests, by room, route and status.", "room", "route", "status"),
 		answers:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "postern_http_seconds", Help: "Time to answer an HTTP request.", Buckets: seconds}, []string{"room"}),
@@ -87,7 +92,7 @@ func NewMetrics(version string) *Metrics {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postern_build_info", Help: "Version of the program, always 1.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
 	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.connections, m.replied, m.limited, m.listed, m.accepted, m.octets, m.took, m.mails, m.suspended, m.failed, m.groupMails, m.groupTook,
-		m.filtered, m.filterTook, m.expires, m.missed, m.deliveries, m.protected, m.untried, m.domains, m.requests, m.answers)
+		m.filtered, m.filterTook, m.expires, m.missed, m.deliveries, m.protected, m.untried, m.sinkBehind, m.sinkFailing, m.domains, m.requests, m.answers)
 	for _, disposition := range []desk.Disposition{desk.Ticketed, desk.Appended, desk.Duplicate, desk.Suspended, desk.Reported} {
 		m.accepted.WithLabelValues(string(disposition))
 		m.mails.WithLabelValues(string(disposition))
@@ -168,6 +173,12 @@ func (m *Metrics) Group(mails int, took time.Duration) {
 func (m *Metrics) Filtered(filter, result string, took time.Duration) {
 	m.filtered.WithLabelValues(filter, result).Inc()
 	m.filterTook.WithLabelValues(filter).Observe(took.Seconds())
+}
+
+// Sink is told how a sink of the audit log fares.
+func (m *Metrics) Sink(name string, behind int64, failing time.Duration) {
+	m.sinkBehind.WithLabelValues(name).Set(float64(behind))
+	m.sinkFailing.WithLabelValues(name).Set(failing.Seconds())
 }
 
 // Domains is told how far every mail domain is.

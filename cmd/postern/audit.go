@@ -23,11 +23,11 @@ type auditCommand struct {
 	Verify auditVerify `cmd:"" help:"Compute the chain of the log anew and say where it was tampered with; exit status 1 if it was."`
 }
 
-// newAudit opens the audit log.
-func newAudit(p *platform, log *slog.Logger) *audit.Service {
+// newAudit opens the audit log; behind hears how its sinks fare, unless it is nil.
+func newAudit(p *platform, behind func(sink string, records int64, failing time.Duration), log *slog.Logger) *audit.Service {
 	return audit.New(audit.Config{
 		Store: p.store, Keys: p.keys, Hostname: p.settings.Hostname, Version: version, Folder: filepath.Join(p.settings.Data, "audit"),
-		Refuse: mailout.AddressPolicy{Allow: p.settings.OutboundAllow}.Refuse, Log: log,
+		Behind: behind, Refuse: mailout.AddressPolicy{Allow: p.settings.OutboundAllow}.Refuse, Log: log,
 	})
 }
 

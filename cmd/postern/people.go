@@ -43,7 +43,7 @@ func administer(ctx context.Context, settings config.Settings, do func(*administ
 		platform: p,
 		identity: identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL, LeakedPasswords: settings.LeakedPasswords}),
 		domains:  newDomains(p, nil, sender),
-		audit:    newAudit(p, slog.New(slog.DiscardHandler)),
+		audit:    newAudit(p, nil, slog.New(slog.DiscardHandler)),
 		tickets:  newTickets(p, nil),
 	})
 }

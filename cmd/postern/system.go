@@ -88,7 +88,7 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 	if sys.sender, err = newSender(p, log); err != nil {
 		return nil, err
 	}
-	sys.audit = newAudit(p, log)
+	sys.audit = newAudit(p, sys.metrics.Sink, log)
 	sys.domains = newDomains(p, sys.metrics.Domains, sys.sender)
 	if sys.filters, err = newFilters(settings, log, sys.metrics); err != nil {
 		return nil, err
