@@ -33,7 +33,7 @@ func (h *house) settle(on bool, customers bool, ranges ...string) {
 func TestAddressesShutEveryRoute(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	_, err := h.people.AddUser(t.Context(), h.owner, identity.NewUser{Email: "carl@customer.example", Name: "Carl", Role: desk.RoleCustomer, Password: password})
+	_, err := h.people.AddUser(t.Context(), desk.System("cli"), identity.NewUser{Email: "carl@customer.example", Name: "Carl", Role: desk.RoleCustomer, Password: password})
 	check(t, err)
 	people := map[string]*reader{}
 	for name, email := range map[string]string{"owner": "olga@example.com", "agent": "ada@example.com", "customer": "carl@customer.example", "nobody": ""} {
@@ -101,7 +101,7 @@ func TestForwardedAddressesAreBelievedFromOwnProxiesOnly(t *testing.T) {
 func TestSignInFromOutside(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	_, err := h.people.AddUser(t.Context(), h.owner, identity.NewUser{Email: "carl@customer.example", Name: "Carl", Role: desk.RoleCustomer, Password: password})
+	_, err := h.people.AddUser(t.Context(), desk.System("cli"), identity.NewUser{Email: "carl@customer.example", Name: "Carl", Role: desk.RoleCustomer, Password: password})
 	check(t, err)
 	h.settle(true, true, "all 192.0.2.0/24")
 	r := h.reader("")
