@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -55,6 +56,9 @@ func TestHydraAtTheDoor(t *testing.T) {
 	attack := exec.CommandContext(ctx, hydra, "-I", "-f", "-t", "8", "-l", address, "-P", list, "-s", port, "127.0.0.1",
 		"http-post-form", "/sign-in:email=^USER^&password=^PASS^&next=%2Fyou:F=plate")
 	attack.Dir = p.dir
+	attack.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it works with children, which end with it
+	attack.Cancel = func() error { return syscall.Kill(-attack.Process.Pid, syscall.SIGKILL) }
+	attack.WaitDelay = 5 * time.Second
 	out := make(chan []byte, 1)
 	go func() {
 		text, _ := attack.CombinedOutput()
