@@ -38,9 +38,9 @@ func (r Reader) Ties(ctx context.Context, ticket int64, message *int64) ([]desk.
 	if err != nil {
 		return nil, wrap(err, "people of a ticket")
 	}
-	sights, err := r.sightsOf(ctx, column(ties, func(t *desk.Tie) desk.Role { return t.Role }))
+	grants, err := r.grantsOf(ctx, column(ties, func(t *desk.Tie) desk.Role { return t.Role }))
 	for i := range ties {
-		ties[i].Sight = sights[ties[i].Role]
+		ties[i].Sight = grants[ties[i].Role].Sight
 	}
 	return ties, err
 }
@@ -197,6 +197,7 @@ type DueMail struct {
 	AssigneeID  *int64           `db:"assignee_id"`
 	Member      bool             `db:"member"` // the person is in its team
 	Sight       desk.Sight       `db:"-"`      // of their role
+	Masks       []desk.Mask      `db:"-"`      // of their role
 }
 
 // Tie is how the person belongs to the ticket.
@@ -240,9 +241,9 @@ func (tx *Tx) TakeDueMail(ctx context.Context, now time.Time, people, each int) 
 	if err != nil {
 		return nil, wrap(err, "take due notifications")
 	}
-	sights, err := tx.sightsOf(ctx, column(list, func(d *DueMail) desk.Role { return d.Role }))
+	grants, err := tx.grantsOf(ctx, column(list, func(d *DueMail) desk.Role { return d.Role }))
 	for i := range list {
-		list[i].Sight = sights[list[i].Role]
+		list[i].Sight, list[i].Masks = grants[list[i].Role].Sight, grants[list[i].Role].Masks
 	}
 	return list, err
 }

@@ -38,6 +38,7 @@ type Find struct {
 	Exact   string   // letter for letter but for case; empty: the lexemes are enough
 	Absent  bool     // no message may fulfil it
 	Number  int64    // or the ticket has this number; 0: no such way out
+	Shown   bool     // the words have to stand in subject or text, not in the header alone
 }
 
 // Ending says how the last lexeme of a Find is compared.
@@ -166,6 +167,9 @@ func (c *conditions) find(viewer Viewer, f Find) {
 	if f.Exact != "" {
 		inner = append(inner, c.exact(f))
 	}
+	if f.Shown {
+		inner = append(inner, c.shown(f))
+	}
 	where := strings.Join(inner, " and ")
 	// The conversation first, and then the words: 'offset 0' keeps the planner from asking the index of words anew for each ticket.
 	of := "exists (select from (select * from message m where m.ticket_id = t.id offset 0) m where " + where + ")"
@@ -177,6 +181,15 @@ func (c *conditions) find(viewer Viewer, f Find) {
 	default:
 		c.and(of)
 	}
+}
+
+// shown says that all the words stand in what a message shows to who does not see its header.
+func (c *conditions) shown(f Find) string {
+	words := []string{"true"}
+	for _, lexeme := range f.Lexemes {
+		words = append(words, c.contains("concat_ws(' ', m.subject, m.text, m.quoted)", lexeme))
+	}
+	return "(" + strings.Join(words, " and ") + ")"
 }
 
 // exact compares the text itself, after the index of words has found the candidates.

@@ -72,6 +72,9 @@ func (r Reader) rare(ctx context.Context, viewer Viewer, find Find) (tickets []i
 	if find.Exact != "" {
 		hit += " and " + c.exact(find)
 	}
+	if find.Shown {
+		hit += " and " + c.shown(find)
+	}
 
 	rows, err := r.q.Query(ctx, `
 		select m.ticket_id, `+hit+` as hit

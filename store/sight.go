@@ -9,11 +9,12 @@ import (
 
 // Viewer is whose eyes a question is asked with. The zero Viewer sees nothing.
 type Viewer struct {
-	Staff    bool       // reads what is ours alone: notes, events, evidence, what can still be undone
-	Sight    desk.Sight // which tickets
-	User     int64      // who looks; for SightTeams, SightMembers and SightAssigned
-	Teams    []int64    // of that person; for SightTeams and SightMembers
-	Contacts []int64    // that stand for that person; for SightOwn
+	Staff    bool        // reads what is ours alone: notes, events, evidence, what can still be undone
+	Sight    desk.Sight  // which tickets
+	User     int64       // who looks; for SightTeams, SightMembers and SightAssigned
+	Teams    []int64     // of that person; for SightTeams and SightMembers
+	Contacts []int64     // that stand for that person; for SightOwn
+	Masks    []desk.Mask // what of customers is hidden from them, by whoever shows what was read
 }
 
 // AllSeeing are the eyes of Postern itself: what it does by itself, and what it reads after somebody's right and sight were looked at.
@@ -175,16 +176,16 @@ func (r Reader) See(ctx context.Context, viewer Viewer, number int64) error {
 	return nil
 }
 
-// sightsOf is what roles show.
-func (r Reader) sightsOf(ctx context.Context, roles []desk.Role) (map[desk.Role]desk.Sight, error) {
+// grantsOf is what roles give.
+func (r Reader) grantsOf(ctx context.Context, roles []desk.Role) (map[desk.Role]desk.Grant, error) {
 	people := make([]*desk.User, len(roles))
 	for i, role := range roles {
 		people[i] = &desk.User{ID: -1, Role: role}
 	}
 	err := r.grant(ctx, people...)
-	sights := map[desk.Role]desk.Sight{}
+	grants := map[desk.Role]desk.Grant{}
 	for _, one := range people {
-		sights[one.Role] = one.Sight()
+		grants[one.Role] = one.Holds()
 	}
-	return sights, err
+	return grants, err
 }

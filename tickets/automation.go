@@ -141,7 +141,11 @@ func (s *Service) AutomationRuns(ctx context.Context, actor desk.Actor, id int64
 	if err != nil {
 		return desk.Page[desk.Run]{}, err
 	}
-	return s.store.Runs(ctx, eyes, id, cursor, limit)
+	page, err := s.store.Runs(ctx, eyes, id, cursor, limit)
+	for i := range page.Items {
+		page.Items[i].Subject = maskOf(eyes.Masks).text(page.Items[i].Subject)
+	}
+	return page, err
 }
 
 // AutomationCounts says how often each rule acted within the last seven days.

@@ -31,7 +31,7 @@ func (s *Service) Note(ctx context.Context, actor desk.Actor, number int64, text
 	if err != nil {
 		return desk.Message{}, err
 	}
-	return s.store.Message(ctx, store.AllSeeing(), id)
+	return s.wrote(ctx, actor, id)
 }
 
 // noted is what a note holds.
@@ -73,7 +73,7 @@ func (s *Service) Update(ctx context.Context, actor desk.Actor, number int64, w 
 	if err := s.change(ctx, actor, number, func(c *change) error { return c.update(ctx, w) }); err != nil {
 		return desk.Ticket{}, err
 	}
-	return s.store.Ticket(ctx, store.AllSeeing(), number)
+	return s.changed(ctx, actor, number)
 }
 
 // update makes every change that w names.

@@ -40,6 +40,9 @@ func (s *Service) Composing(ctx context.Context, actor desk.Actor, ticket desk.T
 	if out.Sender, _ = alone.recipients(); asked.Message.Kind.Leaves() {
 		out.Sender = out.Sender[:min(1, len(out.Sender))]
 	}
+	if m := maskOf(actor.User.Masks()); m.any() {
+		out.To, out.Cc, out.Sender, out.Subject = m.shownTo(out.To), m.shownTo(out.Cc), m.shownTo(out.Sender), m.text(out.Subject)
+	}
 	if out.Drafts, err = s.store.Drafts(ctx, actor.User.ID, ticket.ID); err != nil {
 		return out, err
 	}

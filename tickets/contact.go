@@ -20,7 +20,13 @@ func (s *Service) Customer(ctx context.Context, actor desk.Actor, contact int64)
 	if err != nil {
 		return store.Customer{}, err
 	}
-	return s.store.Customer(ctx, eyes, contact)
+	customer, err := s.store.Customer(ctx, eyes, contact)
+	m := maskOf(eyes.Masks)
+	customer.Address, customer.Name, customer.Note = m.address(customer.Address), m.named(customer.Name), m.text(customer.Note)
+	for i, address := range customer.Addresses {
+		customer.Addresses[i] = m.address(address)
+	}
+	return customer, err
 }
 
 // SetCustomer changes the name of a person and what is noted about them. The mails keep the names that they came with.

@@ -37,7 +37,15 @@ func (s *Service) DeliveryLog(ctx context.Context, actor desk.Actor, q desk.Deli
 	if err != nil {
 		return desk.Page[desk.Outbound]{}, err
 	}
-	return s.store.Deliveries(ctx, eyes, q)
+	m := maskOf(eyes.Masks)
+	if m.email && (q.Recipient != "" || m.hides(q.Text)) {
+		return desk.Page[desk.Outbound]{}, desk.Wrong("recipient", "your role hides addresses, telephone numbers or names of customers: they cannot be searched for")
+	}
+	page, err := s.store.Deliveries(ctx, eyes, q)
+	for i := range page.Items {
+		page.Items[i] = m.outbound(page.Items[i])
+	}
+	return page, err
 }
 
 // DeliveryCounts is how much mail waits, and what has become of today's.
@@ -100,6 +108,9 @@ func (s *Service) DeliveryStories(ctx context.Context, actor desk.Actor, message
 		}
 		suppressed, err := r.SuppressedAmong(ctx, addresses)
 		recipients = storiesOf(rows, lines, suppressed)
+		for i, hides := range recipients {
+			recipients[i] = maskOf(eyes.Masks).recipient(hides)
+		}
 		return err
 	})
 	return recipients, err

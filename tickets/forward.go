@@ -41,7 +41,7 @@ func (s *Service) Forward(ctx context.Context, actor desk.Actor, r desk.ForwardR
 	if err != nil {
 		return desk.Message{}, err
 	}
-	return s.store.Message(ctx, store.AllSeeing(), id)
+	return s.wrote(ctx, actor, id)
 }
 
 // passedOn reads the message that goes on to somebody else, which a person's eyes may see whole. The zero message: none does.

@@ -46,14 +46,15 @@ func (s *Service) Hits(ctx context.Context, actor desk.Actor, found []desk.Ticke
 	if err != nil {
 		return nil, err
 	}
+	m := maskOf(actor.User.Masks())
 	hits := make(map[int64]Hit, len(found))
 	for _, t := range found {
 		hits[t.ID] = Hit{Subject: pieces(t.Subject, mailtext.Find(t.Subject, words, mostMarks))}
 	}
 	for _, one := range texts {
 		hit := hits[one.Ticket]
-		if hit.Snippet = snippet(one.Text, words); hit.Snippet == nil {
-			hit.Snippet = snippet(one.Quoted, words)
+		if hit.Snippet = snippet(m.text(one.Text), words); hit.Snippet == nil {
+			hit.Snippet = snippet(m.text(one.Quoted), words)
 		}
 		hits[one.Ticket] = hit
 	}

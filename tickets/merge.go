@@ -216,7 +216,7 @@ func (s *Service) Split(ctx context.Context, actor desk.Actor, message int64) (d
 	if err != nil {
 		return desk.Ticket{}, err
 	}
-	return s.store.Ticket(ctx, store.AllSeeing(), number)
+	return s.changed(ctx, actor, number)
 }
 
 // splitOff is the ticket that a message begins.

@@ -157,7 +157,8 @@ func (s *Service) Notifications(ctx context.Context, actor desk.Actor, cursor st
 	if err != nil {
 		return desk.Page[desk.Notification]{}, err
 	}
-	return s.store.Notifications(ctx, eyes, cursor, limit)
+	page, err := s.store.Notifications(ctx, eyes, cursor, limit)
+	return page, maskOf(eyes.Masks).notifications(page.Items, err)
 }
 
 // UnreadSince lists what the actor was told after a notification and has not read: five at most, the newest first.
@@ -169,7 +170,8 @@ func (s *Service) UnreadSince(ctx context.Context, actor desk.Actor, after int64
 	if err != nil {
 		return nil, err
 	}
-	return s.store.UnreadSince(ctx, eyes, after, 5)
+	list, err := s.store.UnreadSince(ctx, eyes, after, 5)
+	return list, maskOf(eyes.Masks).notifications(list, err)
 }
 
 // Bell is what the actor's bell shows.
@@ -351,6 +353,10 @@ func (l *NotificationLetter) add(s *Service, one store.DueMail) {
 	}
 	if l.Thread != "" && one.MessageKind != desk.KindEvent {
 		entry.Author, entry.Words = oneLine(one.Author), strings.TrimSpace(one.Text)
+	}
+	if m := maskOf(one.Masks); m.any() {
+		entry.Author, entry.Words = "", "" // in a mailbox nobody can take it back
+		entry.Notification = m.notification(entry.Notification)
 	}
 	l.Lines = append(l.Lines, entry)
 }

@@ -20,6 +20,11 @@ func (s *Service) List(ctx context.Context, actor desk.Actor, q desk.TicketQuery
 	if err != nil {
 		return desk.Page[desk.Ticket]{}, err
 	}
+	m := maskOf(viewer.Masks)
+	if err := m.refuse(filter); err != nil {
+		return desk.Page[desk.Ticket]{}, err
+	}
+	m.narrow(&filter)
 	page, err := s.store.Tickets(ctx, viewer, filter)
 	if err != nil {
 		return page, err
@@ -54,7 +59,7 @@ func (s *Service) Get(ctx context.Context, actor desk.Actor, number int64) (desk
 func (s *Service) show(ctx context.Context, viewer store.Viewer, list []desk.Ticket) error {
 	var named []int64
 	for i := range list {
-		list[i] = shown(viewer, list[i])
+		list[i] = maskOf(viewer.Masks).ticket(shown(viewer, list[i]))
 		for _, other := range []*int64{list[i].Suggested, list[i].Follows} {
 			if other != nil {
 				named = append(named, *other)
@@ -119,7 +124,7 @@ func told(viewer store.Viewer, m desk.Message) desk.Message {
 	if !viewer.Staff {
 		m.Facts, m.Deliveries = nil, []desk.Delivery{}
 	}
-	return m
+	return maskOf(viewer.Masks).message(m)
 }
 
 // Participants lists the people on a ticket besides the requester, those who wait to be accepted first.
@@ -132,6 +137,10 @@ func (s *Service) Participants(ctx context.Context, actor desk.Actor, number int
 		return nil, err
 	}
 	people, err := s.store.Participants(ctx, number)
+	m := maskOf(viewer.Masks)
+	for i := range people {
+		people[i].Address, people[i].Name = m.address(people[i].Address), m.named(people[i].Name)
+	}
 	if viewer.Staff || err != nil {
 		return people, err
 	}
@@ -146,11 +155,18 @@ func (s *Service) Participants(ctx context.Context, actor desk.Actor, number int
 
 // OtherTickets lists the newest ten other tickets of the same requester.
 func (s *Service) OtherTickets(ctx context.Context, actor desk.Actor, number int64) ([]desk.Ticket, error) {
-	ticket, err := s.Get(ctx, actor, number)
+	viewer, err := s.viewer(ctx, actor)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.List(ctx, actor, desk.TicketQuery{Requester: ticket.RequesterAddress, Order: desk.OrderNewest, Limit: 11})
+	ticket, err := s.store.Ticket(ctx, viewer, number)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.store.Tickets(ctx, viewer, store.TicketFilter{Requester: desk.Canonical(ticket.RequesterAddress), Order: desk.OrderNewest, Limit: 11})
+	if err == nil {
+		err = s.show(ctx, viewer, page.Items)
+	}
 	others := make([]desk.Ticket, 0, 10)
 	for _, other := range page.Items {
 		if other.ID != number && len(others) < 10 {

@@ -110,7 +110,8 @@ func (s *Service) Recipients(ctx context.Context, actor desk.Actor, number, answ
 		return nil, nil, 0, err
 	}
 	to, cc = asked.recipients()
-	return orNone(to), orNone(cc), asked.Message.ID, nil
+	m := maskOf(actor.User.Masks())
+	return orNone(m.shownTo(to)), orNone(m.shownTo(cc)), asked.Message.ID, nil
 }
 
 // answering reads what decides about the recipients. A ticket without any mail is answered to its requester.

@@ -45,7 +45,11 @@ func (s *Service) Related(ctx context.Context, actor desk.Actor, number int64) (
 	if err != nil {
 		return nil, err
 	}
-	return s.store.RelatedTickets(ctx, eyes, number)
+	list, err := s.store.RelatedTickets(ctx, eyes, number)
+	for i := range list {
+		list[i] = maskOf(eyes.Masks).ticket(list[i])
+	}
+	return list, err
 }
 
 // FollowUp begins a ticket that continues one whose work is over: of the same customer, mailbox, team, tags and fields. The first answer on it is the agent's, whose it is.
@@ -82,5 +86,5 @@ func (s *Service) FollowUp(ctx context.Context, actor desk.Actor, number int64) 
 	if err != nil {
 		return desk.Ticket{}, err
 	}
-	return s.store.Ticket(ctx, store.AllSeeing(), made)
+	return s.changed(ctx, actor, made)
 }

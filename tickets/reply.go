@@ -72,6 +72,9 @@ func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyReque
 	if r.Undo < 0 || r.Undo > longestUndo {
 		return desk.Message{}, desk.Wrong("undo_seconds", "a message can wait from 0 to 30 seconds")
 	}
+	if maskOf(actor.User.Masks()).any() && len(r.To)+len(r.Cc)+len(r.Bcc) == 0 {
+		r.Recipients = desk.ReplyAll // they were not shown who is written to
+	}
 	var id int64
 	err = s.changeBy(ctx, permitted{actor, desk.MayReply}, r.Ticket, func(c *change) error {
 		if err := c.stale(ctx, r.LastSeen); err != nil {
@@ -85,7 +88,7 @@ func (s *Service) Reply(ctx context.Context, actor desk.Actor, r desk.ReplyReque
 	if err != nil {
 		return desk.Message{}, err
 	}
-	return s.store.Message(ctx, store.AllSeeing(), id)
+	return s.wrote(ctx, actor, id)
 }
 
 // reply writes an answer that was checked, and sets the status that it asks for.

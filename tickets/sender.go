@@ -121,5 +121,8 @@ func (s *Service) SuggestPeople(ctx context.Context, actor desk.Actor, number in
 	if err != nil {
 		return nil, err
 	}
+	if m := maskOf(eyes.Masks); m.email || m.name {
+		return nil, nil // who they are is hidden
+	}
 	return s.store.SuggestContacts(ctx, eyes, number, text)
 }

@@ -28,7 +28,7 @@ func (s *Service) viewer(ctx context.Context, actor desk.Actor) (store.Viewer, e
 
 // eyes are the actor's eyes, for what they may do besides reading: nobody changes a ticket that they do not see. They are good for one request, since teams and roles change.
 func (s *Service) eyes(ctx context.Context, actor desk.Actor) (viewer store.Viewer, err error) {
-	viewer = store.Viewer{Staff: actor.IsSystem() || actor.User.Can(desk.MayRead) || actor.User.Can(desk.MayWrite), Sight: sightOf(actor), User: actor.User.ID}
+	viewer = store.Viewer{Staff: actor.IsSystem() || actor.User.Can(desk.MayRead) || actor.User.Can(desk.MayWrite), Sight: sightOf(actor), User: actor.User.ID, Masks: actor.User.Masks()}
 	if viewer.Sight == desk.SightOwn {
 		viewer.Contacts, err = s.store.ContactsOf(ctx, actor.User.Email)
 		return viewer, err

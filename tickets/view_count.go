@@ -59,6 +59,11 @@ func (s *Service) CountViews(ctx context.Context, actor desk.Actor, views []desk
 		if err != nil {
 			continue // such as a status that is no more: opening it says so
 		}
+		if m := maskOf(viewer.Masks); m.refuse(filter) != nil {
+			continue
+		} else {
+			m.narrow(&filter)
+		}
 		missing, filters = append(missing, v), append(filters, filter)
 	}
 	counts, err := s.store.Count(ctx, viewer, filters, countShare)
