@@ -20,12 +20,12 @@ func (s *Service) AgentAddresses(ctx context.Context, actor desk.Actor, number i
 	if err := need(actor, desk.MayNote); err != nil {
 		return "", "", err
 	}
-	set, err := agentsByMail(ctx, s.store.Reader)
-	if err != nil || set != desk.AgentsByMailOn || actor.User.ID == 0 {
-		return "", "", err
-	}
 	ticket, err := s.sighted(ctx, actor, number)
 	if err != nil {
+		return "", "", err
+	}
+	set, err := agentsByMail(ctx, s.store.Reader)
+	if err != nil || set != desk.AgentsByMailOn || actor.User.ID == 0 {
 		return "", "", err
 	}
 	newest, err := s.store.NewestInbound(ctx, number)
