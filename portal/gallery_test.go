@@ -121,7 +121,7 @@ var places = map[string][]place{
 	"GET /was-it-you/{token}":       {{"{alarm}", ""}, {"/was-it-you/broken", ""}},
 	"GET /you/security":             {{"/you/security", "agent"}},
 	"GET /security/factors":         {{"/security/factors", "owner"}},
-	"GET /security/factors/{id}":    {{"/security/factors/{waiting}", "owner"}},
+	"GET /security/factors/{id}":    {{"/security/factors/{ada}", "owner"}},
 	"GET /you/security/factors":     {{"/you/security/factors", "agent"}, {"/you/security/factors", "customer-with-account"}},
 	"GET /sign-in/factor":           {{"/sign-in/factor", "waiting"}, {"/sign-in/factor", "unknown"}},
 	"GET /sign-in/enrol":            {{"/sign-in/enrol", "enrolling"}},
@@ -193,6 +193,7 @@ func TestEveryPageIsLookedAt(t *testing.T) {
 func newGallery(t *testing.T) *gallery {
 	t.Helper()
 	g := &gallery{house: newHouseAt(t, "localhost"), names: map[string]string{}}
+	g.names["ada"] = g.idOf("ada@example.com")
 	g.conversations()
 	g.desk()
 	g.customers() // solves a ticket, before a field is required for that

@@ -70,7 +70,8 @@ func initials(name string) string {
 
 // labels are the words for stored words that are not words for people.
 var labels = map[string]string{
-	"hold": "on hold", "dkim-rsa": "DKIM (RSA)", "dkim-ed25519": "DKIM (Ed25519)", "spf": "SPF", "dmarc": "DMARC", "mx": "MX", "challenge": "proof of ownership", "mta-sts": "MTA-STS", "mta-sts-host": "MTA-STS policy host", "tls-rpt": "TLS reports", "dkim": "DKIM", "reverse-name": "name of our server", "obsolete": "used no more",
+	"owners_admins": "owners and admins",
+	"hold":          "on hold", "dkim-rsa": "DKIM (RSA)", "dkim-ed25519": "DKIM (Ed25519)", "spf": "SPF", "dmarc": "DMARC", "mx": "MX", "challenge": "proof of ownership", "mta-sts": "MTA-STS", "mta-sts-host": "MTA-STS policy host", "tls-rpt": "TLS reports", "dkim": "DKIM", "reverse-name": "name of our server", "obsolete": "used no more",
 	"authentication": "authentication failed", "agent-impersonation": "agent impersonation", "blocked-sender": "blocked sender", "rate-limit": "rate limit", "too-many-recipients": "too many recipients",
 	"verification-code": "verification code", "tls": "TLS", "light_agent": "light agent",
 	"oidc": "OpenID Connect", "google": "Google", "microsoft": "Microsoft", "saml": "SAML 2.0", "jwt": "JWT (a page of your own)", "facebook": "Facebook", "x": "X",

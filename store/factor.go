@@ -197,7 +197,7 @@ func (r Reader) FactorHolders(ctx context.Context, cursor string, limit int) (de
 	}
 	limit = bounded(limit, largestPage)
 	people, err := rowsOf[desk.FactorHolder](ctx, r.q, factorHolders+`
-		where u.id > $1 and u.disabled_at is null
+		where u.id > $1 and u.disabled_at is null and not u.service
 		order by u.id
 		limit $2`, after.id(), limit+1)
 	for i := range people {
