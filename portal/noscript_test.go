@@ -23,6 +23,7 @@ var comforts = []string{
 	"/notifications", // the bell's count; it is a link as well
 	"/suggest",       // offers addresses and names; they can be typed
 	"/names",         // the same
+	"-strength",      // how hard a password is to guess; what is too easy is refused with a sentence
 }
 
 func comfort(target string) bool {
