@@ -18,7 +18,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: build run demo test check bench bench-portal compare rotation hydra chaos sink screens fuzz fmt lint clean tools-run tools-test tools-bench
+.PHONY: build run demo test check scan bench bench-portal compare rotation hydra chaos sink screens fuzz fmt lint clean tools-run tools-test tools-bench
 
 build:
 	@scripts/need go git
