@@ -140,7 +140,7 @@ func TestSignIn(t *testing.T) {
 		t.Errorf("signing out twice: %v", err)
 	}
 	log := strings.Join(h.audit(t), " ")
-	if log != "user.add user.signin user.signin-failed user.signin-failed user.signin-failed user.signin-failed user.signin-failed user.signout" {
+	if log != "user.add device.new user.signin user.signin-failed user.signin-failed user.signin-failed user.signin-failed user.signin-failed user.signout" {
 		t.Errorf("audit log: %s", log)
 	}
 }
