@@ -31,7 +31,7 @@ func newHidden(t *testing.T) *hiddenTicket {
 	t.Helper()
 	h := &hiddenTicket{house: newHouse(t)}
 	ctx := t.Context()
-	sue, err := h.people.AddUser(ctx, h.owner, identity.NewUser{Email: "sue@example.com", Name: "Sue", Role: desk.RoleAgent, Password: password})
+	sue, err := h.people.AddUser(ctx, desk.System("cli"), identity.NewUser{Email: "sue@example.com", Name: "Sue", Role: desk.RoleAgent, Password: password})
 	check(t, err)
 	for _, team := range []desk.Team{{Name: "Hush", Members: []int64{sue.ID}}, {Name: "Front", Members: []int64{h.agent.User.ID}}} {
 		_, err = h.tickets.SetTeam(ctx, h.owner, team)
@@ -107,7 +107,7 @@ func TestCanaries(t *testing.T) {
 	readers := map[string]*reader{"an agent of another team": h.reader("ada@example.com")}
 	for who, role := range map[string]desk.Role{"a light agent": desk.RoleLight, "an auditor": desk.RoleAuditor, "a customer": desk.RoleCustomer, "given only": "Given only", "members": "Members", "blind": "Blind"} {
 		email := strings.ReplaceAll(who, " ", "-") + "@example.com"
-		_, err := h.people.AddUser(ctx, h.owner, identity.NewUser{Email: email, Name: who, Role: role, Password: password})
+		_, err := h.people.AddUser(ctx, desk.System("cli"), identity.NewUser{Email: email, Name: who, Role: role, Password: password})
 		check(t, err)
 		r := h.reader("")
 		r.post("/sign-in", "email", email, "password", password)
@@ -296,7 +296,7 @@ func TestStreamsEndWithWhatOpenedThem(t *testing.T) {
 		if i == "another role" {
 			given = desk.RoleAgent
 		}
-		user, err := h.people.AddUser(ctx, h.owner, identity.NewUser{Email: strings.ReplaceAll(i, " ", "-") + "@example.com", Name: i, Role: given, Password: password})
+		user, err := h.people.AddUser(ctx, desk.System("cli"), identity.NewUser{Email: strings.ReplaceAll(i, " ", "-") + "@example.com", Name: i, Role: given, Password: password})
 		check(t, err)
 		r := h.reader(user.Email)
 		lines := h.stream(r)
