@@ -97,7 +97,7 @@ func TestCanaries(t *testing.T) {
 	h := newHidden(t)
 	ctx := t.Context()
 	for _, role := range []desk.CustomRole{
-		{Name: "Given only", Rights: []desk.Right{desk.MayRead, desk.MayReadOriginals, desk.MayNote, desk.MayReply, desk.MayWrite, desk.MayMerge, desk.MayReadReports, desk.MayReadCustomers, desk.MayEditCustomers, desk.MayReadConfig, desk.MayManageTags, desk.MayManageRules, desk.MayReadAudit}, Sight: desk.SightAssigned},
+		{Name: "Given only", Rights: []desk.Right{desk.MayRead, desk.MayReadOriginals, desk.MayNote, desk.MayReply, desk.MayWrite, desk.MayMerge, desk.MayReadReports, desk.MayReadCustomers, desk.MayEditCustomers, desk.MayReadConfig, desk.MayManageTags, desk.MayReadAudit}, Sight: desk.SightAssigned},
 		{Name: "Members", Rights: []desk.Right{desk.MayRead, desk.MayReadOriginals, desk.MayNote, desk.MayReadReports, desk.MayReadCustomers, desk.MayReadConfig}, Sight: desk.SightMembers},
 		{Name: "Blind", Rights: []desk.Right{desk.MayRead, desk.MayReadOriginals, desk.MayNote, desk.MayReadReports, desk.MayReadConfig, desk.MayReadPeople}, Sight: desk.SightNone},
 	} {
