@@ -22,6 +22,8 @@ type Actor struct {
 	Via    string  // portal, api, cli, mail, job
 	IP     string  // where the request came from, if from a network
 
+	Operator string // account of the machine from which a command was given, as uid/name; empty for all else
+
 	// For the audit log; zero where there is none.
 	Session int64  // by which they are signed in
 	Token   int64  // API token in use

@@ -30,8 +30,11 @@ var veiledColumns = strings.NewReplacer(
 // queueAudit adds an entry to what is sent to the database together.
 func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
 	name, id := "system", (*int64)(nil)
-	if actor.User.ID != 0 {
+	switch {
+	case actor.User.ID != 0:
 		name, id = actor.User.Email, &actor.User.ID
+	case actor.Operator != "":
+		name = "system (" + actor.Operator + ")"
 	}
 	text, err := json.Marshal(row.Detail)
 	if err != nil {

@@ -148,7 +148,11 @@ func (versionCommand) Run(term terminal) error {
 }
 
 // operator is who acts through the command line: whoever can run it with the key file may do everything.
-func operator() desk.Actor { return desk.System("cli") }
+func operator() desk.Actor {
+	actor := desk.System("cli")
+	actor.Operator = operatorName()
+	return actor
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

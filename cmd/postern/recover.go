@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/user"
+	"strconv"
 
 	"postern/config"
 	"postern/identity"
@@ -34,7 +36,7 @@ func (a adminRecover) Run(ctx context.Context, settings config.Settings, term te
 func operatorName() string {
 	who, err := user.Current()
 	if err != nil {
-		return "unknown"
+		return strconv.Itoa(os.Getuid()) // as in a container, where numbers have no names
 	}
 	return who.Uid + "/" + who.Username
 }
