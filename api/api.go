@@ -99,10 +99,9 @@ func (a *API) register() {
 		route.bind(doors, route.operation())
 	}
 	a.openapi = render(doors.OpenAPI())
-	a.mux.HandleFunc("GET "+Base+"/openapi.json", a.showOpenAPI)
-	a.mux.HandleFunc("GET /a/{token}", a.openLink)
-	a.mux.HandleFunc("POST "+Base+"/leaks", a.reportLeaks)
-	a.registerOAuth()
+	for _, one := range a.openings() {
+		a.mux.HandleFunc(one.pattern, one.handle)
+	}
 }
 
 const description = "Everything that Postern does, for programs. Errors are problem documents (RFC 9457). Lists hold items and next_cursor, which is null on the last page. " +

@@ -26,14 +26,6 @@ const (
 // OAuthPaths are the paths of the server of OAuth 2 that this package answers.
 var OAuthPaths = []string{oauthToken, oauthRevoke, oauthIntrospect, oauthMetadata}
 
-// registerOAuth puts them on the mux.
-func (a *API) registerOAuth() {
-	a.mux.HandleFunc("POST "+oauthToken, a.oauthCall(a.giveToken))
-	a.mux.HandleFunc("POST "+oauthRevoke, a.oauthCall(a.revokeOAuth))
-	a.mux.HandleFunc("POST "+oauthIntrospect, a.oauthCall(a.introspect))
-	a.mux.HandleFunc("GET "+oauthMetadata, a.showMetadata)
-}
-
 // oauthRequest is what a client asks: a form, and who it is.
 type oauthRequest struct {
 	*http.Request

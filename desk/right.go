@@ -60,7 +60,7 @@ const (
 const (
 	Public   Right = "public"    // no sign-in needed; the route itself checks what it needs
 	SignedIn Right = "signed-in" // any signed-in person
-	Proved   Right = "proved"    // any signed-in person who has just shown again that it is them: for one's own tokens, factors and devices
+	Proved   Right = "proved"    // any signed-in person who has just shown again that it is them: for one's own factors, devices and accounts, and to let programs in
 	Arriving Right = "arriving"  // whoever has begun to sign in and has something left to show
 )
 
@@ -138,6 +138,13 @@ var Rights = []RightRow{
 	{MayOwnWrite, "Their own questions", "Answer and close those", ScopeWrite, byAll},
 }
 
+// Need is the right that one way in asks for: a page, a call of the API, a mail or a command.
+type Need struct {
+	Way   string // how it is asked: "GET /tickets", "user add"
+	Says  string // what it does, where its name does not say it
+	Right Right
+}
+
 // rightRows finds a line by its right.
 var rightRows = func() map[Right]RightRow {
 	rows := make(map[Right]RightRow, len(Rights))
@@ -160,7 +167,7 @@ func (r Right) Valid() bool {
 }
 
 // sensitive are the rights that ask for a fresh proof of who is there (R3): what they do outlives a borrowed screen.
-var sensitive = []Right{Proved, MayManageSecurity, MayManageRoles, MayManagePeople, MayManageTokens, MayManageClients, MayExportAudit, MayExport, MayOwn}
+var sensitive = []Right{Proved, MayManageSecurity, MayManageRoles, MayManagePeople, MayHoldTokens, MayManageTokens, MayManageClients, MayExportAudit, MayExport, MayOwn}
 
 // Sensitive says whether a route with this right asks whoever is signed in to show again that it is them, unless they did so just now.
 func (r Right) Sensitive() bool { return slices.Contains(sensitive, r) }

@@ -141,6 +141,9 @@ type AgentMark struct {
 	Kind    desk.MessageKind // desk.KindReply or desk.KindNote
 }
 
+// AgentKinds are what a mail to a personal address can become.
+var AgentKinds = []desk.MessageKind{desk.KindReply, desk.KindNote}
+
 // agentPurpose is what the tag of a personal address is made for, by what a mail to it becomes.
 func agentPurpose(kind desk.MessageKind) (purpose, bool) {
 	switch kind {
@@ -175,7 +178,7 @@ func (c *Codec) ParseAgentAddress(addr string) (mailbox string, mark AgentMark, 
 	if token == "" {
 		return "", AgentMark{}, false
 	}
-	for _, kind := range []desk.MessageKind{desk.KindReply, desk.KindNote} {
+	for _, kind := range AgentKinds {
 		p, _ := agentPurpose(kind)
 		what, made := c.read(p, token)
 		if !made {

@@ -40,6 +40,21 @@ func (s *Service) AgentAddresses(ctx context.Context, actor desk.Actor, number i
 	return reply, s.codec.AgentAddress(ticket.MailboxAddress, mark), nil
 }
 
+// mailSays is what a mail to a personal address does, by what it becomes.
+var mailSays = map[desk.MessageKind]string{
+	desk.KindReply: "Answer the customer; from people who lack the right, a note",
+	desk.KindNote:  "Put a note on the ticket",
+}
+
+// MailNeeds are the mails by which people of ours do something, with the right that each asks for.
+func MailNeeds() []desk.Need {
+	needs := make([]desk.Need, len(threading.AgentKinds))
+	for i, kind := range threading.AgentKinds {
+		needs[i] = desk.Need{Way: "mail to one's address for a " + string(kind), Says: mailSays[kind], Right: rightOf(kind)}
+	}
+	return needs
+}
+
 // AgentMail is a mail of one of our people to a personal address of theirs. That it is really theirs its taker has made sure of.
 type AgentMail struct {
 	Mark     threading.AgentMark

@@ -100,6 +100,9 @@ func run(ctx context.Context, args []string, term terminal) int {
 		return status
 	}
 	settings, err := table.Settings.Complete()
+	if err == nil {
+		err = declared(verbOf(parsed))
+	}
 	if err != nil {
 		return fail(term, err, exitUsage)
 	}
