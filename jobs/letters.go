@@ -54,6 +54,11 @@ var personLetters = map[desk.LetterKind]personWords{
 	desk.LetterRecoveryIssued:      recoveryIssued,
 	desk.LetterOwnersRecovery:      ownersRecovery,
 	desk.LetterSignInCode:          signInCode,
+	desk.LetterOwnershipOffered:    ownershipOffered,
+	desk.LetterOwnersOffered:       ownersOffered,
+	desk.LetterOwnershipWithdrawn:  ownershipWithdrawn,
+	desk.LetterOwnershipDeclined:   ownershipDeclined,
+	desk.LetterOwnershipAccepted:   ownershipAccepted,
 }
 
 // tellPerson mails one of our people what has happened to their account. It is tried again, soon at first, until it would come too late; a letter that could not be brought is in the audit log.

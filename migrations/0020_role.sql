@@ -43,11 +43,24 @@ create constraint trigger user_last_owner_removed after delete on "user" deferra
 create table ownership_offer (                         -- an owner hands the installation over to somebody who has not accepted yet
     from_user  bigint primary key references "user" on delete cascade,
     to_user    bigint not null references "user" on delete cascade,
+    becomes    text not null check (becomes in ('owner', 'admin')), -- what the owner is afterwards
     created_at timestamptz not null,
     expires_at timestamptz not null,
     check (from_user <> to_user)
 );
 create index ownership_offer_to on ownership_offer (to_user);
+
+-- An offer ends when either of the two is something else, or disabled: it does not come back with them.
+-- +goose StatementBegin
+create function end_ownership_offers() returns trigger language plpgsql as $$
+begin
+    delete from ownership_offer where from_user = new.id or to_user = new.id;
+    return null;
+end
+$$;
+-- +goose StatementEnd
+create trigger user_ends_offers after update of role, disabled_at on "user"
+    for each row when (old.role <> new.role or new.disabled_at is not null) execute function end_ownership_offers();
 
 -- A rule acts with no more than what its author may at that moment; null: the machine's operator, or an author from before this was kept.
 alter table automation add author_id bigint references "user";

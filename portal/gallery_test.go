@@ -120,6 +120,8 @@ var places = map[string][]place{
 	"GET /people/{id}/devices":      {{"/people/{agent}/devices", "owner"}},
 	"GET /was-it-you/{token}":       {{"{alarm}", ""}, {"/was-it-you/broken", ""}},
 	"GET /you/security":             {{"/you/security", "agent"}},
+	"GET /security/ownership":       {{"/security/ownership", "owner"}},
+	"GET /you/ownership":            {{"/you/ownership", "agent"}},
 	"GET /security/factors":         {{"/security/factors", "owner"}},
 	"GET /security/factors/{id}":    {{"/security/factors/{ada}", "owner"}},
 	"GET /you/security/factors":     {{"/you/security/factors", "agent"}, {"/you/security/factors", "customer-with-account"}},
@@ -203,6 +205,7 @@ func newGallery(t *testing.T) *gallery {
 	g.signon()
 	g.saml()
 	g.access()
+	g.sql(`insert into ownership_offer (from_user, to_user, becomes, created_at, expires_at) values ($1, $2, 'admin', now() - interval '1 day', now() + interval '6 days')`, g.owner.User.ID, g.agent.User.ID)
 	return g
 }
 

@@ -190,6 +190,7 @@ var notices = map[string]string{
 	"redirected": "It goes to the other address now.", "suppressed": "That address gets no mail any more.", "lifted": "Lifted: the address gets mail again.",
 	"added": "Added.", "saved": "Saved.", "revoked": "Revoked: the token no longer works.", "disconnected": "Disconnected. Everything that it had opens nothing any more.",
 	"password": "Your password is changed. Sign in with it.", "reset": "A link is on its way to them.", "password-set": "Their password is set. Tell it to them yourself; it is good for one sign-in.",
+	"offered": "Offered. They and all owners get a mail; nothing changes until they accept.", "withdrawn": "Withdrawn. The offer opens nothing any more.", "declined": "Declined. Nothing has changed.", "owner": "You are an owner now.",
 	"connected": "Connected.", "unlinked": "Disconnected.",
 	"disabled": "Disabled. Every session and token of theirs has ended.", "enabled": "They can sign in again.",
 }

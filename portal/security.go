@@ -18,6 +18,7 @@ var securityPlaces = []securityPlace{
 	{"Service accounts", "/security/services", "Accounts for programs that belong to nobody in particular.", desk.MayManageTokens},
 	{"API and limits", "/security/api", "How long tokens work, and how much may be asked.", desk.MayReadSecurity},
 	{"Second factors", factorReportPath, "Who has to show more than a password, and who has what.", desk.MayReadSecurity},
+	{"Ownership", ownershipPath, "Make somebody else an owner, and stay one or become an admin.", desk.MayOwn},
 	{"Alerts", "/security/alerts", "What looks like an attack, or like somebody who may do too much.", desk.MayReadAudit},
 	{"Audit log", "/audit", "Every change and every sign-in. Nothing in it can be changed or taken out.", desk.MayReadAudit},
 	{"Who read what", "/audit/readings", "The log of readings, where it is kept.", desk.MayReadAudit},
@@ -48,7 +49,11 @@ func (p *Portal) securityShow(c *call) error {
 
 // ownSecurityShow leads to all that decides how the person signs in who is signed in.
 func (p *Portal) ownSecurityShow(c *call) error {
-	return p.cardsPage(c, "Your sign-in", "/you/security", ownSecurityPlaces)
+	places, err := p.withOffers(c, ownSecurityPlaces)
+	if err != nil {
+		return err
+	}
+	return p.cardsPage(c, "Your sign-in", "/you/security", places)
 }
 
 // cardsPage renders the cards that the reader may follow.

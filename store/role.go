@@ -148,32 +148,54 @@ func (tx *Tx) LockRoles(ctx context.Context) error {
 type Offer struct {
 	FromUser  int64
 	FromEmail string
+	FromName  string
 	ToUser    int64
 	ToEmail   string
+	ToName    string
+	Becomes   desk.Role // what the owner who offers is afterwards: still owner, or admin
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
 
-// Offers lists the hand-overs from or to a person that have not ended.
-func (r Reader) Offers(ctx context.Context, user int64, now time.Time) ([]Offer, error) {
-	offers, err := rowsOf[Offer](ctx, r.q, `
-		select o.from_user, f.email as from_email, o.to_user, t.email as to_email, o.created_at, o.expires_at
+const selectOffer = `
+		select o.from_user, f.email as from_email, f.name as from_name, o.to_user, t.email as to_email, t.name as to_name, o.becomes, o.created_at, o.expires_at
 		from ownership_offer o
 		join "user" f on f.id = o.from_user
-		join "user" t on t.id = o.to_user
-		where (o.from_user = $1 or o.to_user = $1) and o.expires_at > $2
-		order by o.created_at
-		limit 100`, user, now)
+		join "user" t on t.id = o.to_user`
+
+// Offers lists the hand-overs that can be accepted, the oldest first: the first hundred. Each owner has one at most.
+func (r Reader) Offers(ctx context.Context, now time.Time) ([]Offer, error) {
+	offers, err := rowsOf[Offer](ctx, r.q, selectOffer+`
+		where o.expires_at > $1
+		order by o.created_at, o.from_user
+		limit 100`, now)
 	return offers, wrap(err, "hand-overs")
+}
+
+// OffersTo lists those that a person can accept.
+func (r Reader) OffersTo(ctx context.Context, user int64, now time.Time) ([]Offer, error) {
+	offers, err := rowsOf[Offer](ctx, r.q, selectOffer+`
+		where o.to_user = $1 and o.expires_at > $2
+		order by o.created_at, o.from_user
+		limit 100`, user, now)
+	return offers, wrap(err, "hand-overs to a person")
+}
+
+// OfferOf is what an owner offers and can be accepted. None is no error: found is false.
+func (r Reader) OfferOf(ctx context.Context, from int64, now time.Time) (offer Offer, found bool, err error) {
+	offer, found, err = perhapsOne[Offer](ctx, r.q, selectOffer+`
+		where o.from_user = $1 and o.expires_at > $2`, from, now)
+	return offer, found, wrap(err, "hand-over")
 }
 
 // SetOffer notes that an owner hands the installation over; it replaces what they offered before.
 func (tx *Tx) SetOffer(ctx context.Context, o Offer) error {
 	_, err := tx.tx.Exec(ctx, `
-		insert into ownership_offer (from_user, to_user, created_at, expires_at)
-		values ($1, $2, $3, $4)
+		insert into ownership_offer (from_user, to_user, becomes, created_at, expires_at)
+		values ($1, $2, $3, $4, $5)
 		on conflict (from_user) do update
-		set to_user = excluded.to_user, created_at = excluded.created_at, expires_at = excluded.expires_at`, o.FromUser, o.ToUser, o.CreatedAt, o.ExpiresAt)
+		set to_user = excluded.to_user, becomes = excluded.becomes, created_at = excluded.created_at, expires_at = excluded.expires_at`,
+		o.FromUser, o.ToUser, o.Becomes, o.CreatedAt, o.ExpiresAt)
 	return wrap(err, "offer ownership")
 }
 
