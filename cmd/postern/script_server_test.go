@@ -47,10 +47,13 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command("postern", append([]string{"serve"}, args...)...)
 	cmd.Dir = ts.Getenv("WORK")
 	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"))
-	for _, name := range []string{"DATABASE_URL", "S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_TLS", "DATA", "DNS", "HOSTNAME", "SMTP_ADDR", "HTTP_ADDR", "ADMIN_ADDR", "PG_FETCH"} {
+	for _, name := range []string{"DATABASE_URL", "S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_TLS", "DATA", "DNS", "HOSTNAME", "SMTP_ADDR", "HTTP_ADDR", "ADMIN_ADDR", "PG_FETCH", "SMARTHOST", "OUTBOUND_ALLOW"} {
 		if value := ts.Getenv("POSTERN_" + name); value != "" {
 			cmd.Env = append(cmd.Env, "POSTERN_"+name+"="+value)
 		}
+	}
+	if roots := ts.Getenv("SSL_CERT_FILE"); roots != "" {
+		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+roots)
 	}
 	log, err := os.OpenFile(filepath.Join(cmd.Dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)

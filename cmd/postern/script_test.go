@@ -38,7 +38,7 @@ const (
 // verbs are what the scripts can say besides the usual.
 func verbs() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exits, "keep": keep, "publish": publish, "elsewhere": elsewhere, "serve": serve, "halt": halt, "smtp": speakSMTP, "get": get, "awaits": awaits, "logs": logs, "post": post, "mbox": writeMbox, "report": fileReport,
+		"exits": exits, "keep": keep, "publish": publish, "elsewhere": elsewhere, "serve": serve, "halt": halt, "smtp": speakSMTP, "get": get, "awaits": awaits, "logs": logs, "post": post, "mbox": writeMbox, "report": fileReport, "outside": outside, "plant": plant, "sweep": sweep,
 	}
 }
 
@@ -113,6 +113,7 @@ func common(env *testscript.Env) testing.TB {
 	env.Values[theTest] = t
 	server := &server{}
 	env.Values[theServer] = server
+	env.Values[theCanaries] = &canaries{}
 	env.Defer(server.kill)
 	env.Setenv("POSTERN_HOSTNAME", "desk.example")
 	for _, listener := range []string{"POSTERN_SMTP_ADDR", "POSTERN_HTTP_ADDR", "POSTERN_ADMIN_ADDR"} {
