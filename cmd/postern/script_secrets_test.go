@@ -103,6 +103,7 @@ func plant(ts *testscript.TestScript, neg bool, args []string) {
 	c.mailedCode()
 	c.reset()
 	c.visitors()
+	c.emergencies(olga)
 	for _, words := range []string{"canary-body-1751", "canary-subject-1738", "canary-reply-body-1766", "canary-reply-subject-1767"} {
 		c.list = append(c.list, planted{"words of a mail", words, true})
 	}
@@ -354,6 +355,18 @@ func (c *canaries) reset() {
 	b.get("/sign-in/reset/" + token)
 	_, to := b.post("/sign-in/reset/"+token, "password", c.secret("new password", "canary-chosen-Maria-Agnesi-1718"), "end", "on")
 	c.wants(to, "/sign-in?done=password")
+}
+
+// emergencies are the ways in when no other works: a link for owners, and new recovery codes.
+func (c *canaries) emergencies(olga canaryBrowser) {
+	b := c.browser()
+	b.post("/access/bypass", "email", "olga@desk.example")
+	token := c.secret("link for emergencies", c.mailWith(`/access/bypass/([\w-]{20,})`))
+	b.get("/access/bypass/" + token)
+	_, to := b.post("/access/bypass/" + token)
+	c.wants(to, "/sign-in/factor")
+	page, _ := olga.post(factorsAt, "do", "codes")
+	c.secret("new recovery code", c.part(page, `([A-Z2-7]{4}(?:-[A-Z2-7]{4}){5})`))
 }
 
 func (c *canaries) visitors() {
