@@ -31,7 +31,7 @@ func TestActorCan(t *testing.T) {
 		"an admin":                  {Actor{User: User{ID: 1, Role: RoleAdmin}, Via: "portal"}, true},
 		"an admin's reading token":  {Actor{User: User{ID: 1, Role: RoleAdmin}, Scopes: []Scope{ScopeRead}, Via: "api"}, false},
 	} {
-		if got := test.actor.Can(MayAdminister); got != test.want {
+		if got := test.actor.Can(MayManageSystem); got != test.want {
 			t.Errorf("%s may administer: %t, want %t", name, got, test.want)
 		}
 	}

@@ -50,7 +50,6 @@ const (
 	MayManageSecurity   Right = "security:manage"    // set the rules of accounts and access
 	MayReadAudit        Right = "audit:read"         // see what was done by whom, and who read what
 	MayExportAudit      Right = "audit:export"       // take the audit log out, and send it on
-	MayAdminister       Right = "admin"              // what has no right of its own yet: owners and admins
 	MayOwn              Right = "ownership"          // hand the installation over, and what else owners alone may
 	MayOwnRead          Right = "own-tickets:read"   // read the conversations in which one is the customer
 	MayOwnWrite         Right = "own-tickets:write"  // answer and close those
@@ -75,7 +74,7 @@ type RightRow struct {
 
 // Grantable says whether a custom role can give the right.
 func (r RightRow) Grantable() bool {
-	return r.Right != MayOwn && r.Right != MayAdminister && r.Right != MayOwnRead && r.Right != MayOwnWrite
+	return r.Right != MayOwn && r.Right != MayOwnRead && r.Right != MayOwnWrite
 }
 
 var (
@@ -132,7 +131,6 @@ var Rights = []RightRow{
 	{MayManageSecurity, "People and access", "Set the rules of accounts and access", ScopeAdmin, byAdmin},
 	{MayReadAudit, "People and access", "See what was done by whom", ScopeAdmin, bySight},
 	{MayExportAudit, "People and access", "Take the audit log out", ScopeAdmin, bySight},
-	{MayAdminister, "People and access", "What has no right of its own yet", ScopeAdmin, byAdmin},
 	{MayOwn, "People and access", "Hand the installation over, and what else owners alone may", ScopeAdmin, byOwner},
 	{MayOwnRead, "Their own questions", "Read the conversations in which they are the customer", ScopeRead, byAll},
 	{MayOwnWrite, "Their own questions", "Answer and close those", ScopeWrite, byAll},

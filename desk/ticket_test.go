@@ -39,7 +39,7 @@ func TestT_REOPEN_T_FOLLOWUP(t *testing.T) {
 }
 
 func TestRightsFollowRoleAndScope(t *testing.T) {
-	rights := []Right{MayRead, MayWrite, MayAdminister, MayOwnRead, MayOwnWrite, SignedIn, Public}
+	rights := []Right{MayRead, MayWrite, MayManageSystem, MayOwnRead, MayOwnWrite, SignedIn, Public}
 	for _, c := range []struct {
 		role   Role
 		scopes []Scope
@@ -50,8 +50,8 @@ func TestRightsFollowRoleAndScope(t *testing.T) {
 		{RoleAgent, nil, map[Right]bool{MayRead: true, MayWrite: true, MayOwnRead: true, MayOwnWrite: true, SignedIn: true, Public: true}},
 		{RoleAgent, []Scope{ScopeRead}, map[Right]bool{MayRead: true, MayOwnRead: true, SignedIn: true, Public: true}},
 		{RoleAgent, []Scope{ScopeAdmin}, map[Right]bool{SignedIn: true, Public: true}},
-		{RoleAdmin, []Scope{ScopeAdmin}, map[Right]bool{MayAdminister: true, SignedIn: true, Public: true}},
-		{RoleOwner, nil, map[Right]bool{MayRead: true, MayWrite: true, MayAdminister: true, MayOwnRead: true, MayOwnWrite: true, SignedIn: true, Public: true}},
+		{RoleAdmin, []Scope{ScopeAdmin}, map[Right]bool{MayManageSystem: true, SignedIn: true, Public: true}},
+		{RoleOwner, nil, map[Right]bool{MayRead: true, MayWrite: true, MayManageSystem: true, MayOwnRead: true, MayOwnWrite: true, SignedIn: true, Public: true}},
 	} {
 		actor := Actor{User: User{Role: c.role}, Scopes: c.scopes}
 		for _, right := range rights {

@@ -26,7 +26,7 @@ func TestToken(t *testing.T) {
 		t.Errorf("%+v", token)
 	}
 	actor, err := h.Bearer(ctx, secret, home)
-	if err != nil || actor.User != ada || actor.Via != "api" || !actor.Can(desk.MayWrite) || actor.Can(desk.MayAdminister) {
+	if err != nil || actor.User != ada || actor.Via != "api" || !actor.Can(desk.MayWrite) || actor.Can(desk.MayManageSystem) {
 		t.Errorf("%+v, %v", actor, err)
 	}
 	flipped := []byte(secret)

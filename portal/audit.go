@@ -133,7 +133,7 @@ func actGroups(lang *language.Language, chosen string) []actGroup {
 	for _, name := range slices.Sorted(maps.Keys(desk.Acts)) {
 		noun, _, _ := strings.Cut(name, ".")
 		if len(groups) == 0 || groups[len(groups)-1].Noun != noun {
-			groups = append(groups, actGroup{noun, []actChoice{{noun + ".", noun + ": " + lang.Say("everything"), chosen == noun+"."}}})
+			groups = append(groups, actGroup{noun, []actChoice{{noun + ".", lang.Say("all of it"), chosen == noun+"."}}})
 		}
 		last := &groups[len(groups)-1]
 		last.Acts = append(last.Acts, actChoice{name, lang.Say(desk.Acts[name].Words), chosen == name})

@@ -28,7 +28,7 @@ func (g *gallery) factorPerson(who string) {
 	if role == "" {
 		role = desk.RoleAgent
 	}
-	person, err := g.people.AddUser(ctx, desk.System("cli"), identity.NewUser{Email: factorPeople[who], Name: strings.ToUpper(who[:1]) + who[1:], Role: role, Password: password})
+	person, err := g.people.AddUser(ctx, desk.System("cli"), identity.NewUser{Email: factorPeople[who], Name: map[string]string{"waiting": "Wanda", "unknown": "Ugo", "enrolling": "Enrico", "customer-with-account": "Carla"}[who], Role: role, Password: password})
 	check(t, err)
 	g.names[who] = strconv.FormatInt(person.ID, 10)
 	switch who {
