@@ -14,7 +14,7 @@ import (
 var commandRights = map[string]desk.Right{
 	"serve": desk.MayOwn, "migrate up": desk.MayOwn, "migrate status": desk.MayManageSystem, "version": desk.Public, "doctor": desk.MayManageSystem,
 	"backup": desk.MayOwn, "restore": desk.MayOwn, "keys list": desk.MayOwn, "keys add": desk.MayOwn, "keys use": desk.MayOwn, "admin recover": desk.MayOwn,
-	"ingest": desk.MayAdminister, "certificate list": desk.MayReadConfig, "certificate retry": desk.MayManageSystem,
+	"ingest": desk.MayManageSystem, "certificate list": desk.MayReadConfig, "certificate retry": desk.MayManageSystem,
 
 	"user add": desk.MayManagePeople, "user list": desk.MayReadPeople, "user disable": desk.MayManagePeople, "user enable": desk.MayManagePeople, "user link": desk.MayManagePeople,
 	"user recovery-code": desk.MayManagePeople, "user reset": desk.MayManagePeople, "user import": desk.MayManagePeople,
