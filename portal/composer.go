@@ -107,7 +107,9 @@ func (p *Portal) composerOf(c *call, open *ticketPage, with composing) (composer
 		}
 	}
 	box.pass(open.Cards, number64(query, "forward"), drafts[desk.KindForward], chosen && with.draft == nil)
-	box.tab(query.Get("tab"), with)
+	if box.tab(query.Get("tab"), with); !open.Replies() {
+		box.Tab = "note"
+	}
 	if err := p.putIn(c, &box, number, number64(query, "canned")); err != nil {
 		return box, err
 	}

@@ -39,6 +39,21 @@ type ticketPage struct {
 	panelPart
 }
 
+// Writes says whether who looks at the page may change the ticket. What they may not do, the page does not offer.
+func (t *ticketPage) Writes() bool { return t.User.Can(desk.MayWrite) }
+
+// Replies says whether they may write to its customer.
+func (t *ticketPage) Replies() bool { return t.User.Can(desk.MayReply) }
+
+// Merges says whether they may merge it.
+func (t *ticketPage) Merges() bool { return t.User.Can(desk.MayMerge) }
+
+// Copies says whether they may say who takes part.
+func (t *ticketPage) Copies() bool { return t.User.Can(desk.MayManageCopied) }
+
+// Edits says whether they may change what is known of its customer.
+func (t *ticketPage) Edits() bool { return t.User.Can(desk.MayEditCustomers) }
+
 // mostMessages is how much of a conversation one page holds. Messages that are not unfolded cost a line each.
 const mostMessages = 1000
 
