@@ -28,7 +28,7 @@ func verbsOf(t *testing.T) (all []desk.Need) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, leaf := range parser.Model.Leaves(true) {
+	for _, leaf := range parser.Model.Leaves(false) {
 		var words []string
 		for node := leaf; node.Type == kong.CommandNode; node = node.Parent {
 			words = append(words, node.Name)
