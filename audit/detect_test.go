@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -249,8 +250,8 @@ func TestAlertsAreRaisedOnceByAllProcesses(t *testing.T) {
 	if err != nil || len(page.Items) != 1 || page.Items[0].Detector != string(Guesses) {
 		t.Fatal(page, err)
 	}
-	if err := d.SeeAlert(t.Context(), ownerOfSinks, page.Items[0].ID); err == nil {
-		err = d.SeeAlert(t.Context(), ownerOfSinks, page.Items[0].ID)
+	for range 2 { // seen twice is seen
+		err = errors.Join(err, d.SeeAlert(t.Context(), ownerOfSinks, page.Items[0].ID))
 	}
 	if err != nil {
 		t.Error(err)

@@ -257,7 +257,7 @@ func (c *canaries) providers(olga canaryBrowser) {
 	_, to := olga.post(shop+"/do", "do", "on")
 	c.wants(to, shop)
 	good := companyToken(key, "canary-good")
-	_, to = c.browser().post("/access/jwt", "jwt", c.secret("JWT", good), "return_to", "/my")
+	c.browser().post("/access/jwt", "jwt", c.secret("JWT", good), "return_to", "/my")
 	bad := companyToken("canary-shared-secret-of-nobody-1784", "canary-bad")
 	c.browser().post("/access/jwt", "jwt", c.secret("JWT with a wrong signature", bad))
 	c.browser().get("/access/jwt?jwt=" + c.secret("JWT in an address", companyToken(key, "canary-in-address")))

@@ -43,14 +43,16 @@ func (t Trust) tries(signature *etree.Element) ([]*x509.Certificate, *Refusal) {
 func embedded(signature *etree.Element) (*x509.Certificate, bool) {
 	for _, info := range named(signature, "KeyInfo") {
 		for _, data := range named(info, "X509Data") {
-			for _, each := range named(data, "X509Certificate") {
-				der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(each.Text()), ""))
-				if err != nil {
-					return nil, false
-				}
-				cert, err := x509.ParseCertificate(der)
-				return cert, err == nil
+			certificates := named(data, "X509Certificate")
+			if len(certificates) == 0 {
+				continue
 			}
+			der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(certificates[0].Text()), ""))
+			if err != nil {
+				return nil, false
+			}
+			cert, err := x509.ParseCertificate(der)
+			return cert, err == nil
 		}
 	}
 	return nil, false
