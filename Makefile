@@ -52,7 +52,7 @@ GOSEC_EXCEPT = G104,G115,G304
 scan: lint
 	@scripts/need go git
 	@if [ -n "$(VULNDB)" ]; then d=$$(mktemp -d) && go run ./internal/vulndb $(VULNDB) $$d && go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db file://$$d ./...; else go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...; fi
-	go run github.com/securego/gosec/v2/cmd/gosec@v2.30.0 -quiet -exclude=$(GOSEC_EXCEPT) ./...
+	go run github.com/securego/gosec/v2/cmd/gosec@v2.30.0 -quiet -no-fail -fmt json -exclude=$(GOSEC_EXCEPT) ./... | go run ./internal/findings
 
 bench:
 	@scripts/need go git postgresql postfix opendkim
