@@ -39,7 +39,17 @@ type card struct {
 	Released  string        // why it was suspended before an agent let it in
 	Downloads []desk.FileInfo
 	Pictures  []desk.FileInfo // inline images that the text view cannot place
+	Reader    desk.User       // who looks at it: what they may not do, it does not offer
 }
+
+// Moves says whether the reader may move the message to another ticket, or split it off.
+func (c card) Moves() bool { return c.Reader.Can(desk.MayMerge) }
+
+// Replies says whether they may answer it, or pass it on.
+func (c card) Replies() bool { return c.Reader.Can(desk.MayReply) }
+
+// Copies says whether they may say who takes part.
+func (c card) Copies() bool { return c.Reader.Can(desk.MayManageCopied) }
 
 // unfolded is how many of the newest messages are open when the page is.
 const unfolded = 3

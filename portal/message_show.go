@@ -30,6 +30,7 @@ func (p *Portal) messageShow(c *call) error {
 	if err != nil {
 		return err
 	}
+	one.Reader = c.actor.User
 	if c.partial() {
 		return p.part(c, "ticket_list", "message", one)
 	}

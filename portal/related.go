@@ -13,6 +13,8 @@ type belonging struct {
 	Tickets  []relatedTicket
 	Follows  int64 // the ticket that this one continues; 0: none
 	Ended    bool  // work on it is over, so that it can be continued
+	Links    bool  // the reader may say what belongs together
+	Begins   bool  // and begin a conversation
 }
 
 // relatedTicket is a ticket that belongs to another.
@@ -23,7 +25,8 @@ type relatedTicket struct {
 
 // belongingOf gathers it.
 func (p *Portal) belongingOf(c *call, ticket desk.Ticket) (belonging, error) {
-	b := belonging{Number: ticket.ID, Follows: deref(ticket.Follows), Ended: ticket.Status.Ended() && ticket.MergedInto == nil}
+	b := belonging{Number: ticket.ID, Follows: deref(ticket.Follows), Ended: ticket.Status.Ended() && ticket.MergedInto == nil,
+		Links: c.actor.Can(desk.MayWrite), Begins: c.actor.Can(desk.MayReply)}
 	var err error
 	if b.Watching, err = p.watchingOf(c, ticket.ID); err != nil {
 		return b, err

@@ -30,6 +30,7 @@ type ticketList struct {
 	Bulk    bulkForm
 	Result  *bulkResult // of what was just done to several
 	MayEdit bool        // the saved view is the reader's to change
+	MayBulk bool        // the reader may change several conversations at once
 }
 
 // listRow is a ticket as the list shows it.
@@ -70,7 +71,7 @@ func (p *Portal) listPage(c *call, at listing, fault *desk.Fault) error {
 
 // listOf asks for the list and gathers what stands around it. A search that cannot be understood is said on the list, not on a page of its own.
 func (p *Portal) listOf(c *call, at listing) (ticketList, error) {
-	list := ticketList{At: at, MayEdit: at.Saved.ID != 0 && at.Saved.MayChange(c.actor.User)}
+	list := ticketList{At: at, MayBulk: c.actor.Can(desk.MayWrite), MayEdit: at.Saved.ID != 0 && at.Saved.MayChange(c.actor.User)}
 	nearby, err := p.nearby(c)
 	if err != nil {
 		return list, err

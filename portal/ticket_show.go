@@ -140,6 +140,9 @@ func (p *Portal) openTicket(c *call, number int64, with composing) (*ticketPage,
 	if open.Cards, err = p.cardsOf(c.lang, messages, c.r.URL.Query().Get("open") == "all"); err != nil {
 		return nil, err
 	}
+	for i := range open.Cards {
+		open.Cards[i].Reader = c.actor.User
+	}
 	if len(messages) > 0 {
 		open.Newest = slices.MaxFunc(messages, func(a, b desk.Message) int { return int(a.ID - b.ID) }).ID
 	}
