@@ -178,7 +178,17 @@ func (s *Service) update(ctx context.Context, tx *store.Tx, u update) error {
 	if u.phc == "" {
 		return nil
 	}
-	return s.putPassword(ctx, tx, u.values, newPassword{user: u.after.User, phc: u.phc, keep: secret.HashToken(u.session), letter: desk.LetterPasswordChanged, from: from})
+	letter := desk.LetterPasswordChanged
+	if u.before.PasswordHash == "" {
+		invited, err := tx.LinkUsedSince(ctx, u.after.ID, s.now().Add(-linkTrust))
+		if err != nil {
+			return err
+		}
+		if invited {
+			letter = "" // their first one, which the link was for: a mail about it would only frighten
+		}
+	}
+	return s.putPassword(ctx, tx, u.values, newPassword{user: u.after.User, phc: u.phc, keep: secret.HashToken(u.session), letter: letter, from: from})
 }
 
 // newAddress locks out whoever could read the mail at the old address: links on their way. The old address is told.

@@ -22,6 +22,7 @@ func TestDigestOfSuspendedMail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	h.exec(t, `alter table "user" disable trigger user_last_owner`) // nobody else shall be told
 	h.exec(t, `update "user" set role = 'agent'`)
 	h.exec(t, `insert into "user" (email, name, role) values ('boss@customer.test', 'Bea Boss', 'admin'), ('ann@customer.test', 'Ann', 'agent')`)
 	h.exec(t, `insert into suspended (cause, evidence, from_address, subject, envelope, digest, received_at)
@@ -59,6 +60,7 @@ func TestDigestInLanguages(t *testing.T) {
 	t.Parallel()
 	h := newCounter(t, testkit.Behaviour{})
 	worker := &tellManagers{tickets: h.config.Tickets, domains: h.config.Domains, sender: h.config.Sender, log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	h.exec(t, `alter table "user" disable trigger user_last_owner`) // nobody else shall be told
 	h.exec(t, `update "user" set role = 'agent'`)
 	h.exec(t, `insert into "user" (email, name, role, language) values ('boss@customer.test', 'Bea Boss', 'admin', ''), ('capo@customer.test', 'Carla Capo', 'admin', 'it')`)
 	h.exec(t, `insert into suspended (cause, evidence, from_address, subject, envelope, digest, received_at) values ('spam', '', 'x@evil.example', '', '{}', 'b', now())`)
