@@ -170,8 +170,12 @@ func (s *Service) update(ctx context.Context, tx *store.Tx, u update) error {
 		return err
 	}
 	from := Client{IP: u.actor.IP}
+	invited, err := s.invited(ctx, tx, u)
+	if err != nil {
+		return err
+	}
 	if u.after.Email != u.before.Email {
-		if err := s.newAddress(ctx, tx, u); err != nil {
+		if err := s.newAddress(ctx, tx, u, invited); err != nil {
 			return err
 		}
 	}
@@ -179,24 +183,31 @@ func (s *Service) update(ctx context.Context, tx *store.Tx, u update) error {
 		return nil
 	}
 	letter := desk.LetterPasswordChanged
-	if u.before.PasswordHash == "" {
-		invited, err := tx.LinkUsedSince(ctx, u.after.ID, s.now().Add(-linkTrust))
-		if err != nil {
-			return err
-		}
-		if invited {
-			letter = "" // their first one, which the link was for: a mail about it would only frighten
-		}
+	if invited {
+		letter = ""
 	}
 	return s.putPassword(ctx, tx, u.values, newPassword{user: u.after.User, phc: u.phc, keep: secret.HashToken(u.session), letter: letter, from: from})
 }
 
+// invitation says whether somebody says for the first time who they are.
+type invitation bool
+
+// invited says whether somebody without a password, whom a one-time link has just let in, says who they are: what they were called so far, somebody else has chosen. A letter about it would only frighten, or go to an
+// address that nobody has.
+func (s *Service) invited(ctx context.Context, tx *store.Tx, u update) (invitation, error) {
+	if u.before.PasswordHash != "" || u.phc == "" || u.actor.User.ID != u.after.ID {
+		return false, nil
+	}
+	used, err := tx.LinkUsedSince(ctx, u.after.ID, s.now().Add(-linkTrust))
+	return invitation(used), err
+}
+
 // newAddress locks out whoever could read the mail at the old address: links on their way. The old address is told.
-func (s *Service) newAddress(ctx context.Context, tx *store.Tx, u update) error {
+func (s *Service) newAddress(ctx context.Context, tx *store.Tx, u update, known invitation) error {
 	if err := tx.DropLinks(ctx, u.after.ID); err != nil {
 		return err
 	}
-	if err := tx.DropResets(ctx, u.after.ID, s.now()); err != nil || !u.values.On(desk.NotifySensitive) {
+	if err := tx.DropResets(ctx, u.after.ID, s.now()); err != nil || bool(known) || !u.values.On(desk.NotifySensitive) {
 		return err
 	}
 	letter := desk.TellPerson{User: u.after.ID, About: desk.LetterAddressChanged, To: u.before.Email, IP: u.actor.IP}
