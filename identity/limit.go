@@ -89,7 +89,8 @@ func (s *Service) Permit(ctx context.Context, key string, limit int) (Permission
 		}
 	}
 	if slot.left == 0 {
-		permission.Again = again(slot.used, slot.before, second, limit)
+		// Not even one was left, whatever count a statement saw that ran beside another.
+		permission.Again = again(max(slot.used, limit-weight(slot.before, second)), slot.before, second, limit)
 		slot.refused = now.Add(permission.Again)
 		return permission, nil
 	}
