@@ -63,7 +63,7 @@ func StartSimpleSAML(t testing.TB) *SimpleSAML {
 	p.Know(nil, "")
 	stop, err := Program{
 		Dir: dir, Name: "php", Arguments: []string{"-d", "display_errors=stderr", "-S", listen, "-t", pages},
-		Env: []string{"SIMPLESAMLPHP_CONFIG_DIR=" + filepath.Join(dir, "config"), "PHP_CLI_SERVER_WORKERS=2"},
+		Env: []string{"SIMPLESAMLPHP_CONFIG_DIR=" + filepath.Join(dir, "config")},
 	}.Start()
 	if err != nil {
 		t.Fatal(err)
