@@ -95,26 +95,7 @@ func New(cfg Config) (*Runner, error) {
 	workers := river.NewWorkers()
 	replies := newSendReply(cfg, heart)
 	river.AddWorker(workers, replies)
-	river.AddWorker(workers, &verifyDomains{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
-	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
-	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
-	river.AddWorker(workers, &readMetadata{identity: cfg.Identity})
-	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
-	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
-	river.AddWorker(workers, &sumUp{tickets: cfg.Tickets})
-	river.AddWorker(workers, &watchClocks{tickets: cfg.Tickets})
-	river.AddWorker(workers, &reckonTargets{tickets: cfg.Tickets})
-	river.AddWorker(workers, &elapse{tickets: cfg.Tickets})
-	river.AddWorker(workers, &tellVisitor{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
-	river.AddWorker(workers, &tellPerson{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})
-	river.AddWorker(workers, &proveAddress{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
-	river.AddWorker(workers, &sendBypass{identity: cfg.Identity})
-	river.AddWorker(workers, &revertAddresses{identity: cfg.Identity})
-	river.AddWorker(workers, &sendFactorCode{identity: cfg.Identity})
-	river.AddWorker(workers, &resetPassword{identity: cfg.Identity})
-	river.AddWorker(workers, &tellStricter{identity: cfg.Identity})
-	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
-	river.AddWorker(workers, &tendTokens{identity: cfg.Identity})
+	addWorkers(workers, cfg)
 	periodic := []*river.PeriodicJob{
 		every(time.Hour, desk.TendTokens{}),
 		every(time.Minute, desk.VerifyDomains{}), // which of them it is time for, they know
@@ -155,6 +136,30 @@ func New(cfg Config) (*Runner, error) {
 		runner.chain = newChainer(cfg)
 	}
 	return runner, nil
+}
+
+// addWorkers says who does which job, but for answers to customers, which the runner itself looks after.
+func addWorkers(workers *river.Workers, cfg Config) {
+	river.AddWorker(workers, &verifyDomains{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
+	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
+	river.AddWorker(workers, &readMetadata{identity: cfg.Identity})
+	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &tellDelays{tickets: cfg.Tickets})
+	river.AddWorker(workers, &sumUp{tickets: cfg.Tickets})
+	river.AddWorker(workers, &watchClocks{tickets: cfg.Tickets})
+	river.AddWorker(workers, &reckonTargets{tickets: cfg.Tickets})
+	river.AddWorker(workers, &elapse{tickets: cfg.Tickets})
+	river.AddWorker(workers, &tellVisitor{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &tellPerson{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})
+	river.AddWorker(workers, &proveAddress{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &sendBypass{identity: cfg.Identity})
+	river.AddWorker(workers, &revertAddresses{identity: cfg.Identity})
+	river.AddWorker(workers, &sendFactorCode{identity: cfg.Identity})
+	river.AddWorker(workers, &resetPassword{identity: cfg.Identity})
+	river.AddWorker(workers, &tellStricter{identity: cfg.Identity})
+	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &tendTokens{identity: cfg.Identity})
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.

@@ -225,6 +225,12 @@ func (p *Portal) reportChoices(c *call, asked reportAsked, scope reportScope) (g
 	for _, tag := range tags {
 		g.add(desk.PartTag, tag.Name, tag.Name, asked)
 	}
+	groups = slices.DeleteFunc(groups, func(g reportGroup) bool { return len(g.Options) == 0 })
+	return groups, breakdowns(c, asked, scope), nil
+}
+
+// breakdowns are what figures can be told apart by.
+func breakdowns(c *call, asked reportAsked, scope reportScope) (by []reportOption) {
 	for _, one := range []struct {
 		part  desk.TallyPart
 		title string
@@ -236,8 +242,7 @@ func (p *Portal) reportChoices(c *call, asked reportAsked, scope reportScope) (g
 			by = append(by, reportOption{string(one.part), c.lang.Say(one.title), one.part == asked.By})
 		}
 	}
-	groups = slices.DeleteFunc(groups, func(g reportGroup) bool { return len(g.Options) == 0 })
-	return groups, by, nil
+	return by
 }
 
 func (g *reportGroup) add(part desk.TallyPart, key, title string, asked reportAsked) {
