@@ -1,6 +1,10 @@
 package identity
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"strings"
 	"testing"
@@ -20,12 +24,29 @@ type softKey struct {
 	key    virtualwebauthn.Credential
 }
 
+// newCredential is a fresh P-256 key. The library writes coordinates without their leading zeros, which no key may (RFC 9053 §7.1.1) and one in 128 would: those are passed over.
+func newCredential(t testing.TB) virtualwebauthn.Credential {
+	t.Helper()
+	for {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		factorMust(t, err)
+		point, err := key.PublicKey.Bytes() // 4, X, Y (SEC 1 §2.3.3)
+		factorMust(t, err)
+		if point[1] == 0 || point[33] == 0 {
+			continue
+		}
+		data, err := x509.MarshalPKCS8PrivateKey(key)
+		factorMust(t, err)
+		return virtualwebauthn.NewCredentialWithImportedKey(virtualwebauthn.KeyTypeEC2, data)
+	}
+}
+
 // addKey adds a passkey to whoever the session belongs to.
 func (h house) addKey(t testing.TB, token string, user desk.User) *softKey {
 	t.Helper()
 	handle, err := h.store.PasskeyHandle(t.Context(), user.ID)
 	factorMust(t, err)
-	key := &softKey{virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: handle}), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+	key := &softKey{virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: handle}), newCredential(t)}
 	_, err = h.offerKey(t, token, key, ours)
 	factorMust(t, err)
 	return key
@@ -76,7 +97,7 @@ func TestPasskeyAsSecondFactor(t *testing.T) {
 		"user verification missing": func(ask PasskeyAsk) FactorProof { unverified.key = key.key; return unverified.answer(t, ask, ours) },
 		"nobody touched it":         func(ask PasskeyAsk) FactorProof { absent.key = key.key; return absent.answer(t, ask, ours) },
 		"another key": func(ask PasskeyAsk) FactorProof {
-			stranger := softKey{key.device, virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+			stranger := softKey{key.device, newCredential(t)}
 			stranger.key.ID = key.key.ID
 			return stranger.answer(t, ask, ours)
 		},
@@ -189,7 +210,7 @@ func TestAddingPasskeys(t *testing.T) {
 	customer := h.add(t, "cy@customer.example", desk.RoleCustomer)
 	token := h.arrives(t, person.Email, home).Token
 	fresh := func() *softKey {
-		return &softKey{virtualwebauthn.NewAuthenticator(), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+		return &softKey{virtualwebauthn.NewAuthenticator(), newCredential(t)}
 	}
 	locked := fresh()
 	locked.device.Options.UserNotVerified = true
