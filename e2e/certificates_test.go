@@ -207,7 +207,7 @@ func (s *secured) plain(t *testing.T) {
 		t.Errorf("the API: %d %s", got.StatusCode, body)
 	}
 	got, body := s.ask(http.MethodGet, s.url+"/api/v1/audit?limit=100", s.token)
-	if got.StatusCode != http.StatusOK || strings.Count(body, `"token.exposed"`) != 1 || got.ProtoMajor != 2 {
+	if got.StatusCode != http.StatusOK || strings.Count(body, `"action":"token.exposed","activity":`) != 1 || got.ProtoMajor != 2 {
 		t.Errorf("the audit log over %s: %d %s", got.Proto, got.StatusCode, body)
 	}
 	if got, _ := s.ask(http.MethodGet, s.url+"/api/v1/tickets", burnt); got.StatusCode != http.StatusUnauthorized {
