@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"postern/desk"
-	"postern/identity"
 	"postern/store"
 )
 
@@ -32,55 +31,6 @@ func hidden(t *testing.T, page, name string) string {
 		t.Fatalf("the page has no field %q", name)
 	}
 	return found[1]
-}
-
-func TestEveryRouteAsksForItsRight(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	_, err := h.people.AddUser(t.Context(), desk.System("cli"), identity.NewUser{Email: "carl@customer.example", Name: "Carl", Role: desk.RoleCustomer, Password: password})
-	check(t, err)
-	nobody, agent, customer := h.reader(""), h.reader("ada@example.com"), h.reader("carl@customer.example")
-	seen := map[string]bool{}
-	for _, route := range routes {
-		method, pattern, _ := strings.Cut(route.pattern, " ")
-		if seen[route.pattern] || route.right == "" {
-			t.Errorf("%s stands twice or has no right", route.pattern)
-		}
-		seen[route.pattern] = true
-		if route.right == desk.Public {
-			continue
-		}
-		path := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(pattern, "1")
-		ask := func(r *reader) answer {
-			if method == http.MethodPost {
-				return r.post(path)
-			}
-			return r.get(path)
-		}
-		if route.right == desk.MayOwnRead || route.right == desk.MayOwnWrite { // pages for customers: staff are none there, and customers with an account are
-			for who, r := range map[string]*reader{"nobody": nobody, "an agent": agent} {
-				if got := ask(r); got.path != "/my/sign-in" {
-					t.Errorf("%s: %s gets %d at %s", route.pattern, who, got.status, got.path)
-				}
-			}
-			if got := ask(customer); got.path == "/my/sign-in" || got.status == http.StatusForbidden {
-				t.Errorf("%s: a customer with an account gets %d at %s", route.pattern, got.status, got.path)
-			}
-			continue
-		}
-		if got := ask(nobody); got.path != "/sign-in" {
-			t.Errorf("%s: nobody gets %d at %s", route.pattern, got.status, got.path)
-		}
-		if route.right == desk.SignedIn || route.right == desk.Proved || route.right == desk.Arriving {
-			continue
-		}
-		if got := ask(customer); got.status != http.StatusForbidden {
-			t.Errorf("%s: a customer gets %d", route.pattern, got.status)
-		}
-		if got := !h.agent.User.Can(route.right) && route.right != desk.Arriving && ask(agent).status != http.StatusForbidden; got {
-			t.Errorf("%s: an agent is let in", route.pattern)
-		}
-	}
 }
 
 func TestEveryAnswerCarriesTheHeaders(t *testing.T) {

@@ -20,9 +20,6 @@ func (s *Service) both(ctx context.Context, actor desk.Actor, first, second int6
 	if err := need(actor, desk.MayMerge); err != nil {
 		return err
 	}
-	if first == second {
-		return desk.Wrong("target", "these are one and the same ticket")
-	}
 	eyes, err := s.eyes(ctx, actor)
 	if err != nil {
 		return err
@@ -31,6 +28,9 @@ func (s *Service) both(ctx context.Context, actor desk.Actor, first, second int6
 		locked, err := tx.LockTickets(ctx, eyes, first, second)
 		if err != nil {
 			return err
+		}
+		if first == second {
+			return desk.Wrong("target", "these are one and the same ticket")
 		}
 		p := &pair{&change{Tx: tx, actor: actor, at: s.now(), ticket: locked[first], also: []int64{second}}, locked[second]}
 		if err := do(p); err != nil {
