@@ -161,7 +161,7 @@ func TestOnBehalf(t *testing.T) {
 	t.Parallel()
 	o := open(t)
 	theirs, other := o.started(t, customerEmail, "Theirs"), o.started(t, strangerEmail, "Another")
-	actor := o.token(t, "adam@example.com", desk.ScopeRead, desk.ScopeImpersonate)
+	actor := o.token(t, "olga@example.com", desk.ScopeRead, desk.ScopeImpersonate)
 	as := func(token, customer, path string) answer {
 		return o.do(t, ask{as: token, method: "GET", path: path, header: map[string]string{"X-On-Behalf-Of": customer}})
 	}
@@ -172,7 +172,7 @@ func TestOnBehalf(t *testing.T) {
 	as(actor, strangerEmail, at("/tickets/%d", other)).want(http.StatusOK)
 	as(actor, customerEmail, "/mailboxes").want(http.StatusForbidden)
 	for name, test := range map[string][2]string{
-		"without the scope": {o.tokens["admin"], customerEmail}, "an agent, with the scope": {o.token(t, "agnes@example.com", desk.ScopeRead, desk.ScopeImpersonate), customerEmail},
+		"without the scope": {o.tokens["owner"], customerEmail}, "an admin, with the scope": {o.token(t, "adam@example.com", desk.ScopeRead, desk.ScopeImpersonate), customerEmail}, "an agent, with the scope": {o.token(t, "agnes@example.com", desk.ScopeRead, desk.ScopeImpersonate), customerEmail},
 		"an owner": {actor, "olga@example.com"}, "a colleague": {actor, "agnes@example.com"},
 	} {
 		if got := as(test[0], test[1], "/tickets"); got.status != http.StatusForbidden {

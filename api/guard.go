@@ -87,7 +87,7 @@ func (a *API) finished(r *http.Request, status int, took time.Duration) {
 	a.noted(r, route, status)
 	level, attrs := slog.LevelInfo, []slog.Attr{
 		slog.String("id", visit.id), slog.String("method", r.Method), slog.String("route", route),
-		slog.Int("status", status), slog.Int64("ms", took.Milliseconds()), slog.Int64("user", visit.actor.User.ID),
+		slog.Int("status", status), slog.Int64("ms", took.Milliseconds()), slog.Int64("user", visit.actor.Person().ID),
 	}
 	if visit.err != nil && !errors.Is(visit.err, context.Canceled) {
 		level, attrs = slog.LevelError, append(attrs, slog.Any("error", visit.err))

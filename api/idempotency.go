@@ -40,7 +40,7 @@ func (a *API) once(next http.HandlerFunc) http.HandlerFunc {
 			writeProblem(w, problem(r.Context(), desk.Wrong(idempotencyHeader, "the key is longer than %d characters", longestKey)))
 			return
 		}
-		claim := claim{api: a, user: visitOf(r.Context()).actor.User.ID, key: key}
+		claim := claim{api: a, user: visitOf(r.Context()).actor.Person().ID, key: key}
 		status, sealed, fresh, err := a.cfg.Store.BeginIdempotent(r.Context(), claim.user, key, fingerprint(r))
 		switch {
 		case err != nil:

@@ -26,20 +26,23 @@ func (a *API) noted(r *http.Request, pattern string, status int) {
 		kind, is = "search", true
 	}
 	actor := visitOf(r.Context()).actor
-	if !is || a.cfg.Audit == nil || actor.User.ID == 0 || status >= http.StatusBadRequest {
+	if !is || a.cfg.Audit == nil || actor.Person().ID == 0 || status >= http.StatusBadRequest {
 		return
 	}
 	values, err := a.cfg.Identity.Settings(r.Context())
-	if err != nil || !values.On(desk.AccessLog) {
+	if err != nil || !values.On(desk.AccessLog) && actor.Behind == nil {
 		return
 	}
 	name := r.PathValue("number")
 	if name == "" {
 		name = r.PathValue("id")
 	}
-	entry := desk.AccessEntry{UserID: actor.User.ID, Via: "api", IP: actor.IP, Kind: kind, Subject: audit.Subject(kind, name), Method: r.Method, Route: pattern, Request: visitOf(r.Context()).id}
+	entry := desk.AccessEntry{UserID: actor.Person().ID, Via: "api", IP: actor.IP, Kind: kind, Subject: audit.Subject(kind, name), Method: r.Method, Route: pattern, Request: visitOf(r.Context()).id}
 	if actor.Token != 0 {
 		entry.Token = &actor.Token
+	}
+	if actor.Behind != nil {
+		entry.OnBehalf = actor.User.Email
 	}
 	a.cfg.Audit.Read(entry)
 }

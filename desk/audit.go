@@ -122,6 +122,8 @@ type AccessEntry struct {
 	Request string    `json:"request" db:"request"`
 	Session *int64    `json:"session_id" db:"session_id"`
 	Token   *int64    `json:"token_id" db:"token_id"`
+
+	OnBehalf string `json:"on_behalf_of" db:"on_behalf"` // address of the customer in whose place it was read; empty: in nobody's
 }
 
 // AccessQuery asks for readings, the newest first.

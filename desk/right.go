@@ -21,7 +21,7 @@ const (
 	MayManageSenders    Right = "senders:manage"     // block and allow senders, stop and allow mail to an address
 	MayReadCustomers    Right = "customers:read"     // see who customers are and what else they wrote
 	MayEditCustomers    Right = "customers:edit"     // give customers names and further addresses
-	MayImpersonate      Right = "customers:act-for"  // do through the API what a customer could do, in their name
+	MayImpersonate      Right = "customers:act-for"  // look at customers' pages, and through the API, as a customer sees them
 	MayExport           Right = "export"             // take lists of mails and customers out as files
 	MayShelve           Right = "shelves:own"        // keep canned replies, macros and views of one's own
 	MayShelveTeam       Right = "shelves:team"       // keep those of one's teams
@@ -102,7 +102,7 @@ var Rights = []RightRow{
 	{MayManageSenders, "Mail held back", "Block and allow senders, stop and allow mail to an address", ScopeWrite, byAgent},
 	{MayReadCustomers, "Customers", "See who customers are and what else they wrote", ScopeRead, byLight},
 	{MayEditCustomers, "Customers", "Give customers further addresses", ScopeWrite, byAgent},
-	{MayImpersonate, "Customers", "Act for customers through the API, in their name", ScopeAdmin, byAdmin},
+	{MayImpersonate, "Customers", "Look at everything as a customer sees it, in their place", ScopeAdmin, byOwner},
 	{MayExport, "Customers", "Take lists of mails and customers out as files", ScopeRead, byAdmin},
 	{MayShelve, "Canned replies, macros and views", "Keep their own", ScopeWrite, byLight},
 	{MayShelveTeam, "Canned replies, macros and views", "Keep those of their teams", ScopeWrite, byAgent},
@@ -165,7 +165,7 @@ func (r Right) Valid() bool {
 }
 
 // sensitive are the rights that ask for a fresh proof of who is there (R3): what they do outlives a borrowed screen.
-var sensitive = []Right{Proved, MayManageSecurity, MayManageRoles, MayManagePeople, MayHoldTokens, MayManageTokens, MayManageClients, MayExportAudit, MayExport, MayOwn}
+var sensitive = []Right{Proved, MayManageSecurity, MayManageRoles, MayManagePeople, MayHoldTokens, MayManageTokens, MayManageClients, MayExportAudit, MayExport, MayImpersonate, MayOwn}
 
 // Sensitive says whether a route with this right asks whoever is signed in to show again that it is them, unless they did so just now.
 func (r Right) Sensitive() bool { return slices.Contains(sensitive, r) }

@@ -182,7 +182,7 @@ func CheckRoleName(name string) error {
 var implied = []struct{ right, needs Right }{
 	{MayReadOriginals, MayRead}, {MayNote, MayRead}, {MayReply, MayRead}, {MayWrite, MayRead}, {MayMerge, MayWrite}, {MayManageCopied, MayWrite}, {MayAssignAny, MayWrite},
 	{MayManageHeld, MayReadHeld}, {MayReadCodes, MayReadHeld}, {MayManageRules, MayRead}, {MayManageRules, MayReadConfig}, {MayManageSenders, MayReadHeld}, {MayEditCustomers, MayReadCustomers}, {MayShelveTeam, MayReply}, {MayShelveAll, MayShelveTeam},
-	{MayReadAllReports, MayReadReports}, {MayManagePeople, MayReadPeople}, {MayManageRoles, MayReadPeople}, {MayManageSecurity, MayReadSecurity}, {MayExportAudit, MayReadAudit},
+	{MayReadAllReports, MayReadReports}, {MayImpersonate, MayRead}, {MayImpersonate, MayReadCustomers}, {MayManagePeople, MayReadPeople}, {MayManageRoles, MayReadPeople}, {MayManageSecurity, MayReadSecurity}, {MayExportAudit, MayReadAudit},
 }
 
 // Check says what is wrong with a role, as far as that can be seen without looking anything up.
@@ -214,8 +214,11 @@ func (r CustomRole) Check() error {
 	if slices.Contains(r.Rights, MayManageRules) && r.Sight != SightAll {
 		return Wrong("sight", "who writes automations sees every conversation, as automations do")
 	}
+	if slices.Contains(r.Rights, MayImpersonate) && r.Sight != SightAll {
+		return Wrong("sight", "who looks in the place of any customer sees every conversation")
+	}
 	if len(r.Masks) > 0 {
-		for _, right := range []Right{MayReadOriginals, MayExport, MayReadHeld} {
+		for _, right := range []Right{MayReadOriginals, MayExport, MayReadHeld, MayImpersonate} {
 			if slices.Contains(r.Rights, right) {
 				return Wrong("masks", "%q shows what this role is to hide", right)
 			}

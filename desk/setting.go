@@ -47,6 +47,7 @@ var Settings = slices.Concat(
 	alertSettings,
 	auditSettings,
 	factorSettings, // security row 33
+	DelegationSettings,
 )
 
 // SettingOf is the setting with that key, or nil.

@@ -22,6 +22,8 @@ type Actor struct {
 	Via    string  // portal, api, cli, mail, job
 	IP     string  // where the request came from, if from a network
 
+	Behind *User // of our people, who does it in the place of User, a customer; nil: nobody does
+
 	Operator string // account of the machine from which a command was given, as uid/name; empty for all else
 
 	// For the audit log; zero where there is none.
@@ -35,6 +37,14 @@ func System(via string) Actor { return Actor{Via: via} }
 
 // IsSystem says whether nobody but Postern itself, or whoever holds its machine, does it: a job, or a command on the command line.
 func (a Actor) IsSystem() bool { return a.User == User{} && (a.Via == "job" || a.Via == "cli") }
+
+// Person is who does it in the end: the one of our people behind a customer, else the user.
+func (a Actor) Person() User {
+	if a.Behind != nil {
+		return *a.Behind
+	}
+	return a.User
+}
 
 // Can says whether the actor holds the right, by role and by the scopes of the token in use. The system may do everything.
 func (a Actor) Can(right Right) bool {

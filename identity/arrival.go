@@ -88,6 +88,13 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	} else if service {
 		return Came{}, errService
 	}
+	guest, err := tx.GuestUntil(ctx, a.User.ID)
+	if err == nil && guest != nil && !now.Before(*guest) {
+		err = errGuestOver
+	}
+	if err != nil {
+		return Came{}, err
+	}
 	came := Came{User: a.User, Device: a.From.Device}
 	if len(came.Device) < leastDevice {
 		came.Device, _ = s.newToken()
@@ -115,6 +122,9 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	ends := now.Add(life)
 	if !a.Until.IsZero() && a.Until.Before(ends) {
 		ends = a.Until
+	}
+	if guest != nil && guest.Before(ends) {
+		ends = *guest
 	}
 	session := store.Session{
 		Hash: hash, UserID: a.User.ID, At: now, ExpiresAt: ends, IP: a.From.IP, UserAgent: a.From.agent(),

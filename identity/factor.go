@@ -255,7 +255,14 @@ func (s *Service) holds(ctx context.Context, tx *store.Tx, values desk.Values, u
 		return h, err
 	}
 	h.required = factorRequired(values, user)
-	if h.required && !h.has {
+	guest, err := tx.IsGuest(ctx, user.ID)
+	if err != nil {
+		return h, err
+	}
+	if guest { // at once: there is no time for days of grace
+		now := s.now().Add(-grace(values))
+		h.required, h.asked = true, &now
+	} else if h.required && !h.has {
 		now := s.now()
 		h.asked, err = tx.AskForFactor(ctx, user.ID, &now)
 	} else if !h.required {

@@ -157,6 +157,13 @@ func (s *Service) update(ctx context.Context, tx *store.Tx, u update) error {
 		if err := mayGive(ctx, tx.Reader, u.actor, u.after.Role); err != nil {
 			return err
 		}
+		guest, err := tx.IsGuest(ctx, u.after.ID)
+		if err == nil && guest {
+			err = guestRole(ctx, tx.Reader, u.after.Role)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if u.after.Role != desk.RoleOwner {
 		if err := keepsOwner(owners, u.after.ID); err != nil {
@@ -296,6 +303,9 @@ func (s *Service) setDisabled(ctx context.Context, actor desk.Actor, id int64, a
 		}
 		if err == nil && at != nil {
 			err = keepsOwner(owners, id)
+		}
+		if err == nil && at == nil {
+			err = s.stillGuest(ctx, tx, id)
 		}
 		if err == nil {
 			err = tx.SetDisabled(ctx, id, at)

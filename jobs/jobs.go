@@ -65,6 +65,7 @@ type Runner struct {
 	reacts  *reactor
 	tells   *notifier
 	chain   *chainer // nil: another process links
+	ends    *ender
 	heart   *heart
 	replies *sendReply
 	tls     *TLSCounter
@@ -131,7 +132,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	runner := &Runner{client: queue, answers: newAcknowledger(cfg), reacts: newReactor(cfg), tells: newNotifier(cfg), heart: heart, replies: replies, tls: cfg.TLS}
+	runner := &Runner{client: queue, answers: newAcknowledger(cfg), reacts: newReactor(cfg), tells: newNotifier(cfg), heart: heart, replies: replies, tls: cfg.TLS, ends: newEnder(cfg)}
 	if cfg.Audit != nil {
 		runner.chain = newChainer(cfg)
 	}
@@ -160,6 +161,7 @@ func addWorkers(workers *river.Workers, cfg Config) {
 	river.AddWorker(workers, &tellStricter{identity: cfg.Identity})
 	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tendTokens{identity: cfg.Identity})
+	river.AddWorker(workers, &tellImpersonated{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.
@@ -187,6 +189,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	r.answers.start(ctx)
 	r.reacts.start(ctx)
 	r.tells.start(ctx)
+	r.ends.start(ctx)
 	if r.chain != nil {
 		r.chain.start(ctx)
 	}
@@ -213,6 +216,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 	r.answers.stop(ctx)
 	r.reacts.stop()
 	r.tells.stop()
+	r.ends.stop()
 	if r.chain != nil {
 		r.chain.stop()
 	}

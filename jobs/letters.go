@@ -59,6 +59,8 @@ var personLetters = map[desk.LetterKind]personWords{
 	desk.LetterOwnershipWithdrawn:  ownershipWithdrawn,
 	desk.LetterOwnershipDeclined:   ownershipDeclined,
 	desk.LetterOwnershipAccepted:   ownershipAccepted,
+	desk.LetterGuestComes:          guestComes,
+	desk.LetterGuestGone:           guestGone,
 }
 
 // tellPerson mails one of our people what has happened to their account. It is tried again, soon at first, until it would come too late; a letter that could not be brought is in the audit log.

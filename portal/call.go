@@ -108,7 +108,7 @@ func (p *Portal) admit(c *call, route route) error {
 	right := route.right
 	c.actor = desk.Actor{Via: "portal", IP: c.client().IP, Request: c.id}
 	if right == desk.MayOwnRead || right == desk.MayOwnWrite {
-		return p.admitCustomer(c)
+		return p.admitCustomer(c, right)
 	}
 	if err := p.knowSession(c, route); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"postern/desk"
+	"postern/identity"
+	"postern/store"
 )
 
 // Customers see pages of their own: those of a mail, without the desk's rail and scripts, and only what is theirs. They have no account; they prove an address, and the browser keeps that for a while.
@@ -18,6 +20,7 @@ type customerFrame struct {
 	Account bool   // it is that of an account
 	Notice  string // one sentence about what was just done
 	Problem string
+	Stands  standsFor // who looks at it in the customer's place; zero: the customer does
 }
 
 // customerFrame makes the frame of a page.
@@ -26,8 +29,9 @@ func (p *Portal) customerFrame(c *call, title, desk string) customerFrame {
 		desk = "Postern"
 	}
 	frame := customerFrame{Title: title, Desk: desk}
-	if c.visitor != "" || c.hasAccount() {
-		frame.Address, frame.Account = c.actor.User.Email, c.visitor == ""
+	frame.Stands = standsForOf(c)
+	if c.visitor != "" || c.hasAccount() || frame.Stands.As != "" {
+		frame.Address, frame.Account = c.actor.User.Email, c.visitor == "" && c.hasAccount()
 	}
 	return frame
 }
@@ -69,24 +73,35 @@ func (p *Portal) customerCookieOf(c *call, name string) string {
 	return cookie.Value
 }
 
-// admitCustomer lets in who has proved an address in this browser. Nobody else is let in, our own people neither: what they see is in the desk.
-func (p *Portal) admitCustomer(c *call) error {
+// admitCustomer lets in who has proved an address in this browser. Nobody else is let in, our own people neither: what they see is in the desk; but for who looks in a customer's place, and changes nothing.
+func (p *Portal) admitCustomer(c *call, right desk.Right) error {
 	known, err := p.recognise(c)
 	if err == nil && !known {
 		err = desk.Faultf(desk.Unsigned, "Please prove your address first.")
 	}
+	if err == nil && !c.actor.Can(right) {
+		err = errOnlyLooks
+	}
 	return err
 }
 
+// errOnlyLooks is the answer to who would change something in a customer's place.
+var errOnlyLooks = &desk.Fault{Kind: desk.Forbidden, Reason: "You look at these pages in a customer's place: nothing can be changed so. Do it at the desk, in your own name."}
+
 // recognise makes the customer who has proved an address in this browser the one who asks, on pages that are open to everybody too.
 func (p *Portal) recognise(c *call) (known bool, err error) {
+	if _, err := c.r.Cookie(p.cookieName()); err == nil {
+		if known, err := p.recogniseSession(c, standsIn); known || err != nil {
+			return known, err
+		}
+	}
 	token := p.customerCookieOf(c, visitorCookie)
 	if token == "" {
-		return p.recogniseAccount(c)
+		return p.recogniseSession(c, hasAccount)
 	}
 	user, err := p.identity.Visitor(c.r.Context(), token)
 	if fault := asFault(err); fault != nil {
-		return p.recogniseAccount(c)
+		return p.recogniseSession(c, hasAccount)
 	}
 	if err != nil {
 		return false, err
@@ -98,22 +113,31 @@ func (p *Portal) recognise(c *call) (known bool, err error) {
 // hasAccount says whether a customer asks who is signed in to an account.
 func (c *call) hasAccount() bool { return c.session.User.Role == desk.RoleCustomer }
 
-// recogniseAccount makes the customer the one who asks who has an account and is signed in to it. Our own people stay out: what they see is in the desk.
-func (p *Portal) recogniseAccount(c *call) (known bool, err error) {
+// hasAccount makes the customer the one who asks who has an account and is signed in to it. Our own people stay out: what they see is in the desk.
+func hasAccount(c *call, session store.LiveSession) bool {
+	if session.User.Role != desk.RoleCustomer || session.Pending != "" {
+		return false
+	}
+	// Like somebody who has proved an address by a code: what they see follows from the address, and nothing else of the account is needed.
+	c.actor.User = desk.User{Email: session.User.Email, Name: session.User.Name, Role: desk.RoleCustomer}
+	c.actor.Session = session.SessionID
+	return true
+}
+
+// recogniseSession lets who looks say whether whoever is signed in in this browser is the one who asks. A session that has ended, or belongs to another browser, is nobody's.
+func (p *Portal) recogniseSession(c *call, who func(*call, store.LiveSession) bool) (known bool, err error) {
 	cookie, err := c.r.Cookie(p.cookieName())
 	if err != nil {
 		return false, nil
 	}
-	session, err := p.identity.SignedIn(c.r.Context(), cookie.Value)
-	if asFault(err) != nil || err == nil && (session.User.Role != desk.RoleCustomer || session.Pending != "") {
+	session, err := p.identity.In(c.r.Context(), cookie.Value, c.client(), identity.Used)
+	if asFault(err) != nil {
 		return false, nil
 	}
-	if err != nil {
+	if err != nil || !who(c, session) {
 		return false, err
 	}
-	// Like somebody who has proved an address by a code: what they see follows from the address, and nothing else of the account is needed.
-	c.actor.User = desk.User{Email: session.User.Email, Name: session.User.Name, Role: desk.RoleCustomer}
-	c.actor.Session, c.token, c.session = session.SessionID, cookie.Value, session
+	c.token, c.session = cookie.Value, session
 	return true, nil
 }
 

@@ -93,6 +93,9 @@ func (p *Portal) formPost(c *call) error {
 	if _, err := p.recognise(c); err != nil {
 		return err
 	}
+	if c.actor.Behind != nil {
+		return errOnlyLooks
+	}
 	if err := p.tickets.CountForm(ctx, again.Email, identity.PlaceOf(c.actor.IP)); err != nil {
 		if fault := asFault(err); fault != nil {
 			return p.formPage(c, box, again, fault)

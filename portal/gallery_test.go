@@ -106,6 +106,9 @@ var places = map[string][]place{
 	"GET /security/clients/{id}":    {{"/security/clients/{client}", "owner"}},
 	"GET /security/api":             {{"/security/api", "owner"}},
 	"GET /security/services":        {{"/security/services", "owner"}},
+	"GET /impersonate":              {{"/impersonate?customer=anna@customer.example", "owner"}},
+	"GET /security/guests":          {{"/security/guests", "owner"}},
+	"GET /security/sight":           {{"/security/sight", "owner"}},
 	"GET /security":                 {{"/security", "owner"}},
 	"GET /security/alerts":          {{"/security/alerts?all=yes", "owner"}},
 	"GET /security/alerts/settings": {{"/security/alerts/settings", "owner"}},
@@ -205,6 +208,7 @@ func newGallery(t *testing.T) *gallery {
 	g.signon()
 	g.saml()
 	g.access()
+	g.guests()
 	g.sql(`insert into ownership_offer (from_user, to_user, becomes, created_at, expires_at) values ($1, $2, 'admin', now() - interval '1 day', now() + interval '6 days')`, g.owner.User.ID, g.agent.User.ID)
 	return g
 }

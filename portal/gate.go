@@ -108,9 +108,13 @@ func (p *Portal) turnAway(w http.ResponseWriter, r *http.Request, status int) {
 
 // admitPlace turns away whoever may do something, but not from here.
 func (p *Portal) admitPlace(c *call, right desk.Right) error {
-	err := p.identity.AdmitsPlace(c.r.Context(), c.actor, right)
+	actor := c.actor
+	if actor.Behind != nil { // they come from where staff may
+		actor, right = desk.Actor{User: actor.Person(), IP: actor.IP, Via: actor.Via, Request: actor.Request}, desk.MayImpersonate
+	}
+	err := p.identity.AdmitsPlace(c.r.Context(), actor, right)
 	if fault := asFault(err); fault != nil && fault.Kind == desk.Forbidden {
-		if noted := p.identity.TurnedAway(c.r.Context(), c.actor); noted != nil {
+		if noted := p.identity.TurnedAway(c.r.Context(), actor); noted != nil {
 			return noted
 		}
 	}

@@ -69,7 +69,7 @@ func TestOwnershipByForms(t *testing.T) {
 	if got := berta.post("/you/ownership", "do", "accept", "from", from); got.status != http.StatusConflict {
 		t.Errorf("somebody else's offer: %d", got.status)
 	}
-	ada.post("/you/ownership", "do", "accept", "from", from).has(t, "Owners of this desk need a second factor")
+	ada.post("/you/ownership", "do", "accept", "from", from).has(t, "Both need a second factor")
 	seed := h.addApp("ada@example.com")
 	h.sql(`update session set proved_at = now() - interval '1 hour' where user_id = $1`, h.agent.User.ID)
 	ada.get("/you/ownership").has(t, "Is it still you?", "proof_code")

@@ -21,6 +21,7 @@ type rail struct {
 	Reads     bool // the reader sees conversations at all
 	AtViews   bool // the page of saved views is open
 	Folded    bool // the reader wants it out of the way
+	Stands    standsFor
 }
 
 // railLink is one line of the rail.
@@ -50,7 +51,7 @@ const (
 // railOf gathers the rail: short questions, whose counts are bounded. here is the listing that is open, place the path of a page that is no list.
 func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	if !c.actor.Can(desk.MayRead) { // they look after something else
-		r := &rail{Folded: folded(c)}
+		r := &rail{Folded: folded(c), Stands: standsForOf(c)}
 		p.railPlaces(c, r, desk.ViewCounts{}, place)
 		return r, nil
 	}
@@ -63,7 +64,7 @@ func (p *Portal) railOf(c *call, here listing, place string) (*rail, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rail{Folded: folded(c), AtViews: place == "/views", Reads: true}
+	r := &rail{Folded: folded(c), Stands: standsForOf(c), AtViews: place == "/views", Reads: true}
 	if r.Bell.Bell, err = p.tickets.Bell(ctx, c.actor); err != nil {
 		return nil, err
 	}
@@ -190,7 +191,7 @@ var notices = map[string]string{
 	"redirected": "It goes to the other address now.", "suppressed": "That address gets no mail any more.", "lifted": "Lifted: the address gets mail again.",
 	"added": "Added.", "saved": "Saved.", "revoked": "Revoked: the token no longer works.", "disconnected": "Disconnected. Everything that it had opens nothing any more.",
 	"password": "Your password is changed. Sign in with it.", "reset": "A link is on its way to them.", "password-set": "Their password is set. Tell it to them yourself; it is good for one sign-in.",
-	"offered": "Offered. They and all owners get a mail; nothing changes until they accept.", "withdrawn": "Withdrawn. The offer opens nothing any more.", "declined": "Declined. Nothing has changed.", "owner": "You are an owner now.",
+	"offered": "Offered. They and all owners get a mail; nothing changes until they accept.", "withdrawn": "Withdrawn. The offer opens nothing any more.", "declined": "Declined. Nothing has changed.", "owner": "You are an owner now.", "guest-ended": "Ended. All that they could come in with was taken away.", "no-longer": "You see the desk as yourself again.",
 	"connected": "Connected.", "unlinked": "Disconnected.",
 	"disabled": "Disabled. Every session and token of theirs has ended.", "enabled": "They can sign in again.",
 }

@@ -27,6 +27,10 @@ var readingRoutes = map[string]readingRoute{
 	"GET /suspended/{id}":          {"suspended", "id"},
 	"GET /suspended/{id}/original": {"suspended", "id"},
 	"GET /reports.csv":             {"export", ""},
+	"GET /my":                      {"customer", ""}, // these by who looks in a customer's place; customers themselves are not logged
+	"GET /my/tickets/{number}":     {"ticket", "number"},
+	"GET /my/messages/{id}/body":   {"message", "id"},
+	"GET /my/files/{id}":           {"attachment", "id"},
 	"POST /audit/export":           {"export", ""},
 	"POST /audit/readings/export":  {"export", ""},
 }
@@ -37,16 +41,19 @@ func (p *Portal) noted(c *call, route route) {
 	if route.pattern == "GET /tickets" && c.r.URL.Query().Get("q") != "" {
 		at, is = readingRoute{"search", ""}, true
 	}
-	if !is || c.actor.User.ID == 0 || c.w.status >= http.StatusBadRequest {
+	if !is || c.actor.Person().ID == 0 || c.hasAccount() || c.w.status >= http.StatusBadRequest {
 		return
 	}
 	values, err := p.identity.Settings(c.r.Context())
-	if err != nil || !values.On(desk.AccessLog) {
+	if err != nil || !values.On(desk.AccessLog) && c.actor.Behind == nil { // who looks in a customer's place is noted in any case
 		return
 	}
-	entry := desk.AccessEntry{UserID: c.actor.User.ID, Via: "portal", IP: c.actor.IP, Kind: at.kind, Subject: audit.Subject(at.kind, c.r.PathValue(at.id)), Method: c.r.Method, Route: route.pattern, Request: c.id}
+	entry := desk.AccessEntry{UserID: c.actor.Person().ID, Via: "portal", IP: c.actor.IP, Kind: at.kind, Subject: audit.Subject(at.kind, c.r.PathValue(at.id)), Method: c.r.Method, Route: route.pattern, Request: c.id}
 	if c.actor.Session != 0 {
 		entry.Session = &c.actor.Session
+	}
+	if c.actor.Behind != nil {
+		entry.OnBehalf = c.actor.User.Email
 	}
 	p.audit.Read(entry)
 }

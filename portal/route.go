@@ -248,6 +248,13 @@ var routes = []route{
 	{"POST /form/{slug}", desk.Public, (*Portal).formPost},
 	{"GET /form/{slug}/sent", desk.Public, (*Portal).formSent},
 
+	{"GET /impersonate", desk.MayImpersonate, (*Portal).impersonateShow},
+	{"POST /impersonate", desk.MayImpersonate, (*Portal).impersonatePost},
+	{"POST /impersonate/end", desk.SignedIn, (*Portal).impersonateEnd},
+	{"GET /security/guests", desk.MayOwn, (*Portal).guestsShow},
+	{"POST /security/guests", desk.MayOwn, (*Portal).guestsPost},
+	{"GET /security/sight", desk.MayReadSecurity, (*Portal).delegationSettingsShow},
+	{"POST /security/sight", desk.MayManageSecurity, (*Portal).delegationSettingsPost},
 	{"GET /security", desk.MayReadSecurity, (*Portal).securityShow},
 	{"GET /security/sessions", desk.MayReadSecurity, (*Portal).sessionSettingsShow},
 	{"POST /security/sessions", desk.MayManageSecurity, (*Portal).sessionSettingsPost},

@@ -51,6 +51,9 @@ func (t *ticketPage) Merges() bool { return t.User.Can(desk.MayMerge) }
 // Copies says whether they may say who takes part.
 func (t *ticketPage) Copies() bool { return t.User.Can(desk.MayManageCopied) }
 
+// Impersonates says whether they may look at customers' pages in the customer's place.
+func (t *ticketPage) Impersonates() bool { return t.User.Can(desk.MayImpersonate) }
+
 // Edits says whether they may change what is known of its customer.
 func (t *ticketPage) Edits() bool { return t.User.Can(desk.MayEditCustomers) }
 

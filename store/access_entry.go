@@ -9,15 +9,15 @@ import (
 	"postern/desk"
 )
 
-const accessColumns = `e.id, e.at, e.user_id, coalesce(u.email, '') as user_email, e.via, e.ip, e.kind, e.subject, e.method, e.route, e.request, e.session_id, e.token_id`
+const accessColumns = `e.id, e.at, e.user_id, coalesce(u.email, '') as user_email, e.via, e.ip, e.kind, e.subject, e.method, e.route, e.request, e.session_id, e.token_id, e.on_behalf`
 
 // AddReadings writes down who read what.
 func (s *Store) AddReadings(ctx context.Context, entries []desk.AccessEntry) error {
 	_, err := s.pool.CopyFrom(ctx, pgx.Identifier{"access_entry"},
-		[]string{"at", "user_id", "via", "ip", "kind", "subject", "method", "route", "request", "session_id", "token_id"},
+		[]string{"at", "user_id", "via", "ip", "kind", "subject", "method", "route", "request", "session_id", "token_id", "on_behalf"},
 		pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {
 			e := entries[i]
-			return []any{e.At, e.UserID, e.Via, e.IP, e.Kind, e.Subject, e.Method, e.Route, e.Request, e.Session, e.Token}, nil
+			return []any{e.At, e.UserID, e.Via, e.IP, e.Kind, e.Subject, e.Method, e.Route, e.Request, e.Session, e.Token, e.OnBehalf}, nil
 		}))
 	return wrap(err, "keep readings")
 }

@@ -17,22 +17,33 @@ import (
 const auditColumns = `a.id, a.at, a.actor, a.actor_id, a.via, a.ip, a.action, a.subject, a.detail, a.outcome, a.session_id, a.token_id, a.device_id, a.on_behalf, a.request`
 
 // unveiled says that an entry is about neither conversations nor customers, whose words and addresses stand in its detail and at times in its subject.
-const unveiled = `split_part(a.action, '.', 1) <> all(array['ticket', 'attachment', 'contact', 'delivery', 'suspended', 'sender', 'suppression', 'acknowledgement', 'visitor', 'access', 'bulk'])`
+const unveiled = `split_part(a.action, '.', 1) <> all(array['ticket', 'attachment', 'contact', 'delivery', 'suspended', 'sender', 'suppression', 'acknowledgement', 'visitor', 'access', 'bulk', 'impersonation'])`
 
 // numbered says that the subject of an entry is a kind and a number, and so tells nothing.
 const numbered = `a.subject ~ '^[a-z]+/[0-9]+$'`
 
+// stranger says that the actor of an entry is a customer without an account, whose name is their address.
+const stranger = `(a.actor_id is null and position('@' in a.actor) > 0)`
+
 // veiledColumns are auditColumns for who does not see every conversation.
 var veiledColumns = strings.NewReplacer(
 	"a.subject", "case when "+unveiled+" or "+numbered+" then a.subject else '' end as subject",
-	"a.detail", "case when "+unveiled+" then a.detail else '{}'::json end as detail").Replace(auditColumns)
+	"a.detail", "case when "+unveiled+" then a.detail else '{}'::json end as detail",
+	"a.actor,", "case when "+stranger+" then 'customer' else a.actor end as actor,",
+	"a.on_behalf", "'' as on_behalf").Replace(auditColumns)
 
 // queueAudit adds an entry to what is sent to the database together.
 func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
-	name, id := "system", (*int64)(nil)
+	name, id, behalf := "system", (*int64)(nil), ""
+	who := actor.Person()
+	if actor.Behind != nil {
+		behalf = actor.User.Email
+	}
 	switch {
-	case actor.User.ID != 0:
-		name, id = actor.User.Email, &actor.User.ID
+	case who.ID != 0:
+		name, id = who.Email, &who.ID
+	case who.Email != "": // a customer without an account
+		name = who.Email
 	case actor.Operator != "":
 		name = "system (" + actor.Operator + ")"
 	}
@@ -41,9 +52,9 @@ func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
 		return fmt.Errorf("store: audit %s: %w", row.Action, err)
 	}
 	batch.Queue(`
-		insert into audit (actor, actor_id, via, ip, action, subject, detail, outcome, session_id, token_id, device_id, request)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9::bigint, 0), nullif($10::bigint, 0), (select device_id from session where id = $9), $11)`,
-		name, id, actor.Via, actor.IP, row.Action, row.Subject, text, desk.Acts[row.Action].Ended(), actor.Session, actor.Token, actor.Request)
+		insert into audit (actor, actor_id, via, ip, action, subject, detail, outcome, session_id, token_id, device_id, request, on_behalf)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9::bigint, 0), nullif($10::bigint, 0), (select device_id from session where id = $9), $11, $12)`,
+		name, id, actor.Via, actor.IP, row.Action, row.Subject, text, desk.Acts[row.Action].Ended(), actor.Session, actor.Token, actor.Request, behalf)
 	return nil
 }
 
@@ -94,7 +105,12 @@ func (r Reader) AuditLog(ctx context.Context, q desk.AuditQuery) (desk.Page[desk
 // audited adds what is asked of the log.
 func (c *conditions) audited(q desk.AuditQuery) error {
 	if q.Actor != "" {
-		c.and(c.contains("a.actor", q.Actor))
+		by := c.contains("a.actor", q.Actor)
+		if q.Veiled {
+			c.and(by + " and not " + stranger)
+		} else {
+			c.and("(" + by + " or " + c.contains("a.on_behalf", q.Actor) + ")")
+		}
 	}
 	if noun, all := strings.CutSuffix(q.Action, "."); all {
 		c.and("starts_with(a.action, " + c.arg(noun+".") + ")")

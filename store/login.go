@@ -95,7 +95,7 @@ func (r Reader) Link(ctx context.Context, hash []byte, now time.Time) (user desk
 		select u.id, u.email, u.name, u.role
 		from login_link l
 		join "user" u on u.id = l.user_id
-		where l.token_hash = $1 and l.used_at is null and l.expires_at > $2 and u.disabled_at is null`, hash, now)
+		where l.token_hash = $1 and l.used_at is null and l.expires_at > $2 and u.disabled_at is null and (u.ends_at is null or u.ends_at > $2)`, hash, now)
 	if err != nil {
 		return user, found, wrap(err, "one-time link")
 	}
@@ -130,7 +130,7 @@ func (tx *Tx) UseLink(ctx context.Context, hash []byte, now time.Time) (user des
 		update login_link l
 		set used_at = $2
 		from "user" u
-		where u.id = l.user_id and l.token_hash = $1 and l.used_at is null and l.expires_at > $2 and u.disabled_at is null
+		where u.id = l.user_id and l.token_hash = $1 and l.used_at is null and l.expires_at > $2 and u.disabled_at is null and (u.ends_at is null or u.ends_at > $2)
 		returning u.id, u.email, u.name, u.role`, hash, now)
 	if err != nil {
 		return user, found, wrap(err, "use one-time link")

@@ -79,7 +79,7 @@ func (r Reader) ResetLink(ctx context.Context, token []byte, now time.Time) (use
 		select u.id, u.email, u.name, u.role
 		from password_reset p
 		join "user" u on u.id = p.user_id
-		where p.token_hash = $1 and p.used_at is null and p.expires_at > $2 and u.disabled_at is null`, token, now)
+		where p.token_hash = $1 and p.used_at is null and p.expires_at > $2 and u.disabled_at is null and (u.ends_at is null or u.ends_at > $2)`, token, now)
 	return user, found, wrap(err, "link for a password")
 }
 
@@ -89,7 +89,7 @@ func (tx *Tx) UseReset(ctx context.Context, token []byte, now time.Time) (user d
 		update password_reset p
 		set used_at = $2
 		from "user" u
-		where p.token_hash = $1 and p.used_at is null and p.expires_at > $2 and u.id = p.user_id and u.disabled_at is null
+		where p.token_hash = $1 and p.used_at is null and p.expires_at > $2 and u.id = p.user_id and u.disabled_at is null and (u.ends_at is null or u.ends_at > $2)
 		returning u.id, u.email, u.name, u.role`, token, now)
 	return user, found, wrap(err, "use link for a password")
 }

@@ -41,17 +41,22 @@ type LiveSession struct {
 	SeenAt    time.Time
 	Language  string // that they chose; empty: what the browser asks for
 	TimeZone  string // as in the IANA database; empty: the browser's
+
+	ActsFor   string     // address of the customer as whom they look at customers' pages just now; empty: nobody
+	ActsUntil *time.Time // when that ends
 }
 
 // Session finds a session that has not expired and belongs to somebody who may sign in. None is no error: found is false.
 func (r Reader) Session(ctx context.Context, hash []byte, now time.Time) (live LiveSession, found bool, err error) {
 	live, found, err = perhapsOne[LiveSession](ctx, r.q, `
 		select u.id, u.email, u.name, u.role, s.id as session_id, s.device_id, d.token_hash as device_key, s.ip, s.user_agent, s.method, s.provider, s.pending, s.created_at, s.proved_at,
-		       s.last_seen_at as seen_at, u.language, u.time_zone
+		       s.last_seen_at as seen_at, u.language, u.time_zone, coalesce(i.address, '') as acts_for, i.ends_at as acts_until
 		from session s
 		join "user" u on u.id = s.user_id
 		left join device d on d.id = s.device_id
-		where s.token_hash = $1 and s.expires_at > $2 and u.disabled_at is null`, hash, now)
+		left join impersonation i on i.session_id = s.id and i.ended_at is null and i.ends_at > $2
+		      and not exists (select from "user" o where o.email = i.address and (o.role <> 'customer' or o.disabled_at is not null))
+		where s.token_hash = $1 and s.expires_at > $2 and u.disabled_at is null and (u.ends_at is null or u.ends_at > $2)`, hash, now)
 	if err != nil || !found {
 		return live, found, wrap(err, "session")
 	}

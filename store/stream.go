@@ -22,7 +22,7 @@ func (r Reader) OpenSessions(ctx context.Context, hashes [][]byte, now time.Time
 		select u.id, u.email, u.name, u.role, s.token_hash as hash, s.pending, s.created_at, s.last_seen_at as seen_at
 		from session s
 		join "user" u on u.id = s.user_id
-		where s.token_hash = any($1) and s.expires_at > $2 and u.disabled_at is null`, hashes, now)
+		where s.token_hash = any($1) and s.expires_at > $2 and u.disabled_at is null and (u.ends_at is null or u.ends_at > $2)`, hashes, now)
 	if err != nil {
 		return nil, wrap(err, "open sessions")
 	}

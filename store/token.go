@@ -33,7 +33,7 @@ func (r Reader) Bearer(ctx context.Context, hash []byte, now time.Time) (bearer 
 		from api_token t
 		join "user" u on u.id = t.user_id
 		left join oauth_client c on c.id = t.client_id
-		where t.token_hash = $1 and t.revoked_at is null and t.expires_at > $2 and u.disabled_at is null and c.disabled_at is null`, hash, now)
+		where t.token_hash = $1 and t.revoked_at is null and t.expires_at > $2 and u.disabled_at is null and (u.ends_at is null or u.ends_at > $2) and c.disabled_at is null`, hash, now)
 	if err != nil {
 		return bearer, found, wrap(err, "token")
 	}

@@ -203,7 +203,7 @@ func (s *Service) Attachment(ctx context.Context, actor desk.Actor, id int64) (a
 		return attachments.Object{}, desk.FileInfo{}, err
 	}
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
-		return tx.LogAccess(ctx, store.Access{Attachment: id, User: actor.User.ID, IP: actor.IP})
+		return tx.LogAccess(ctx, store.Access{Attachment: id, User: actor.Person().ID, IP: actor.IP})
 	})
 	return objectOf(file), file.FileInfo, err
 }

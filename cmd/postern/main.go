@@ -54,6 +54,7 @@ type commands struct {
 	Audit       auditCommand       `cmd:"" help:"The audit log: list, export, verify."`
 	Access      settingsCommand    `cmd:"" name:"settings" help:"Accounts and access: list, get, set."`
 	Client      clientCommand      `cmd:"" help:"Programs that people may connect by OAuth 2: add, list, secret, remove."`
+	Guest       guestCommand       `cmd:"" help:"Somebody let in to help for hours or days: add, list, end."`
 	Service     serviceCommand     `cmd:"" help:"Accounts of programs: add, list."`
 	Keys        keysCommand        `cmd:"" help:"The master keys: list, add, use."`
 	Ingest      ingestCommand      `cmd:"" help:"Take in raw messages (.eml, mbox, Maildir, or - for stdin) like mail from SMTP."`

@@ -20,6 +20,7 @@ var commandRights = map[string]desk.Right{
 	"user recovery-code": desk.MayManagePeople, "user reset": desk.MayManagePeople, "user import": desk.MayManagePeople,
 	"token create": desk.MayManageTokens, "token list": desk.MayManageTokens, "token revoke": desk.MayManageTokens,
 	"client add": desk.MayManageClients, "client list": desk.MayManageClients, "client secret": desk.MayManageClients, "client remove": desk.MayManageClients,
+	"guest add": desk.MayOwn, "guest list": desk.MayOwn, "guest end": desk.MayOwn,
 	"service add": desk.MayManageTokens, "service list": desk.MayManageTokens,
 	"settings list": desk.MayReadSecurity, "settings get": desk.MayReadSecurity, "settings set": desk.MayManageSecurity,
 	"audit list": desk.MayReadAudit, "audit export": desk.MayExportAudit, "audit verify": desk.MayReadAudit,
