@@ -125,6 +125,9 @@ func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
 		reached, covered := reaching(actor, route)
 		if !covered || !reached.Can(route.right) {
 			a.cfg.Identity.Denied(r.Context(), actor, route.right)
+			if err := a.cfg.Identity.Refused(r.Context(), actor, route.right, pattern); err != nil {
+				a.cfg.Log.WarnContext(r.Context(), "a refusal is not noted", "id", visit.id, "error", err)
+			}
 			forbid(w, route, actor)
 			return
 		}

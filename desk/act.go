@@ -218,6 +218,7 @@ var Acts = map[string]Act{
 	"user.proof":               {Words: "Showed again who they are"},
 	"user.proof-failed":        {Words: "Proof failed", End: EndRefused},
 	"user.reading":             {Words: "Language and zone changed"},
+	"user.refused":             {Words: "Turned away by their role", End: EndRefused},
 	"user.signed-out":          {Words: "Signed out by an alert"},
 	"user.passkey-copied":      {Words: "Copied passkey refused", End: EndRefused},
 	"user.recovery-codes":      {Words: "Recovery codes made"},

@@ -107,11 +107,12 @@ type Tie struct {
 	Role      Role   `db:"role"`
 	Sight     Sight  `db:"-"`       // of that role
 	TeamID    *int64 `db:"team_id"` // of the ticket
+	Copied    bool   `db:"copied"`  // is in copy or watches, and that shows the ticket
 }
 
 // Sees says whether the ticket is in the person's sight. What is out of it nobody is told of, not even who is named there.
 func (t Tie) Sees() bool {
-	ticket := SeenTicket{TeamID: t.TeamID}
+	ticket := SeenTicket{TeamID: t.TeamID, Copied: t.Copied}
 	if t.Assignee {
 		ticket.AssigneeID = &t.User
 	}

@@ -3,7 +3,7 @@ package desk
 import "slices"
 
 // Sight is which tickets a role shows to those who have it. It narrows every way to a ticket alike: lists, counts, search, the page, files, live updates, changes and the API. A ticket out of sight is
-// one that does not exist. That somebody is in copy of a ticket, watches it or is named in it widens nothing. The words are part of the API.
+// one that does not exist. That somebody is in copy of a ticket, watches it or is named in it widens nothing, unless CopiedRead is on: then being in copy and watching do. The words are part of the API.
 type Sight string
 
 const (
@@ -40,6 +40,7 @@ type SeenTicket struct {
 	TeamID     *int64 // nil: no team has it
 	AssigneeID *int64
 	Own        bool // the person is its requester, or an accepted participant
+	Copied     bool // the person is of the staff, in copy or watches it, and that shows it
 }
 
 // Shows says whether the sight shows a ticket to a person of these teams. It says in Go what store says in SQL, and a test holds the two together.
@@ -50,11 +51,11 @@ func (s Sight) Shows(t SeenTicket, user int64, teams []int64) bool {
 	case SightAll:
 		return true
 	case SightTeams:
-		return given || member || t.TeamID == nil
+		return given || member || t.TeamID == nil || t.Copied
 	case SightMembers:
-		return given || member
+		return given || member || t.Copied
 	case SightAssigned:
-		return given
+		return given || t.Copied
 	case SightOwn:
 		return t.Own
 	default:

@@ -48,6 +48,7 @@ type Service struct {
 	moved        noted   // tokens that came from a new network
 	acted        noted   // tokens that act for customers
 	denials      denials // what tokens were refused
+	refused      noted   // what people were refused
 	gatewayRoots *x509.CertPool
 }
 

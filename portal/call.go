@@ -67,6 +67,7 @@ func (p *Portal) serve(route route) http.Handler {
 		c.reads("", "")
 		secureHeaders(w.Header(), p.secure)
 		err := p.admit(c, route)
+		p.refused(c, route, err)
 		if tooFast := p.paced(c, route); tooFast != nil { // also who is not let in
 			err = tooFast
 		}
@@ -86,6 +87,16 @@ func (p *Portal) serve(route route) http.Handler {
 		p.log.Debug("portal request", "id", c.id, "method", r.Method, "route", route.pattern, "status", c.w.status,
 			"ms", time.Since(start).Milliseconds(), "user", c.actor.User.ID)
 	})
+}
+
+// refused notes that somebody who is known was turned away by their role.
+func (p *Portal) refused(c *call, route route, err error) {
+	if fault := asFault(err); fault == nil || fault.Kind != desk.Forbidden {
+		return
+	}
+	if noted := p.identity.Refused(c.r.Context(), c.actor, route.right, route.pattern); noted != nil {
+		p.log.Warn("a refusal is not noted", "id", c.id, "error", noted)
+	}
 }
 
 // secureHeaders are on every answer, errors too.

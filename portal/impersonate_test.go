@@ -72,6 +72,25 @@ func TestImpersonationByForms(t *testing.T) {
 		t.Fatalf("with a proof and a reason: %d at %s\n%s", got.status, got.path, got.body)
 	}
 
+	// Each of them is noted once, however often they asked.
+	for range 3 {
+		ada.get("/impersonate")
+	}
+	log, err := h.store.AuditLog(ctx, desk.AuditQuery{Action: "user.refused", Limit: 100})
+	check(t, err)
+	noted := map[string]int{}
+	for _, entry := range log.Items {
+		noted[entry.Actor+" "+string(entry.Outcome)+" "+string(entry.Detail)]++
+	}
+	for _, want := range []string{
+		`ada@example.com refused {"right":"customers:act-for","role":"agent","way":"GET /impersonate"}`, `ada@example.com refused {"right":"customers:act-for","role":"agent","way":"POST /impersonate"}`,
+		`berta@example.com refused {"right":"customers:act-for","role":"admin","way":"POST /impersonate"}`,
+	} {
+		if noted[want] != 1 {
+			t.Errorf("%q is noted %d times: %v", want, noted[want], noted)
+		}
+	}
+
 	// Every page says so; all that the customer sees is there, and nothing else.
 	before := h.contents()
 	banner := []string{"olga@example.com", "sees the pages for customers as", "anna@customer.example", `action="/impersonate/end"`}

@@ -12,7 +12,7 @@ const mostTied = 500
 
 // Ties are the people of ours to whom something on a ticket matters: its assignee, its team, those who watch it, those whom the message names and who wrote it.
 func (r Reader) Ties(ctx context.Context, ticket int64, message *int64) ([]desk.Tie, error) {
-	const sql = `
+	sql := `
 		with tied as (
 		    select t.assignee_id as id from ticket t where t.id = $1
 		    union
@@ -28,7 +28,8 @@ func (r Reader) Ties(ctx context.Context, ticket int64, message *int64) ([]desk.
 		       exists (select from ticket t join team_member m on m.team_id = t.team_id where t.id = $1 and m.user_id = u.id) as member,
 		       exists (select from watcher w where w.ticket_id = $1 and w.user_id = u.id) as watcher,
 		       exists (select from mention n where n.message_id = $2 and n.user_id = u.id) as mentioned,
-		       exists (select from message m where m.id = $2 and m.author_id = u.id) as author
+		       exists (select from message m where m.id = $2 and m.author_id = u.id) as author,
+		       ` + copiedTo("$1") + ` as copied
 		from tied
 		join "user" u on u.id = tied.id
 		where u.role in (select r.name from role r where r.reads) and u.disabled_at is null
@@ -196,18 +197,19 @@ type DueMail struct {
 	TeamID      *int64           `db:"team_id"` // of the ticket
 	AssigneeID  *int64           `db:"assignee_id"`
 	Member      bool             `db:"member"` // the person is in its team
+	Copied      bool             `db:"copied"` // is in copy or watches, and that shows the ticket
 	Sight       desk.Sight       `db:"-"`      // of their role
 	Masks       []desk.Mask      `db:"-"`      // of their role
 }
 
 // Tie is how the person belongs to the ticket.
 func (d DueMail) Tie() desk.Tie {
-	return desk.Tie{User: d.User, Role: d.Role, Sight: d.Sight, TeamID: d.TeamID, Member: d.Member, Assignee: d.AssigneeID != nil && *d.AssigneeID == d.User}
+	return desk.Tie{User: d.User, Role: d.Role, Sight: d.Sight, TeamID: d.TeamID, Member: d.Member, Copied: d.Copied, Assignee: d.AssigneeID != nil && *d.AssigneeID == d.User}
 }
 
 // TakeDueMail takes notifications in hand whose mail is due, all of a few people, and marks them as mailed: a letter is rather lost than sent twice. What the person has read needs none.
 func (tx *Tx) TakeDueMail(ctx context.Context, now time.Time, people, each int) ([]DueMail, error) {
-	const sql = `
+	sql := `
 		with someone as (
 		    select distinct user_id
 		    from (select user_id from notification where mail_at <= $1 order by mail_at limit 1000) as due
@@ -229,7 +231,8 @@ func (tx *Tx) TakeDueMail(ctx context.Context, now time.Time, people, each int) 
 		select n.id, n.ticket_id, t.subject, coalesce(nullif(c.name, ''), c.address) as customer, n.message_id, n.kind, n.actor, n.detail, n.at, n.read_at,
 		       n.user_id, u.email, u.name, u.role, u.language, u.time_zone, u.notify,
 		       coalesce(m.from_name, '') as author, coalesce(left(m.text, 4000), '') as text, coalesce(m.kind, '') as message_kind,
-		       (select g.id from team g where g.id = t.team_id and g.removed_at is null) as team_id, t.assignee_id, exists (select from team_member tm where tm.team_id = t.team_id and tm.user_id = u.id) as member
+		       (select g.id from team g where g.id = t.team_id and g.removed_at is null) as team_id, t.assignee_id, exists (select from team_member tm where tm.team_id = t.team_id and tm.user_id = u.id) as member,
+		       ` + copiedTo("n.ticket_id") + ` as copied
 		from taken n
 		join "user" u on u.id = n.user_id
 		join ticket t on t.id = n.ticket_id

@@ -13,7 +13,8 @@ type Viewer struct {
 	Sight    desk.Sight  // which tickets
 	User     int64       // who looks; for SightTeams, SightMembers and SightAssigned
 	Teams    []int64     // of that person; for SightTeams and SightMembers
-	Contacts []int64     // that stand for that person; for SightOwn
+	Contacts []int64     // that stand for that person; for SightOwn, and where Copied is true
+	Copied   bool        // what the person is in copy of, or watches, is in sight as well; for SightTeams, SightMembers and SightAssigned
 	Masks    []desk.Mask // what of customers is hidden from them, by whoever shows what was read
 }
 
@@ -37,10 +38,22 @@ func (v Viewer) Saw(m Moved) bool {
 	return v.Sight.Shows(was, v.User, v.Teams)
 }
 
-// Teamed fills in the teams of a viewer who sees by them. By SightTeams those count that are no more, since their tickets are nobody else's; and one who is in every team that there is, or where there is
+// copiedRead says whether being in copy of a ticket, or watching it, shows it: desk.CopiedRead.
+const copiedRead = `coalesce((select x.value = 'true'::jsonb from setting x where x.key = 'sight.cc_grants_read'), false)`
+
+// contactsOfUser are the contacts that stand for the person u of ours.
+const contactsOfUser = `select cu.id from contact cu where cu.address = u.email union select au.contact_id from contact_address au where au.address = u.email`
+
+// copiedTo says whether the person u of ours sees a ticket since they are in copy of it or watch it.
+func copiedTo(ticket string) string {
+	return `(` + copiedRead + ` and (exists (select from watcher wu where wu.ticket_id = ` + ticket + ` and wu.user_id = u.id)
+		        or exists (select from participant pu where pu.ticket_id = ` + ticket + ` and not pu.pending and pu.contact_id in (` + contactsOfUser + `))))`
+}
+
+// Teamed fills in the teams of a viewer who sees by them, and what they are in copy of where that shows it. By SightTeams those count that are no more, since their tickets are nobody else's; and one who is in every team that there is, or where there is
 // none, sees every ticket, and is asked for nothing from then on.
 func (r Reader) Teamed(ctx context.Context, v Viewer) (Viewer, error) {
-	if v.Sight != desk.SightTeams && v.Sight != desk.SightMembers {
+	if !v.narrowed() {
 		return v, nil
 	}
 	var every bool
@@ -49,8 +62,10 @@ func (r Reader) Teamed(ctx context.Context, v Viewer) (Viewer, error) {
 		             union
 		             select g.id from team g where $2 and g.removed_at is not null
 		             order by 1),
-		       not exists (select from team g where g.removed_at is null and not exists (select from team_member m where m.team_id = g.id and m.user_id = $1))`,
-		v.User, v.Sight == desk.SightTeams).Scan(&v.Teams, &every)
+		       not exists (select from team g where g.removed_at is null and not exists (select from team_member m where m.team_id = g.id and m.user_id = $1)),
+		       `+copiedRead+`,
+		       array(select mine.id from "user" u cross join lateral (`+contactsOfUser+`) as mine where u.id = $1 and `+copiedRead+` limit 100)`,
+		v.User, v.Sight == desk.SightTeams).Scan(&v.Teams, &every, &v.Copied, &v.Contacts)
 	if every && v.Sight == desk.SightTeams {
 		v.Sight = desk.SightAll
 	}
@@ -85,7 +100,7 @@ func (c *conditions) sight(t string, viewer Viewer) string {
 func (c *conditions) ways(t string, viewer Viewer) (ways []string) {
 	given := t + ".assignee_id = " + c.arg(viewer.User)
 	if viewer.Sight == desk.SightAssigned {
-		return []string{given}
+		return c.copied(t, viewer, []string{given})
 	}
 	if viewer.Sight == desk.SightTeams {
 		ways = append(ways, t+".team_id is null")
@@ -95,7 +110,19 @@ func (c *conditions) ways(t string, viewer Viewer) (ways []string) {
 	if viewer.Sight == desk.SightMembers {
 		other = "(" + t + ".team_id is null or " + other + ")"
 	}
-	return append(ways, t+".team_id = any("+teams+")", "("+given+" and "+other+")")
+	return c.copied(t, viewer, append(ways, t+".team_id = any("+teams+")", "("+given+" and "+other+")"))
+}
+
+// copied adds what the viewer is in copy of or watches, and sees in none of those ways, where that shows it.
+func (c *conditions) copied(t string, viewer Viewer, ways []string) []string {
+	if !viewer.Copied {
+		return ways
+	}
+	return append(ways, "("+t+`.id in (
+		      select p.ticket_id from participant p where p.contact_id = any(`+c.arg(orEmpty(viewer.Contacts))+`) and not p.pending
+		      union all
+		      select w.ticket_id from watcher w where w.user_id = `+c.arg(viewer.User)+`)
+		      and (`+strings.Join(ways, " or ")+") is not true)")
 }
 
 // ticketsOf keeps the tickets t that are in sight of the viewer.

@@ -77,6 +77,31 @@ func TestSightSaysTheSameInSQLAndInGo(t *testing.T) {
 			checkSight(t, st, what, viewer, numbers, want)
 		}
 	}
+	// Where being in copy shows a ticket: the first person is in copy of every third, and waits to be accepted on every fifth; the second watches every fourth.
+	exec(`insert into setting (key, value) values ($1, 'true')`, desk.CopiedRead.Key)
+	exec(`insert into contact (id, address) overriding system value values (90, 'one@example.com')`)
+	exec(`insert into participant (ticket_id, contact_id, pending) select id, 90, id % 3 <> 0 from ticket where id % 3 = 0 or id % 5 = 0`)
+	exec(`insert into watcher (ticket_id, user_id) select id, 2 from ticket where id % 4 = 0`)
+	for _, sight := range desk.Sights {
+		for user := int64(1); user <= 2; user++ {
+			viewer, err := st.Teamed(ctx, Viewer{Staff: true, Sight: sight, User: user, Contacts: []int64{1, 3}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []int64
+			teams := map[int64][]int64{1: {1}, 2: {2}}[user]
+			if sight == desk.SightTeams {
+				teams = append(slices.Clone(teams), 3)
+			}
+			for i, ticket := range all {
+				ticket.Copied = user == 1 && numbers[i]%3 == 0 || user == 2 && numbers[i]%4 == 0
+				if sight.Shows(ticket, user, teams) {
+					want = append(want, numbers[i])
+				}
+			}
+			checkSight(t, st, fmt.Sprintf("%q of user %d, who is in copy", sight, user), viewer, numbers, want)
+		}
+	}
 	if viewer, err := st.Teamed(ctx, Viewer{Staff: true, Sight: desk.SightTeams, User: 3}); err != nil || viewer.Sight != desk.SightAll {
 		t.Errorf("who is in every team is asked for nothing more: %+v, %v", viewer, err)
 	}
@@ -113,7 +138,9 @@ func checkSight(t *testing.T, st *Store, what string, viewer Viewer, numbers, wa
 		_, one := st.Ticket(ctx, viewer, number)
 		_, message := st.Message(ctx, viewer, number)
 		locked := st.Write(ctx, func(tx *Tx) error { _, err := tx.LockTickets(ctx, viewer, number); return err })
-		if (one == nil) != sees || (message == nil) != sees || (locked == nil) != sees || (st.See(ctx, viewer, number) == nil) != sees {
+		own := viewer
+		own.Copied = false // who is in copy changes nothing
+		if (one == nil) != sees || (message == nil) != sees || (locked == nil) != (st.See(ctx, own, number) == nil) || (st.See(ctx, viewer, number) == nil) != sees {
 			t.Errorf("%s: #%d is seen: %v; and its page says %v, its message %v, its lock %v", what, number, sees, one, message, locked)
 		}
 	}

@@ -194,9 +194,11 @@ func (r Reader) ViewCounts(ctx context.Context, viewer Viewer, user int64) (desk
 }
 
 // LockTickets reads tickets and keeps others from changing them until the transaction ends. They are locked in the order of their numbers, so that no two transactions wait for each other.
-// For one that is not in sight of the viewer the fault is the same as if there were none.
-func (tx *Tx) LockTickets(ctx context.Context, viewer Viewer, numbers ...int64) (map[int64]desk.Ticket, error) {
+// For one that is not in sight of the viewer the fault is the same as if there were none. What somebody sees only since they are in copy, they do not change.
+func (tx *Tx) LockTickets(ctx context.Context, reader Viewer, numbers ...int64) (map[int64]desk.Ticket, error) {
 	var c conditions
+	viewer := reader
+	viewer.Copied = false
 	c.and("t.id = any(" + c.arg(numbers) + ")")
 	c.ticketsOf(viewer)
 	tickets, err := rowsOf[desk.Ticket](ctx, tx.q, selectTicket+"\n\t\twhere "+c.where()+"\n\t\torder by t.id\n\t\tfor no key update of t", c.args...)
@@ -208,9 +210,13 @@ func (tx *Tx) LockTickets(ctx context.Context, viewer Viewer, numbers ...int64) 
 		found[ticket.ID] = ticket
 	}
 	for _, number := range numbers {
-		if _, ok := found[number]; !ok {
-			return nil, desk.Faultf(desk.NotFound, "ticket #%d does not exist", number)
+		if _, ok := found[number]; ok {
+			continue
 		}
+		if reader.Copied && tx.See(ctx, reader, number) == nil {
+			return nil, desk.Faultf(desk.Forbidden, "you see ticket #%d since you are in copy of it or watch it, and may not change it", number)
+		}
+		return nil, desk.Faultf(desk.NotFound, "ticket #%d does not exist", number)
 	}
 	return found, nil
 }
