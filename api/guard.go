@@ -119,7 +119,7 @@ func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
 		}
 		visit := visitOf(r.Context())
 		visit.actor = actor
-		if !a.permitted(w, r, keyOf(actor), desk.LimitToken) || costly(r) && !a.permitted(w, r, fmt.Sprintf("costly/%d", actor.User.ID), desk.LimitSearch) {
+		if !a.slowed(w, r, actor) || !a.permitted(w, r, keyOf(actor), desk.LimitToken) || costly(r) && !a.permitted(w, r, fmt.Sprintf("costly/%d", actor.User.ID), desk.LimitSearch) {
 			return
 		}
 		reached, covered := reaching(actor, route)

@@ -37,6 +37,16 @@ func (a *API) permitted(w http.ResponseWriter, r *http.Request, key string, sett
 	return false
 }
 
+// slowed says whether somebody may go on who may ask for little because of an alert.
+func (a *API) slowed(w http.ResponseWriter, r *http.Request, actor desk.Actor) bool {
+	key, _, err := a.cfg.Identity.Throttled(r.Context(), actor)
+	if err != nil {
+		a.cfg.Log.WarnContext(r.Context(), "requests are not counted", "error", err)
+		return true
+	}
+	return key == "" || a.permitted(w, r, key, desk.AlertRate)
+}
+
 // limitHeaders tell a program how far it may go, before it goes too far (draft-polli-ratelimit-headers-03, and the fields of the RFC to be beside it).
 func limitHeaders(h http.Header, p identity.Permission) {
 	if p.Limit == 0 {

@@ -26,21 +26,29 @@ const (
 	Exposed  Detector = "exposed"  // a token may be in other hands
 	Domains  Detector = "domains"  // a domain of ours breaks
 	Log      Detector = "log"      // the log is not what it was, or stops being sent
+	Country  Detector = "country"  // a sign-in from a country that is new for the person
+	Travel   Detector = "travel"   // two sign-ins of one person too far apart
+	Forwards Detector = "forwards" // mail, or the log, begins to go elsewhere
+	Tokens   Detector = "tokens"   // somebody tries reply addresses that we did not make
+	Spoofed  Detector = "spoofed"  // mail from outside that claims to be ours
+	Keys     Detector = "keys"     // the DNS has another DKIM key than we sign with
 )
 
 // DetectorWords says in a few words what a detector has found.
 var DetectorWords = map[Detector]string{
 	Guesses: "Guesses at one account", Spray: "Guesses from one network", Guessed: "A guess that came right", Removals: "Many things removed", Mailed: "Many people mailed",
 	Views: "Many tickets read", Files: "Many files fetched", Powers: "More power", Factors: "Weaker sign-in", Exposed: "A token in other hands", Domains: "A domain that breaks", Log: "The log itself",
+	Country: "A sign-in from a new country", Travel: "Faster than anybody travels", Forwards: "Mail that goes elsewhere", Tokens: "Guesses at reply addresses", Spoofed: "Mail that claims to be ours", Keys: "A key that the DNS does not have",
 }
 
-// Remedy is what is done about a person of whom an alert speaks. The words are those of the settings.
+// Remedy is what is done about a person, or a network, of whom an alert speaks. The words are those of the settings.
 type Remedy string
 
 const (
-	Notify  Remedy = "notify"   // nothing but telling
-	SignOut Remedy = "sign-out" // their sessions end
-	Suspend Remedy = "suspend"  // they are disabled, unless they are an owner
+	Notify   Remedy = "notify"   // nothing but telling
+	Throttle Remedy = "throttle" // they may ask for little for a while
+	SignOut  Remedy = "sign-out" // their sessions end
+	Suspend  Remedy = "suspend"  // they are disabled; of an owner only the sessions end
 )
 
 // Finding is what a detector has found, before it is known whether it was told of lately.
@@ -48,6 +56,7 @@ type Finding struct {
 	Detector Detector
 	About    string // whom or what: user/3, 192.0.2.0/24
 	User     int64  // the person to whom the remedy applies; 0: none
+	Network  string // the network to which it applies; empty: none
 	Remedy   Remedy
 	At       time.Time
 	Detail   map[string]any
@@ -57,17 +66,23 @@ type Finding struct {
 type Rules struct {
 	Window                                                  time.Duration
 	Guesses, Spray, Guessed, Removals, Mailed, Views, Files int
-	GuessedDo, RemovalsDo, ReadingDo                        Remedy
+	Tokens, Spoofed                                         int
+	Travel                                                  int // kilometres an hour
+	SprayDo, GuessedDo, RemovalsDo, MailedDo                Remedy
+	ReadingDo, PlaceDo                                      Remedy
 	Powers, Factors, Exposed, Domains, Log                  bool
+	Country, Forwards, Keys                                 bool
 }
 
 // RulesOf reads the settings.
 func RulesOf(v desk.Values) Rules {
 	return Rules{
 		Window: time.Duration(v.Number(desk.AlertWindow)) * time.Minute, Guesses: v.Number(desk.AlertGuesses), Spray: v.Number(desk.AlertSpray), Guessed: v.Number(desk.AlertGuessed),
-		Removals: v.Number(desk.AlertRemovals), Mailed: v.Number(desk.AlertMailed), Views: v.Number(desk.AlertViews), Files: v.Number(desk.AlertFiles),
-		GuessedDo: Remedy(v.Word(desk.AlertGuessedDo)), RemovalsDo: Remedy(v.Word(desk.AlertRemoveDo)), ReadingDo: Remedy(v.Word(desk.AlertReadDo)),
+		Removals: v.Number(desk.AlertRemovals), Mailed: v.Number(desk.AlertMailed), Views: v.Number(desk.AlertViews), Files: v.Number(desk.AlertFiles), Tokens: v.Number(desk.AlertTokens),
+		Spoofed: v.Number(desk.AlertSpoofed), Travel: v.Number(desk.AlertTravel), SprayDo: Remedy(v.Word(desk.AlertSprayDo)), GuessedDo: Remedy(v.Word(desk.AlertGuessedDo)),
+		RemovalsDo: Remedy(v.Word(desk.AlertRemoveDo)), MailedDo: Remedy(v.Word(desk.AlertMailedDo)), ReadingDo: Remedy(v.Word(desk.AlertReadDo)), PlaceDo: Remedy(v.Word(desk.AlertPlaceDo)),
 		Powers: v.On(desk.AlertPowers), Factors: v.On(desk.AlertFactors), Exposed: v.On(desk.AlertExposed), Domains: v.On(desk.AlertDomains), Log: v.On(desk.AlertLog),
+		Country: v.On(desk.AlertCountry), Forwards: v.On(desk.AlertForwards), Keys: v.On(desk.AlertKeys),
 	}
 }
 
@@ -104,6 +119,27 @@ func (w *Watch) add(key countKey, at time.Time, many int, window time.Duration) 
 	c := w.of(key, at)
 	c.at, c.many = append(c.at, at), append(c.many, many)
 	return c.sum(at, window)
+}
+
+// thing is one of several that are counted once each.
+type thing struct {
+	key  countKey
+	name string
+}
+
+// different counts a thing and says how many different ones there were within the window.
+func (w *Watch) different(t thing, at time.Time, window time.Duration) int {
+	c := w.of(t.key, at)
+	if c.things == nil {
+		c.things = map[string]time.Time{}
+	}
+	c.things[t.name] = at
+	for name, seen := range c.things {
+		if at.Sub(seen) > window {
+			delete(c.things, name)
+		}
+	}
+	return len(c.things)
 }
 
 func (w *Watch) of(key countKey, at time.Time) *count {
@@ -147,14 +183,20 @@ func (w *Watch) forget(at time.Time) {
 	}
 }
 
-// See takes an entry in, and says what it makes of it.
-func (w *Watch) See(e desk.AuditEntry, r Rules) []Finding {
+// See takes an entry in, and says what it makes of it. to are the recipients of the message that it tells of, in a form in which the same one is the same.
+func (w *Watch) See(e desk.AuditEntry, r Rules, to ...string) []Finding {
 	var found []Finding
-	for _, look := range []func(desk.AuditEntry, Rules) *Finding{w.guesses, w.spray, w.guessed, w.removals, w.mailed, powers, factors, exposed, domains, logItself} {
+	for _, look := range []func(desk.AuditEntry, Rules) *Finding{
+		w.guesses, w.spray, w.guessed, w.removals, w.tokens, w.spoofed, place, powers, factors, forwards, exposed, keys, domains, logItself,
+	} {
 		if f := look(e, r); f != nil {
 			f.At = e.At
 			found = append(found, *f)
 		}
+	}
+	if f := w.mailed(e, r, to); f != nil {
+		f.At = e.At
+		found = append(found, *f)
 	}
 	return found
 }
@@ -191,7 +233,7 @@ func (w *Watch) spray(e desk.AuditEntry, r Rules) *Finding {
 	if r.Spray == 0 || n < r.Spray {
 		return nil
 	}
-	return &Finding{Detector: Spray, About: about, Detail: map[string]any{"failures": n}}
+	return &Finding{Detector: Spray, About: about, Network: about, Remedy: r.SprayDo, Detail: map[string]any{"failures": n}}
 }
 
 // network is the /24 or /64 of an address; empty for none.
@@ -245,15 +287,18 @@ func (w *Watch) removals(e desk.AuditEntry, r Rules) *Finding {
 	return &Finding{Detector: Removals, About: about, User: *e.ActorID, Remedy: r.RemovalsDo, Detail: map[string]any{"removals": n, "last": e.Action}}
 }
 
-func (w *Watch) mailed(e desk.AuditEntry, r Rules) *Finding {
-	if e.Action != "ticket.reply" && e.Action != "ticket.forward" && e.Action != "ticket.start" {
+func (w *Watch) mailed(e desk.AuditEntry, r Rules, to []string) *Finding {
+	if e.Action != "ticket.reply" && e.Action != "ticket.forward" {
 		return nil
 	}
-	n := w.add(countKey{Mailed, e.Subject}, e.At, max(1, whole(e.Detail, "recipients")), r.Window)
+	n := 0
+	for _, recipient := range to {
+		n = w.different(thing{countKey{Mailed, e.Subject}, recipient}, e.At, r.Window)
+	}
 	if r.Mailed == 0 || n <= r.Mailed {
 		return nil
 	}
-	return &Finding{Detector: Mailed, About: e.Subject, Detail: map[string]any{"recipients": n, "actor": e.Actor}}
+	return &Finding{Detector: Mailed, About: e.Subject, User: idOf(e.ActorID), Remedy: r.MailedDo, Detail: map[string]any{"recipients": n, "actor": e.Actor}}
 }
 
 // empowering are acts after which somebody may do more.
@@ -261,7 +306,8 @@ var empowering = []string{"role.add", "role.change", "ownership.accept"}
 
 // powers looks for changes of what people may do.
 func powers(e desk.AuditEntry, r Rules) *Finding {
-	changed := slices.Contains(empowering, e.Action) || e.Action == "user.change" && strings.Contains(string(e.Detail), `"role"`)
+	role := desk.Role(word(e.Detail, "role"))
+	changed := slices.Contains(empowering, e.Action) || e.Action == "user.change" && strings.Contains(string(e.Detail), `"role"`) || e.Action == "user.add" && (role == desk.RoleOwner || role == desk.RoleAdmin)
 	if !r.Powers || !changed {
 		return nil
 	}
@@ -272,10 +318,21 @@ func powers(e desk.AuditEntry, r Rules) *Finding {
 var weakening = []string{"user.factor-remove", "user.recovery-issued", "user.recovery-used", "user.passkey-copied", "bypass.recover", "bypass.use"}
 
 func factors(e desk.AuditEntry, r Rules) *Finding {
-	if !r.Factors || !slices.Contains(weakening, e.Action) {
+	if !r.Factors || !slices.Contains(weakening, e.Action) && !spared(e) {
 		return nil
 	}
 	return &Finding{Detector: Factors, About: e.Subject, Detail: map[string]any{"action": e.Action, "actor": e.Actor, "ip": e.IP}}
+}
+
+// spared says whether by a change of settings fewer people need a second factor.
+func spared(e desk.AuditEntry) bool {
+	if e.Action != "settings.change" {
+		return false
+	}
+	change, _ := valueOf(e.Detail, desk.RequireFactor.Key).(map[string]any)
+	before, was := change["from"].(string)
+	after, is := change["to"].(string)
+	return was && is && slices.Index(desk.RequireFactor.Words, after) < slices.Index(desk.RequireFactor.Words, before)
 }
 
 // leaks are acts by which a token is known to be, or may be, in other hands.
@@ -286,14 +343,6 @@ func exposed(e desk.AuditEntry, r Rules) *Finding {
 		return nil
 	}
 	return &Finding{Detector: Exposed, About: e.Subject, Detail: map[string]any{"action": e.Action, "ip": e.IP}}
-}
-
-// domains looks for a domain that was right and is broken.
-func domains(e desk.AuditEntry, r Rules) *Finding {
-	if !r.Domains || e.Action != "domain.state" || word(e.Detail, "after") != string(desk.DomainDegraded) || word(e.Detail, "before") == word(e.Detail, "after") {
-		return nil
-	}
-	return &Finding{Detector: Domains, About: e.Subject, Detail: map[string]any{"before": word(e.Detail, "before")}}
 }
 
 // logItself looks for those who would rather not be seen.
@@ -316,17 +365,8 @@ func (w *Watch) Read(a desk.AccessEntry, r Rules) *Finding {
 	default:
 		return nil
 	}
-	c := w.of(countKey{detector, about}, a.At)
-	if c.things == nil {
-		c.things = map[string]time.Time{}
-	}
-	c.things[a.Subject] = a.At // the same ticket read twice is one ticket
-	for thing, at := range c.things {
-		if a.At.Sub(at) > r.Window {
-			delete(c.things, thing)
-		}
-	}
-	if n := len(c.things); most != 0 && n > most {
+	n := w.different(thing{countKey{detector, about}, a.Subject}, a.At, r.Window) // the same ticket read twice is one ticket
+	if most != 0 && n > most {
 		return &Finding{Detector: detector, About: about, User: a.UserID, Remedy: r.ReadingDo, At: a.At, Detail: map[string]any{"things": n, "ip": a.IP}}
 	}
 	return nil

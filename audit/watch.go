@@ -34,15 +34,8 @@ type Watcher struct {
 // Watcher makes one.
 func (s *Service) Watcher() *Watcher { return &Watcher{s: s, watch: NewWatch()} }
 
-// Raised is an alert that was raised, with what is to be done about a person.
-type Raised struct {
-	desk.Alert
-	User   int64
-	Remedy Remedy
-}
-
-// Round takes in what is new, raises alerts, and returns those whose remedy somebody has to see to. more says that there is more to take in.
-func (w *Watcher) Round(ctx context.Context, values desk.Values) (raised []Raised, more bool, err error) {
+// Round takes in what is new, and raises alerts; what is to be done about them becomes jobs in the same transaction. more says that there is more to take in.
+func (w *Watcher) Round(ctx context.Context, values desk.Values) (raised []desk.Alert, more bool, err error) {
 	rules, quiet := RulesOf(values), time.Duration(values.Number(desk.AlertQuiet))*time.Minute
 	err = w.s.store.Write(ctx, func(tx *store.Tx) error {
 		raised, more = nil, false
@@ -69,7 +62,7 @@ func (w *Watcher) Round(ctx context.Context, values desk.Values) (raised []Raise
 				return err
 			}
 			if alert.ID != 0 {
-				raised = append(raised, Raised{alert, one.User, one.Remedy})
+				raised = append(raised, alert)
 			}
 		}
 		w.begun, more = true, n >= mostWatched
@@ -107,9 +100,13 @@ func (w *Watcher) remember(ctx context.Context, tx *store.Tx, at *placeOf, rules
 		if len(records) == 0 {
 			return nil
 		}
+		to, err := recipients(ctx, tx, records)
+		if err != nil {
+			return err
+		}
 		for _, one := range records {
 			if one.Seq <= at.Seq {
-				w.watch.See(one.AuditEntry, rules)
+				w.watch.See(one.AuditEntry, rules, to[mailOf(one.AuditEntry)]...)
 			}
 		}
 		seq = records[len(records)-1].Seq
@@ -123,9 +120,13 @@ func (w *Watcher) look(ctx context.Context, tx *store.Tx, at *placeOf, rules Rul
 	if err != nil {
 		return nil, 0, err
 	}
+	to, err := recipients(ctx, tx, records)
+	if err != nil {
+		return nil, 0, err
+	}
 	for _, one := range records {
 		at.Seq = one.Seq
-		found = append(found, w.watch.See(one.AuditEntry, rules)...)
+		found = append(found, w.watch.See(one.AuditEntry, rules, to[mailOf(one.AuditEntry)]...)...)
 	}
 	readings, err := tx.ReadingsAfter(ctx, at.Access, mostWatched)
 	if err != nil {
@@ -140,27 +141,55 @@ func (w *Watcher) look(ctx context.Context, tx *store.Tx, at *placeOf, rules Rul
 	return found, max(len(records), len(readings)), nil
 }
 
+// mailOf is the message that an entry tells of; 0: none.
+func mailOf(e desk.AuditEntry) int64 {
+	if e.Action != "ticket.reply" && e.Action != "ticket.forward" {
+		return 0
+	}
+	return int64(whole(e.Detail, "message"))
+}
+
+// recipients are those of the messages that the records tell of: the log itself names no customers.
+func recipients(ctx context.Context, tx *store.Tx, records []desk.Linked) (map[int64][]string, error) {
+	var messages []int64
+	for _, one := range records {
+		if id := mailOf(one.AuditEntry); id != 0 {
+			messages = append(messages, id)
+		}
+	}
+	if len(messages) == 0 {
+		return nil, nil
+	}
+	return tx.RecipientsOf(ctx, messages)
+}
+
 // raising is how alerts are raised.
 type raising struct {
 	quiet time.Duration // the same is not raised again for so long
 	mail  bool          // owners and admins are told by mail
 }
 
-// raise keeps an alert, records it, and tells owners and admins; the number is 0 when the same was raised lately.
+// raise keeps an alert, records it, tells owners and admins, and asks for what is to be done about it; the number is 0 when the same was raised lately.
 func (s *Service) raise(ctx context.Context, tx *store.Tx, f Finding, how raising) (desk.Alert, error) {
+	remedy, err := s.remedy(ctx, tx, f)
+	if err != nil {
+		return desk.Alert{}, err
+	}
 	detail, err := json.Marshal(f.Detail)
 	if err != nil {
 		return desk.Alert{}, fmt.Errorf("audit: alert: %w", err)
 	}
-	alert := desk.Alert{At: s.now(), Detector: string(f.Detector), About: f.About, Detail: detail}
-	if f.User != 0 && f.Remedy != Notify {
-		alert.Done = string(f.Remedy)
-	}
+	alert := desk.Alert{At: s.now(), Detector: string(f.Detector), About: f.About, Detail: detail, Done: string(remedy)}
 	if alert.ID, err = tx.AddAlert(ctx, alert, f.At.Add(-how.quiet)); err != nil || alert.ID == 0 {
 		return alert, err
 	}
 	said := map[string]any{"detector": f.Detector, "about": f.About, "done": alert.Done}
 	maps.Copy(said, f.Detail)
+	if remedy != "" {
+		if err := tx.Enqueue(ctx, time.Time{}, desk.ActOnAlert{Alert: alert.ID, User: f.User, Network: f.Network, Do: string(remedy)}); err != nil {
+			return alert, err
+		}
+	}
 	if err := tx.Audit(ctx, desk.System("job"), "alert.raised", fmt.Sprintf("alert/%d", alert.ID), said); err != nil || !how.mail {
 		return alert, err
 	}
@@ -173,6 +202,21 @@ func (s *Service) raise(ctx context.Context, tx *store.Tx, f Finding, how raisin
 		letters[i] = desk.TellPerson{User: user, About: desk.LetterAlert, At: alert.At, Facts: map[string]string{"detector": string(f.Detector), "about": f.About, "done": alert.Done}}
 	}
 	return alert, tx.Enqueue(ctx, time.Time{}, letters...)
+}
+
+// remedy is what is to be done about a finding; empty: nothing but telling. An owner is never locked out by a machine: a stranger who guesses at their password must not be able to bring that about. Their sessions end.
+func (s *Service) remedy(ctx context.Context, tx *store.Tx, f Finding) (Remedy, error) {
+	switch {
+	case f.Remedy == Notify || f.Remedy == "" || f.User == 0 && f.Network == "":
+		return "", nil
+	case f.Remedy != Suspend:
+		return f.Remedy, nil
+	}
+	person, err := tx.CredentialsOf(ctx, f.User)
+	if err == nil && person.Role == desk.RoleOwner {
+		return SignOut, nil
+	}
+	return Suspend, err
 }
 
 // Alarm raises an alert about the log itself: its chain, or a sink.
@@ -228,15 +272,47 @@ func (s *Service) SeeAlert(ctx context.Context, actor desk.Actor, id int64) erro
 }
 
 // EndSessions signs a person out everywhere, after an alert.
-func (s *Service) EndSessions(ctx context.Context, user int64) error {
+func (s *Service) EndSessions(ctx context.Context, alert, user int64) error {
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.RemoveSessions(ctx, user, nil); err != nil {
 			return err
 		}
-		if err := tx.Audit(ctx, desk.System("job"), "user.signed-out", fmt.Sprintf("user/%d", user), map[string]string{"why": "an alert"}); err != nil {
+		if err := tx.Audit(ctx, desk.System("job"), "user.signed-out", fmt.Sprintf("user/%d", user), map[string]any{"alert": alert}); err != nil {
 			return err
 		}
 		return tx.Announce(ctx, store.News{Settings: true})
+	})
+}
+
+// Slow lets a person, or a network, ask for little until the time has come. A second time for the same alert changes nothing.
+func (s *Service) Slow(ctx context.Context, values desk.Values, alert int64, subject string) error {
+	until := s.now().Add(time.Duration(values.Number(desk.AlertRateFor)) * time.Minute)
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		fresh, err := tx.AddThrottle(ctx, store.Throttle{Subject: subject, Alert: alert, Until: until})
+		if err != nil || !fresh {
+			return err
+		}
+		return tx.Audit(ctx, desk.System("job"), "alert.throttle", subject, map[string]any{"alert": alert, "until": until})
+	})
+}
+
+// errUndone is the answer to an undo of what is over.
+var errUndone = &desk.Fault{Kind: desk.NotFound, Reason: "There is nothing left of it to take back."}
+
+// Unslow lets whoever was throttled because of an alert ask as much as everybody again, and says what there was to take back otherwise.
+func (s *Service) Unslow(ctx context.Context, actor desk.Actor, id int64) error {
+	if err := need(actor, mayManage); err != nil {
+		return err
+	}
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		subject, lifted, err := tx.LiftThrottle(ctx, id)
+		if err == nil && !lifted {
+			err = errUndone
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Audit(ctx, actor, "alert.undone", fmt.Sprintf("alert/%d", id), map[string]any{"throttled": subject})
 	})
 }
 

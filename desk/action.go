@@ -32,6 +32,9 @@ var ActionKinds = []ActionKind{
 	ActAssign, ActTake, ActTeam, ActStatus, ActPriority, ActAddTags, ActDropTags, ActField, ActSnooze, ActReply, ActNote, ActNotify, ActNotifyTeam, ActSpam,
 }
 
+// Mails says whether somebody gets a mail by the action.
+func (k ActionKind) Mails() bool { return k == ActReply || k == ActNotify || k == ActNotifyTeam }
+
 const (
 	// MostActions is how many actions one automation or macro has at most.
 	MostActions = 20

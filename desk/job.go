@@ -110,3 +110,14 @@ type TellStricter struct {
 
 // Kind is the job's name in the queue.
 func (TellStricter) Kind() string { return "tell_stricter" }
+
+// ActOnAlert does about a person, or a network, what an alert says that is done.
+type ActOnAlert struct {
+	Alert   int64  `json:"alert"`
+	User    int64  `json:"user,omitempty"`
+	Network string `json:"network,omitempty"`
+	Do      string `json:"do"` // a word of the settings: throttle, sign-out, suspend
+}
+
+// Kind is the job's name in the queue.
+func (ActOnAlert) Kind() string { return "act_on_alert" }

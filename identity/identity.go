@@ -42,6 +42,7 @@ type Service struct {
 	keySets  keySets
 	rules    keptRules
 	turned   turnedAway
+	slow     throttled
 	leaks    LeakFile
 
 	rates        rates   // permits to ask
@@ -155,6 +156,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-max(staff, customers))), tx.SweepLogins(ctx, now.Add(-failuresFor)),
-			tx.SweepResets(ctx, now.Add(-keepResets)), tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepDelegations(ctx, now.Add(-keepDelegations)), tx.SweepSAML(ctx, now), tx.SweepFactors(ctx, now, now.Add(-factorPause), now.Add(-unfinishedFor)))
+			tx.SweepResets(ctx, now.Add(-keepResets)), tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepDelegations(ctx, now.Add(-keepDelegations)), tx.SweepSAML(ctx, now), tx.SweepThrottles(ctx, now.Add(-aDay)), tx.SweepFactors(ctx, now, now.Add(-factorPause), now.Add(-unfinishedFor)))
 	})
 }

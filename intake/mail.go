@@ -33,6 +33,7 @@ type mail struct {
 	asBcc     bool
 	evidence  threading.Mail
 	clues     threading.Clues
+	guesses   int        // tokens that it names in our form, and that we did not make
 	answers   [][16]byte // keys of the foreign ids that it names
 	hold      hold
 	words     []string // for search
@@ -110,7 +111,7 @@ func (in *Intake) understand(ctx context.Context, m *mail, raw *io.SectionReader
 	}
 	m.acknowledge = in.directory.acknowledges(m.mailboxes)
 	m.evidence = m.asEvidence()
-	m.clues = in.codec.Read(m.evidence)
+	m.clues, m.guesses = in.codec.Read(m.evidence), in.codec.Guesses(m.evidence)
 	m.personal = in.readPersonal(m)
 	for _, id := range m.clues.Foreign {
 		m.answers = append(m.answers, threading.Key(id))

@@ -27,6 +27,7 @@ type plan struct {
 	outcomes []desk.Outcome
 	contacts map[string]bool
 	touched  map[int64]int // ticket → its row in filing.Touches
+	oddities oddities
 }
 
 // bearer is a message that bears an id.
@@ -93,6 +94,7 @@ func (p *plan) remember(row store.KeyRow) {
 
 // add decides about one mail and writes down its rows.
 func (p *plan) add(m *mail) error {
+	p.oddities.note(m)
 	switch {
 	case m.hold.cause != "":
 		return p.suspend(m, m.hold)
@@ -423,6 +425,7 @@ func (p *plan) contact(person desk.Address) {
 
 // finish returns the rows of the whole group. Contacts are sorted so that two processes take the locks of their index entries in one order.
 func (p *plan) finish() *store.Filing {
+	p.filing.Audit = append(p.filing.Audit, p.oddities.rows()...)
 	slices.SortFunc(p.filing.Contacts, func(a, b desk.Address) int { return bytes.Compare([]byte(a.Addr), []byte(b.Addr)) })
 	return &p.filing
 }

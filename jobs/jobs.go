@@ -143,6 +143,7 @@ func New(cfg Config) (*Runner, error) {
 func addWorkers(workers *river.Workers, cfg Config) {
 	river.AddWorker(workers, &verifyDomains{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &renewPolicies{sender: cfg.Sender})
+	river.AddWorker(workers, &actOnAlert{audit: cfg.Audit, identity: cfg.Identity})
 	river.AddWorker(workers, &sweep{store: cfg.Store, tickets: cfg.Tickets, identity: cfg.Identity, now: cfg.Now})
 	river.AddWorker(workers, &readMetadata{identity: cfg.Identity})
 	river.AddWorker(workers, &tellManagers{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})

@@ -11,6 +11,8 @@ func alertRaised(l *language.Language, p identity.PersonLetter) (subject string,
 	what := l.Say(audit.DetectorWords[audit.Detector(p.Facts["detector"])])
 	text = []string{l.Say("Postern has noticed something that you should look at: %s (%s).", what, p.Facts["about"]), circumstances(l, p)}
 	switch audit.Remedy(p.Facts["done"]) {
+	case audit.Throttle:
+		text = append(text, l.Say("They may ask for little for a while."))
 	case audit.SignOut:
 		text = append(text, l.Say("All sessions of the person were ended."))
 	case audit.Suspend:

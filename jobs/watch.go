@@ -45,11 +45,11 @@ func (c *chainer) watchLog(ctx context.Context) {
 func (c *chainer) watchRound(ctx context.Context, watcher *audit.Watcher) outlook {
 	values, err := c.identity.Settings(ctx)
 	if err == nil {
-		var raised []audit.Raised
+		var raised []desk.Alert
 		var left bool
 		if raised, left, err = watcher.Round(ctx, values); err == nil {
 			for _, one := range raised {
-				err = errors.Join(err, c.remedy(ctx, one))
+				c.log.WarnContext(ctx, "alert", "detector", one.Detector, "about", one.About, "alert", one.ID, "done", one.Done)
 			}
 			if left {
 				return more
@@ -60,30 +60,6 @@ func (c *chainer) watchRound(ctx context.Context, watcher *audit.Watcher) outloo
 		c.log.ErrorContext(ctx, "the audit log could not be looked through for alerts", "error", err)
 	}
 	return enough
-}
-
-// remedy does about a person what the settings say. Everything can be undone: they sign in again, or an admin enables them.
-func (c *chainer) remedy(ctx context.Context, one audit.Raised) error {
-	c.log.WarnContext(ctx, "alert", "detector", one.Detector, "about", one.About, "alert", one.ID, "done", one.Done)
-	if one.User == 0 || one.Remedy == audit.Notify || one.Remedy == "" {
-		return nil
-	}
-	if err := c.audit.EndSessions(ctx, one.User); err != nil {
-		return err
-	}
-	if one.Remedy != audit.Suspend {
-		return nil
-	}
-	staff, err := c.identity.Staff(ctx)
-	if err != nil {
-		return err
-	}
-	for _, person := range staff {
-		if person.ID == one.User && person.Role == desk.RoleOwner {
-			return nil // an owner is never locked out by a machine
-		}
-	}
-	return c.identity.Disable(ctx, desk.System("job"), one.User)
 }
 
 func (c *chainer) tellOfSinks(ctx context.Context) {

@@ -21,12 +21,13 @@ type alertsPage struct {
 type alertRow struct {
 	desk.Alert
 	Means, Words, Did, URL string
+	Undo                   bool // what was done can be taken back here, by the reader
 }
 
 const alertsPath = "/security/alerts"
 
 // remedies are words for what was done about a person.
-var remedies = map[audit.Remedy]string{audit.SignOut: "All sessions of the person were ended.", audit.Suspend: "The person was disabled. An admin can enable them again under People."}
+var remedies = map[audit.Remedy]string{audit.Throttle: "They may ask for little for a while.", audit.SignOut: "All sessions of the person were ended.", audit.Suspend: "The person was disabled. An admin can enable them again under People."}
 
 // alertList shows alerts, the newest first: those that nobody has seen, or all.
 func (p *Portal) alertList(c *call) error {
@@ -43,12 +44,29 @@ func (p *Portal) alertList(c *call) error {
 		}
 	}
 	for _, one := range found.Items {
-		answer.Rows = append(answer.Rows, alertRow{one, c.lang.Say(audit.DetectorWords[audit.Detector(one.Detector)]), detailWords(one.Detail), c.lang.Say(remedies[audit.Remedy(one.Done)]), subjectURL(one.About)})
+		answer.Rows = append(answer.Rows, alertRow{one, c.lang.Say(audit.DetectorWords[audit.Detector(one.Detector)]), detailWords(one.Detail), c.lang.Say(remedies[audit.Remedy(one.Done)]), subjectURL(one.About), p.undoable(c, one)})
 	}
 	if answer.page, err = p.framed(c, "Alerts", "/security"); err != nil {
 		return err
 	}
 	return p.show(c, "alerts", answer)
+}
+
+// undoable says whether the reader may take back here what was done: who was throttled may be let ask again, and who was disabled is enabled among the people.
+func (p *Portal) undoable(c *call, one desk.Alert) bool {
+	return audit.Remedy(one.Done) == audit.Throttle && c.actor.Can(desk.MayManageSecurity)
+}
+
+// alertUndo takes back what was done about an alert.
+func (p *Portal) alertUndo(c *call) error {
+	id, err := c.id64("id")
+	if err != nil {
+		return err
+	}
+	if err := p.audit.Unslow(c.r.Context(), c.actor, id); err != nil {
+		return err
+	}
+	return c.seeOther(alertsPath + "?all=yes&done=saved")
 }
 
 // alertSeen notes that somebody has seen an alert.
@@ -74,8 +92,9 @@ type logSettingsPage struct {
 // alertSettings and logSettings are those on their pages, in their order.
 var (
 	alertSettings = []*desk.Setting{
-		desk.AlertWindow, desk.AlertQuiet, desk.AlertMail, desk.AlertGuesses, desk.AlertSpray, desk.AlertGuessed, desk.AlertGuessedDo, desk.AlertRemovals, desk.AlertRemoveDo, desk.AlertMailed,
-		desk.AlertViews, desk.AlertFiles, desk.AlertReadDo, desk.AlertPowers, desk.AlertFactors, desk.AlertExposed, desk.AlertDomains, desk.AlertLog,
+		desk.AlertWindow, desk.AlertQuiet, desk.AlertMail, desk.AlertGuesses, desk.AlertSpray, desk.AlertSprayDo, desk.AlertGuessed, desk.AlertGuessedDo, desk.AlertCountry, desk.AlertTravel, desk.AlertPlaceDo,
+		desk.AlertRemovals, desk.AlertRemoveDo, desk.AlertMailed, desk.AlertMailedDo, desk.AlertViews, desk.AlertFiles, desk.AlertReadDo, desk.AlertPowers, desk.AlertFactors, desk.AlertForwards, desk.AlertExposed,
+		desk.AlertSpoofed, desk.AlertTokens, desk.AlertKeys, desk.AlertDomains, desk.AlertLog, desk.AlertRate, desk.AlertRateFor,
 	}
 	logSettings = []*desk.Setting{desk.AuditDays, desk.AccessLog, desk.AccessLogDays}
 )

@@ -220,6 +220,7 @@ var routes = []route{
 	{"POST /audit/settings", desk.MayManageSecurity, (*Portal).logSettingsPost},
 	{"GET /security/alerts", desk.MayReadAudit, (*Portal).alertList},
 	{"POST /security/alerts/{id}/seen", desk.MayReadAudit, (*Portal).alertSeen},
+	{"POST /security/alerts/{id}/undo", desk.MayManageSecurity, (*Portal).alertUndo},
 	{"GET /security/alerts/settings", desk.MayReadSecurity, (*Portal).alertSettingsShow},
 	{"POST /security/alerts/settings", desk.MayManageSecurity, (*Portal).alertSettingsPost},
 

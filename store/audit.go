@@ -177,12 +177,13 @@ func (f *Filing) audit(batch *pgx.Batch) error {
 		details[i] = text
 	}
 	batch.Queue(`
-		insert into audit (actor, via, action, subject, detail, outcome)
-		select 'mail', 'mail', action, subject, detail::json, outcome
-		from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as new (action, subject, detail, outcome)`,
+		insert into audit (actor, via, ip, action, subject, detail, outcome)
+		select 'mail', 'mail', ip, action, subject, detail::json, outcome
+		from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as new (action, subject, detail, outcome, ip)`,
 		column(rows, func(r *AuditRow) string { return r.Action }),
 		column(rows, func(r *AuditRow) string { return r.Subject }),
 		details,
-		column(rows, func(r *AuditRow) string { return string(desk.Acts[r.Action].Ended()) }))
+		column(rows, func(r *AuditRow) string { return string(desk.Acts[r.Action].Ended()) }),
+		column(rows, func(r *AuditRow) string { return r.IP }))
 	return nil
 }

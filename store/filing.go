@@ -131,6 +131,7 @@ type SuspendedRow struct {
 type AuditRow struct {
 	Action, Subject string
 	Detail          any
+	IP              string // from where a mail came; empty: it is not told. What a person does has the address of its Actor
 }
 
 // write puts the whole plan and the commit into one round trip.

@@ -209,6 +209,43 @@ func (c *Codec) Signed(addr string) bool {
 	return ok
 }
 
+// forged says whether a text has the form of a token of ours: whether it is one is another question.
+func forged(token string) bool {
+	_, rest, keyed := strings.Cut(strings.ToLower(token), "-")
+	what, tag, found := strings.Cut(rest, "-")
+	if !keyed || !found || what == "" || len(tag) != letters.EncodedLen(tagBytes) {
+		return false
+	}
+	for _, part := range []string{what, tag} {
+		if _, err := letters.DecodeString(part); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Guesses counts what in a mail has the form of a token of ours and was not made by us: addresses with a detail, and Message-IDs in our name. One is a mark of a key that is gone, or of a mail
+// that was mangled; many are somebody who tries to come onto other people's tickets (behaviour §2.2).
+func (c *Codec) Guesses(mail Mail) (n int) {
+	seen := map[string]bool{}
+	for _, addr := range mail.Addresses {
+		if _, token := cutDetail(addr); !seen[token] && forged(token) && !c.Signed(addr) {
+			seen[token] = true
+			n++
+		}
+	}
+	for _, id := range mail.Named() {
+		token, host, _ := strings.Cut(id, "@")
+		if strings.EqualFold(host, c.hostname) && !seen[token] && forged(token) {
+			if _, ours := c.ParseMessageID(id); !ours {
+				seen[token] = true
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // withDetail adds a detail to an address (RFC 5233), and says whether the local part is not too long with it.
 func withDetail(addr, detail string) (tagged string, fits bool) {
 	local, domain := desk.SplitAddress(addr)

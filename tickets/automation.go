@@ -50,12 +50,16 @@ func (s *Service) SaveAutomation(ctx context.Context, actor desk.Actor, a desk.A
 			return err
 		}
 		action, detail := "automation.add", map[string]any{"name": a.Name, "on": a.On}
+		var had []desk.Action
 		if a.ID != 0 {
 			before, err := tx.Automation(ctx, a.ID)
 			if err != nil {
 				return err
 			}
-			action, detail = "automation.change", map[string]any{"from": auditedRule(before), "to": auditedRule(a)}
+			action, detail, had = "automation.change", map[string]any{"from": auditedRule(before), "to": auditedRule(a)}, before.Then
+		}
+		if mails := mailing(a.Then, had); len(mails) > 0 {
+			detail["mails"] = mails
 		}
 		if id, err = tx.SaveAutomation(ctx, a); err != nil {
 			return err
@@ -82,7 +86,11 @@ func tidied(a desk.Automation) desk.Automation {
 func (s *Service) SwitchAutomation(ctx context.Context, actor desk.Actor, id int64, to desk.Switch) error {
 	return s.onAutomation(ctx, actor, id, func(tx *store.Tx, a desk.Automation) (string, any, error) {
 		words := map[desk.Switch]string{desk.On: "on", desk.Off: "off"}
-		return "automation.switch", map[string]any{"name": a.Name, "to": words[to]}, tx.SwitchAutomation(ctx, id, to)
+		detail := map[string]any{"name": a.Name, "to": words[to]}
+		if mails := mailing(a.Then, nil); to == desk.On && len(mails) > 0 {
+			detail["mails"] = mails
+		}
+		return "automation.switch", detail, tx.SwitchAutomation(ctx, id, to)
 	})
 }
 
@@ -159,6 +167,16 @@ func (s *Service) AutomationCounts(ctx context.Context, actor desk.Actor) (map[i
 		counts[one.Automation] = one
 	}
 	return counts, err
+}
+
+// mailing are the actions of a rule that mail somebody and that it did not have before, as the audit log names them.
+func mailing(now, before []desk.Action) (mails []string) {
+	for _, one := range now {
+		if one.Do.Mails() && !slices.ContainsFunc(before, func(was desk.Action) bool { return was.Do == one.Do && was.ID == one.ID }) {
+			mails = append(mails, fmt.Sprintf("%s %d", one.Do, one.ID))
+		}
+	}
+	return mails
 }
 
 // auditedRule is a rule as the audit log shows it.
