@@ -65,12 +65,13 @@ var doors = []struct {
 	{"github.com/boombuler/barcode", []string{"identity"}, "one picture is drawn, for authenticator apps"},
 	{"github.com/ccojocar/zxcvbn-go", []string{"identity"}, "its time grows faster than what it is given: it gets the beginning only, and a few at a time"},
 	{"github.com/mileusna/useragent", []string{"identity"}, "what a browser says of itself is cut and cleaned in one place"},
+	{"github.com/oschwald/maxminddb-golang", []string{"identity"}, "where an address is says one file, which is read whole and bounded"},
 	{"html/template", []string{"portal", "mailout"}, "pages are the portal's"},
 	{"database/sql", []string{"migrations"}, "SQL lives in store only"},
 }
 
 // testsOnly are imports that product code must not have.
-var testsOnly = []string{"testing", "postern/internal/testkit", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", "pgregory.net/rapid", "github.com/crewjam/saml/samlidp", "github.com/oauth2-proxy/mockoidc", "github.com/zitadel/oidc", "github.com/descope/virtualwebauthn"}
+var testsOnly = []string{"testing", "postern/internal/testkit", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", "pgregory.net/rapid", "github.com/crewjam/saml/samlidp", "github.com/oauth2-proxy/mockoidc", "github.com/zitadel/oidc", "github.com/descope/virtualwebauthn", "github.com/maxmind/mmdbwriter"}
 
 // source is one Go file of this repository.
 type source struct {

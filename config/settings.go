@@ -53,6 +53,7 @@ type Settings struct {
 	KeyFile     string `name:"key-file" env:"POSTERN_KEY_FILE" placeholder:"FILE" help:"Master keys that wrap every secret and attachment key; under the data folder unless given." group:"Storage"`
 
 	LeakedPasswords string `name:"leaked-passwords" env:"POSTERN_LEAKED_PASSWORDS" placeholder:"FILE" help:"Hashes of leaked passwords, as Have I Been Pwned offers them (SHA-1, ordered by hash): no new password may be among them. The built-in list is asked in any case." group:"Settings"`
+	GeoIP           string `name:"geoip" env:"POSTERN_GEOIP" placeholder:"FILE" help:"Where addresses are, in the MaxMind DB format (.mmdb): sign-ins from new countries or too far away raise alerts then. Without it nobody knows places." group:"Settings"`
 
 	DNS           Servers  `name:"dns" env:"POSTERN_DNS" placeholder:"HOST:PORT,…" help:"Resolvers to ask; the system's unless given." group:"Mail"`
 	NSPort        uint16   `name:"ns-port" env:"POSTERN_NS_PORT" default:"53" placeholder:"PORT" help:"Port at which the name servers of your domains are asked themselves." group:"Mail"`

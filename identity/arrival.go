@@ -151,6 +151,14 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	if came.Pending != "" {
 		detail["pending"] = came.Pending
 	}
+	if err := s.journey(ctx, tx, a.User, a.From, detail); err != nil {
+		return Came{}, err
+	}
+	if came.Pending != NeedsFactor {
+		if err := s.seenAt(ctx, tx, a.User, a.From); err != nil {
+			return Came{}, err
+		}
+	}
 	return came, tx.Audit(ctx, a.From.actor(a.User), "user.signin", subjectOf(a.User.ID), detail)
 }
 

@@ -76,6 +76,7 @@ type Device struct {
 	ID           int64
 	Name         string // that the person gave it, else what its User-Agent says; empty: nothing is known
 	IP           string
+	Country      string // of that address: a code of two letters; empty: not known
 	FirstSeenAt  time.Time
 	LastSeenAt   time.Time
 	TrustedUntil *time.Time // until then it is not asked for a second factor
@@ -89,6 +90,7 @@ type DeviceSession struct {
 	Method    Method
 	Provider  string
 	IP        string
+	Country   string
 	CreatedAt time.Time
 	SeenAt    time.Time
 	ExpiresAt time.Time
@@ -110,11 +112,11 @@ func (s *Service) Devices(ctx context.Context, actor desk.Actor, user int64) ([]
 			if name == "" {
 				name = DeviceName(row.UserAgent)
 			}
-			list = append(list, Device{ID: row.ID, Name: name, IP: row.IP, FirstSeenAt: row.FirstSeenAt, LastSeenAt: row.LastSeenAt, TrustedUntil: row.TrustedUntil, Mine: row.Answer == "mine"})
+			list = append(list, Device{ID: row.ID, Name: name, IP: row.IP, Country: s.CountryOf(row.IP), FirstSeenAt: row.FirstSeenAt, LastSeenAt: row.LastSeenAt, TrustedUntil: row.TrustedUntil, Mine: row.Answer == "mine"})
 		}
 		if row.SessionID != nil {
 			last := &list[len(list)-1]
-			last.Sessions = append(last.Sessions, DeviceSession{*row.SessionID, Method(*row.Method), *row.Provider, *row.SessionIP, *row.CreatedAt, *row.SessionSeen, *row.ExpiresAt})
+			last.Sessions = append(last.Sessions, DeviceSession{*row.SessionID, Method(*row.Method), *row.Provider, *row.SessionIP, s.CountryOf(*row.SessionIP), *row.CreatedAt, *row.SessionSeen, *row.ExpiresAt})
 		}
 	}
 	return list, nil

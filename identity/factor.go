@@ -354,6 +354,9 @@ func (s *Service) passed(ctx context.Context, tx *store.Tx, values desk.Values, 
 	if err := tx.CompleteDevice(ctx, device, now); err != nil {
 		return Came{}, err
 	}
+	if err := s.seenAt(ctx, tx, live.User, pass.From); err != nil {
+		return Came{}, err
+	}
 	actor := owner{user: live.User, session: live.SessionID, from: pass.From}.actor()
 	return came, tx.Audit(ctx, actor, "user.factor", subjectOf(live.User.ID), map[string]any{"factor": pass.Proof.Kind, "remembered": remembered})
 }

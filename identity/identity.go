@@ -26,6 +26,7 @@ type Config struct {
 	Roots           *x509.CertPool   // who vouches for the gateway of text messages; nil: the system's
 	Now             func() time.Time // nil: time.Now
 	Rand            io.Reader        // nil: the system's
+	Atlas           *Atlas           // where addresses are; nil: nobody knows
 	LeakedPasswords string           // file of hashes of leaked passwords, as LeakFile has it; empty: the built-in list is all there is
 }
 
@@ -43,6 +44,7 @@ type Service struct {
 	rules    keptRules
 	turned   turnedAway
 	slow     throttled
+	atlas    *Atlas
 	leaks    LeakFile
 
 	rates        rates   // permits to ask
@@ -59,7 +61,7 @@ func New(cfg Config) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, gatewayRoots: cfg.Roots, leaks: LeakFile(cfg.LeakedPasswords)}
+	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, gatewayRoots: cfg.Roots, leaks: LeakFile(cfg.LeakedPasswords), atlas: cfg.Atlas}
 }
 
 // Client is where a request came from, as it is kept with a session and in the audit log.
@@ -156,6 +158,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		return errors.Join(tx.SweepSessions(ctx, now, now.Add(-max(staff, customers))), tx.SweepLogins(ctx, now.Add(-failuresFor)),
-			tx.SweepResets(ctx, now.Add(-keepResets)), tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepDelegations(ctx, now.Add(-keepDelegations)), tx.SweepSAML(ctx, now), tx.SweepThrottles(ctx, now.Add(-aDay)), tx.SweepFactors(ctx, now, now.Add(-factorPause), now.Add(-unfinishedFor)))
+			tx.SweepResets(ctx, now.Add(-keepResets)), tx.SweepVisitors(ctx, now, now.Add(-visitorIdle), now.Add(-keepCodes)), tx.SweepSignOns(ctx, now), tx.SweepDelegations(ctx, now.Add(-keepDelegations)), tx.SweepSAML(ctx, now), tx.SweepThrottles(ctx, now.Add(-aDay)), tx.SweepCountries(ctx, now.Add(-countryFor)), tx.SweepFactors(ctx, now, now.Add(-factorPause), now.Add(-unfinishedFor)))
 	})
 }

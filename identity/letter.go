@@ -52,6 +52,7 @@ type PersonLetter struct {
 	Name     string // of the person; their own words, which stand in no letter but as who it is for
 	From     string // the mailbox in whose name it leaves; empty: there is none
 	Secret   string
+	Country  string // of the address that it tells of: a code of two letters; empty: not known
 	Public   string // the portal as people reach it, without a slash at its end
 	Language *language.Language
 	Zone     *time.Location // in which the person reads times
@@ -63,7 +64,7 @@ func (s *Service) PersonLetter(ctx context.Context, job desk.TellPerson) (letter
 	if err != nil {
 		return letter, "", err
 	}
-	letter = PersonLetter{TellPerson: job, Email: reader.Email, Name: reader.Name, From: reader.From, Public: s.public, Language: language.Pick(reader.Language, ""), Zone: time.UTC}
+	letter = PersonLetter{TellPerson: job, Email: reader.Email, Name: reader.Name, From: reader.From, Public: s.public, Country: s.CountryOf(job.IP), Language: language.Pick(reader.Language, ""), Zone: time.UTC}
 	if zone, err := time.LoadLocation(reader.TimeZone); err == nil && validZone(reader.TimeZone) {
 		letter.Zone = zone
 	}

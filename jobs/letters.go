@@ -133,7 +133,7 @@ func personDraft(letter identity.PersonLetter, words personWords, from desk.Addr
 // circumstances says when it happened, where and with what, a line each.
 func circumstances(l *language.Language, p identity.PersonLetter) string {
 	lines := []string{l.Say("When: %s", l.Minute(p.At.In(p.Zone)))}
-	for _, one := range []struct{ text, value string }{{"From the address: %s", p.IP}, {"With: %s", p.Device}, {"By: %s", p.Who}} {
+	for _, one := range []struct{ text, value string }{{"From the address: %s", p.IP}, {"In: %s", l.Say(desk.Countries[p.Country])}, {"With: %s", p.Device}, {"By: %s", p.Who}} {
 		if one.value != "" {
 			lines = append(lines, "    "+l.Say(one.text, one.value))
 		}

@@ -141,6 +141,7 @@ func functions(lang *language.Language, now func() time.Time) template.FuncMap {
 		"word":      func(word any) string { return lang.Say(fmt.Sprint(word)) },
 		"initials":  initials,
 		"label":     func(word any) string { return lang.Say(label(word)) },
+		"country":   func(code string) string { return lang.Say(desk.Countries[code]) },
 		"sentence":  func(reason string) string { return sentence(lang.Sentence(reason)) },
 		"percent":   func(part, of int64) string { return percent(lang, part, of) },
 		"placed":    placed,

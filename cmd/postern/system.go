@@ -84,7 +84,11 @@ func (s serveCommand) build(ctx context.Context, p *platform, l listeners, log *
 	if sys.directory, err = intake.NewDirectory(ctx, p.store, threading.NewCodec(p.keys, settings.Hostname)); err != nil {
 		return nil, err
 	}
-	sys.identity = identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL, LeakedPasswords: settings.LeakedPasswords})
+	atlas, err := identity.OpenAtlas(settings.GeoIP)
+	if err != nil {
+		return nil, err
+	}
+	sys.identity = identity.New(identity.Config{Store: p.store, Keys: p.keys, PublicURL: settings.PublicURL, LeakedPasswords: settings.LeakedPasswords, Atlas: atlas})
 	if sys.sender, err = newSender(p, log); err != nil {
 		return nil, err
 	}
