@@ -21,7 +21,7 @@ type gallery struct {
 // place is one page to look at.
 type place struct {
 	path string // with names of the gallery in braces
-	who  string // owner, agent, customer, stale, choosing, or empty for nobody
+	who  string // owner, agent, customer, standing-in, stale, choosing, or empty for nobody
 }
 
 // places says for each page of the map where it is looked at. A new route needs a line here, or one in noPages.
@@ -90,7 +90,7 @@ var places = map[string][]place{
 	"GET /my/code":                  {{"/my/code", ""}, {"/my/code", "asking"}},
 	"GET /my/link/{token}":          {{"{visit-link}", ""}},
 	"GET /my":                       {{"/my", "customer"}},
-	"GET /my/tickets/{number}":      {{"/my/tickets/{ticket}", "customer"}, {"/my/tickets/{html}", "customer"}, {"/my/tickets/{solved}", "customer"}},
+	"GET /my/tickets/{number}":      {{"/my/tickets/{ticket}", "customer"}, {"/my/tickets/{html}", "customer"}, {"/my/tickets/{solved}", "customer"}, {"/my/tickets/{ticket}", "standing-in"}},
 	"GET /rate/{token}":             {{"/rate/{rating}", ""}, {"/rate/{rating-open}", ""}},
 	"GET /form/{slug}":              {{"/form/support", ""}, {"/form/nowhere", ""}},
 	"GET /form/{slug}/sent":         {{"/form/support/sent", ""}},
@@ -108,7 +108,7 @@ var places = map[string][]place{
 	"GET /security/services":        {{"/security/services", "owner"}},
 	"GET /impersonate":              {{"/impersonate?customer=anna@customer.example", "owner"}},
 	"GET /security/guests":          {{"/security/guests", "owner"}},
-	"GET /security/sight":           {{"/security/sight", "owner"}},
+	"GET /security/sight":           {{"/security/sight", "owner"}, {"/security/sight", "standing-in"}},
 	"GET /security":                 {{"/security", "owner"}},
 	"GET /security/alerts":          {{"/security/alerts?all=yes", "owner"}},
 	"GET /security/alerts/settings": {{"/security/alerts/settings", "owner"}},
@@ -382,6 +382,8 @@ func (g *gallery) readers() map[string]*reader {
 		all[who].post("/sign-in", "email", email, "password", password)
 	}
 	g.grownStale()
+	all["standing-in"] = g.reader("olga@example.com")
+	all["standing-in"].post("/impersonate", "customer", "anna@customer.example", "reason", "She asked for help")
 	return all
 }
 
@@ -440,6 +442,9 @@ func (v *visitors) of(who string) context.Context {
 		v.g.chooser()
 		v.open[who] = v.g.chromium()
 		does(v.g.t, v.open[who], "sign in", chromedp.Navigate(v.g.url+"/sign-in"), chromedp.SendKeys("#email", "carol@example.com"), chromedp.SendKeys("#password", password), chromedp.Click(".primary"), chromedp.WaitVisible("#password-rule"))
+	case "standing-in":
+		v.open[who] = v.g.browser("olga@example.com")
+		does(v.g.t, v.open[who], "look in a customer's place", chromedp.Navigate(v.g.url+"/impersonate?customer=anna@customer.example"), chromedp.SendKeys("#reason", "She asked for help"), chromedp.Click(".page .primary"), chromedp.WaitVisible(".stands"))
 	case "customer":
 		v.open[who] = v.g.customerBrowser("anna@customer.example")
 	case "asking":

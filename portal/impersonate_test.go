@@ -103,6 +103,7 @@ func TestImpersonationByForms(t *testing.T) {
 	if theirs, ours := messages.FindString(anna.get(mine).body), messages.FindString(ticket.body); theirs == "" || theirs != ours {
 		t.Errorf("Anna sees\n%s\nand Olga in her place\n%s", theirs, ours)
 	}
+	ticket.has(t, `<button class="button primary" disabled>`)
 	ticket.lacks(t, "a secret note", "Ada Agent")
 	for _, path := range []string{"/tickets", page, "/people", "/security", "/you/security"} {
 		olga.get(path).has(t, banner...)
