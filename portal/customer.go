@@ -138,6 +138,7 @@ func (p *Portal) recogniseSession(c *call, who func(*call, store.LiveSession) bo
 		return false, err
 	}
 	c.token, c.session = cookie.Value, session
+	c.reads(session.Language, session.TimeZone)
 	return true, nil
 }
 
