@@ -38,9 +38,16 @@ func (s *Service) attempt(ctx context.Context, c *change, rule desk.Automation) 
 	if err != nil {
 		return nil, err
 	}
+	unseen := inSightOf(ctx, c.Reader, rule.AuthorID, c.ticket)
+	if unseen != nil && !isFault(unseen, desk.Forbidden) {
+		return nil, unseen
+	}
 	did := make([]desk.Done, 0, len(rule.Then))
 	for _, one := range rule.Then {
 		done, err := desk.Done{Action: one}, allowed(one)
+		if err == nil {
+			err = unseen
+		}
 		if err == nil {
 			err = s.do(ctx, c, one)
 		}

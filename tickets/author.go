@@ -37,6 +37,22 @@ func authored(ctx context.Context, r store.Reader, author *int64) (func(desk.Act
 	}, nil
 }
 
+// inSightOf is nil if the author of a rule would see the ticket: what a rule does by itself, it does to no conversation that its author could not open (T-27). Nobody and owners see all.
+func inSightOf(ctx context.Context, r store.Reader, author *int64, ticket desk.Ticket) error {
+	if author == nil {
+		return nil
+	}
+	person, err := r.PersonByID(ctx, *author)
+	if err != nil {
+		return err
+	}
+	viewer, err := r.Teamed(ctx, store.Viewer{Sight: person.Sight(), User: person.ID})
+	if err != nil || viewer.Sight.Shows(desk.SeenTicket{TeamID: ticket.TeamID, AssigneeID: ticket.AssigneeID}, person.ID, viewer.Teams) {
+		return err
+	}
+	return desk.Faultf(desk.Forbidden, "%s, who wrote this, does not see this conversation any more: somebody who does has to save it anew", person.Email)
+}
+
 // mayMove says whether the actor may give the ticket to that team and that person (nil: they stay). Who may not give to any gives to their own teams, to people who share one with them, and to those
 // who are in none.
 func (c *change) mayMove(ctx context.Context, team, assignee *int64) error {

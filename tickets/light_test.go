@@ -1,6 +1,8 @@
 package tickets
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"postern/desk"
@@ -66,5 +68,59 @@ func TestMacrosDoNoMoreThanTheirAuthorMay(t *testing.T) {
 	h.exec(t, `update "user" set role = 'auditor' where id = $1`, second.User.ID)
 	if _, err := h.RunMacro(ctx, h.ann, number, id); !isFault(err, desk.Forbidden) {
 		t.Errorf("a macro of somebody who lost the right: %v", err)
+	}
+}
+
+// A rule loses what its author loses, at once: the rights for what it does, and the conversations that it does it to. What it may not is refused and stands in its runs (T-27).
+func TestRulesLoseRightsWithTheirAuthor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ctx := t.Context()
+	second := h.person(t, "second@example.com", "Sam", desk.RoleAdmin)
+	canned := h.cannedText(t, "c", "We are on it.")
+	rule := desk.Automation{Name: "r", On: true, When: []desk.Trigger{desk.WhenOpened}, Match: desk.MatchAll, Then: []desk.Action{{Do: desk.ActReply, ID: canned}, {Do: desk.ActPriority, Value: "urgent"}, {Do: desk.ActNote, Value: "seen"}}}
+	id, err := h.SaveAutomation(ctx, second, rule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := h.SetTeam(ctx, h.owner, desk.Team{Name: "Theirs", Members: []int64{second.User.ID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	others, err := h.SetTeam(ctx, h.owner, desk.Team{Name: "Others", Members: []int64{h.ann.User.ID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const all, none = "reply priority note", ""
+	for i, test := range []struct {
+		name, change string
+		team         int64
+		does         string
+	}{
+		{"an admin", `select $1::bigint`, others, all},
+		{"an agent, on a conversation of their team", `update "user" set role = 'agent' where id = $1`, theirs, all},
+		{"an agent, on a conversation of another team", `select $1::bigint`, others, none},
+		{"a light agent, on a conversation of their team", `update "user" set role = 'light_agent' where id = $1`, theirs, "note"},
+		{"an auditor", `update "user" set role = 'auditor' where id = $1`, theirs, none},
+		{"a customer", `update "user" set role = 'customer' where id = $1`, theirs, none},
+		{"an admin who is disabled", `update "user" set role = 'admin', disabled_at = now() where id = $1`, theirs, none},
+		{"an admin again", `update "user" set disabled_at = null where id = $1`, others, all},
+	} {
+		h.exec(t, test.change, second.User.ID)
+		h.exec(t, `update mailbox set team_id = $1`, test.team)
+		ticket, _ := h.arrives(t, proved(inbound{From: desk.Address{Addr: fmt.Sprintf("anna%d@customer%d.example", i, i)}}))
+		h.exec(t, `update ticket set team_id = $2 where id = $1`, ticket, test.team)
+		h.react(t)
+		did := ""
+		for _, one := range h.runs(t, id)[0].Did {
+			if one.Problem == "" {
+				did += " " + string(one.Do)
+			} else {
+				t.Logf("%s: %s: %s", test.name, one.Do, one.Problem)
+			}
+		}
+		if want := strings.TrimSpace(test.does); strings.TrimSpace(did) != want {
+			t.Errorf("by %s the rule did %q, want %q", test.name, did, want)
+		}
 	}
 }
