@@ -76,11 +76,22 @@ func (s *Service) Readings(ctx context.Context, actor desk.Actor, q desk.AccessQ
 		return desk.Page[desk.AccessEntry]{}, err
 	}
 	q.Limit = min(q.Limit, largestPage)
-	return s.store.AccessLog(ctx, q)
+	return s.accessLog(ctx, actor, q)
+}
+
+// accessLog is one page of the readings as the actor may see them: in which customer's place somebody read is told by nobody's address to who does not see customers.
+func (s *Service) accessLog(ctx context.Context, actor desk.Actor, q desk.AccessQuery) (desk.Page[desk.AccessEntry], error) {
+	page, err := s.store.AccessLog(ctx, q)
+	for i := range page.Items {
+		if page.Items[i].OnBehalf != "" && veiled(actor) {
+			page.Items[i].OnBehalf = "customer"
+		}
+	}
+	return page, err
 }
 
 // AccessColumns are those of the table of readings.
-var AccessColumns = []string{"id", "time", "user_id", "user", "ip", "via", "kind", "subject", "method", "route", "session_id", "token_id", "request"}
+var AccessColumns = []string{"id", "time", "user_id", "user", "ip", "via", "kind", "subject", "method", "route", "session_id", "token_id", "request", "on_behalf_of"}
 
 // ExportReadings records that the actor takes readings out, and returns what writes them as a table, the newest first.
 func (s *Service) ExportReadings(ctx context.Context, actor desk.Actor, q desk.AccessQuery) (func(io.Writer) error, error) {
@@ -88,7 +99,7 @@ func (s *Service) ExportReadings(ctx context.Context, actor desk.Actor, q desk.A
 		return nil, err
 	}
 	q.Limit, q.Cursor = exportRun, ""
-	first, err := s.store.AccessLog(ctx, q)
+	first, err := s.accessLog(ctx, actor, q)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +125,7 @@ func (s *Service) ExportReadings(ctx context.Context, actor desk.Actor, q desk.A
 				return out.Error()
 			}
 			q.Cursor = page.Next
-			if page, err = s.store.AccessLog(ctx, q); err != nil {
+			if page, err = s.accessLog(ctx, actor, q); err != nil {
 				return err
 			}
 		}
@@ -123,7 +134,7 @@ func (s *Service) ExportReadings(ctx context.Context, actor desk.Actor, q desk.A
 
 func readingRow(e desk.AccessEntry) []string {
 	return []string{strconv.FormatInt(e.ID, 10), e.At.UTC().Format(timeForm), strconv.FormatInt(e.UserID, 10), desk.Cell(e.User), desk.Cell(e.IP), e.Via, e.Kind, desk.Cell(e.Subject), e.Method,
-		desk.Cell(e.Route), number(e.Session), number(e.Token), e.Request}
+		desk.Cell(e.Route), number(e.Session), number(e.Token), e.Request, desk.Cell(e.OnBehalf)}
 }
 
 // SweepReadings forgets readings whose time is over.

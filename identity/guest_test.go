@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,8 +90,15 @@ func TestGuestComesAndIsGone(t *testing.T) {
 	if _, err := h.UseLink(ctx, link[strings.LastIndex(link, "/")+1:], home); err == nil {
 		t.Error("a link opens the account of a guest whose time is over")
 	}
-	factorMust(t, h.EndDelegations(ctx))
-	factorMust(t, h.EndDelegations(ctx)) // once more changes nothing
+	var processes sync.WaitGroup
+	for range 4 { // as many as there are; one of them does it
+		processes.Go(func() {
+			if err := h.EndDelegations(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	processes.Wait()
 	var left int
 	factorMust(t, h.store.Pool().QueryRow(ctx, `
 		select (select count(*) from session where user_id = $1) + (select count(*) from factor where user_id = $1) + (select count(*) from recovery_code where user_id = $1) + (select count(*) from device where user_id = $1)

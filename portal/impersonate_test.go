@@ -159,6 +159,17 @@ func TestImpersonationByForms(t *testing.T) {
 	// What was read stands in the log of readings under both, though it is off.
 	h.readAs(t, "anna@customer.example", "customer", fmt.Sprintf("ticket/%d", number), fmt.Sprintf("message/%d", outcome.Message))
 	olga.get("/audit/readings").has(t, "as anna@customer.example")
+	if got := olga.post("/audit/readings/export"); !strings.Contains(got.body, "on_behalf_of") || !strings.Contains(got.body, "anna@customer.example") {
+		t.Errorf("the table of readings: %d\n%s", got.status, got.body)
+	}
+	// An auditor, from whom customers are hidden, reads that it was done and by whom, in both logs, and not as whom or why.
+	_, err = h.people.AddUser(ctx, desk.System("cli"), identity.NewUser{Email: "audrey@example.com", Name: "Audrey", Role: desk.RoleAuditor, Password: password})
+	check(t, err)
+	audrey := h.reader("audrey@example.com")
+	for _, got := range []answer{audrey.get("/audit/readings"), audrey.get("/audit?action=impersonation."), audrey.post("/audit/readings/export"), audrey.post("/audit/export", "format", "csv", "action", "impersonation.")} {
+		got.has(t, "olga@example.com")
+		got.lacks(t, "anna@customer", "she asked for help")
+	}
 }
 
 // readAs waits until the log of readings says that the owner read these in the place of a customer.
