@@ -1,7 +1,7 @@
 // Package api promises that whatever a program may ask of Postern over HTTP stands in one table (routes.go), each call with the right that it needs, and in an OpenAPI 3.1 document made from it.
 //
 // It holds no rules: a handler turns a request into values, asks tickets, identity or domains, and turns the answer into JSON. It knows tokens only, no cookies and therefore no
-// cross-site requests; pages of other sites may ask where an admin has named them. It is also where clients of OAuth 2 get their tokens. It also serves attachment links, which need no sign-in. It renders no pages.
+// cross-site requests; pages of other sites may ask where an admin has named them. It is also where clients of OAuth 2 get their tokens. It is where providers keep their people here (SCIM). It also serves attachment links, which need no sign-in. It renders no pages.
 package api
 
 import (
@@ -71,7 +71,7 @@ func New(cfg Config) *API {
 	return a
 }
 
-// Handler serves /api/v1/…, /a/{token} and the paths of OAuthPaths.
+// Handler serves /api/v1/…, /a/{token}, /scim/v2/… and the paths of OAuthPaths.
 func (a *API) Handler() http.Handler { return a.observed(http.HandlerFunc(a.dispatch)) }
 
 // register puts every route on the mux, behind its guard, and renders the OpenAPI document.
@@ -127,6 +127,10 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 	if allow := plain.header.Get("Allow"); plain.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", allow)
 		writeProblem(w, &huma.ErrorModel{Status: plain.status, Detail: "this path answers to " + allow + " only"})
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, SCIMBase+"/") {
+		scimRefuse(w, r, &scimFault{Status: http.StatusNotFound, Detail: "there is nothing at this path: people are kept at " + SCIMBase + "/Users"})
 		return
 	}
 	writeProblem(w, &huma.ErrorModel{Status: http.StatusNotFound, Detail: "there is nothing at this path"})

@@ -23,6 +23,17 @@ func (a *API) openings() []opening {
 		{post + " " + oauthRevoke, "End a token of the client that asks", a.oauthCall(a.revokeOAuth)},
 		{post + " " + oauthIntrospect, "What a token of the client that asks is worth", a.oauthCall(a.introspect)},
 		{get + " " + oauthMetadata, "Where and how to ask", a.showMetadata},
+		{get + " " + SCIMBase + "/ServiceProviderConfig", "What of SCIM is supported, for a provider's program with its token", a.scimCall(a.scimConfig)},
+		{get + " " + SCIMBase + "/ResourceTypes", "What there is to keep, for a provider's program", a.scimCall(a.scimTypes)},
+		{get + " " + SCIMBase + "/ResourceTypes/{id}", "One of them", a.scimCall(a.scimTypes)},
+		{get + " " + SCIMBase + "/Schemas", "What is kept of a person, for a provider's program", a.scimCall(a.scimSchemas)},
+		{get + " " + SCIMBase + "/Schemas/{id}", "One schema of it", a.scimCall(a.scimSchemas)},
+		{get + " " + SCIMBase + "/Users", "People whom the provider keeps here, for its program", a.scimCall(a.scimList)},
+		{post + " " + SCIMBase + "/Users", "Keep somebody here, for a provider's program", a.scimCall(a.scimAdd)},
+		{get + " " + SCIMBase + "/Users/{id}", "One of the provider's people, for its program", a.scimCall(a.scimShow)},
+		{http.MethodPut + " " + SCIMBase + "/Users/{id}", "Say everything about one of them anew", a.scimCall(a.scimReplace)},
+		{patch + " " + SCIMBase + "/Users/{id}", "Change what is said about one of them; one who is not active is out at once", a.scimCall(a.scimPatch)},
+		{remove + " " + SCIMBase + "/Users/{id}", "Let go of one of them, who is out at once", a.scimCall(a.scimRemove)},
 	}
 }
 

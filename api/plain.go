@@ -15,7 +15,7 @@ import (
 // would go on sending its token in the clear for ever. A token that came so is revoked, since whoever was on the way has it now, and who keeps it is told by mail (security row 35).
 func (a *API) Plain(publicURL string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") || slices.Contains(OAuthPaths, r.URL.Path) {
+		if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, SCIMBase+"/") || slices.Contains(OAuthPaths, r.URL.Path) {
 			a.burn(w, r)
 			writeProblem(w, &huma.ErrorModel{Status: http.StatusForbidden, Detail: "the API answers over HTTPS only: use " + publicURL + "; a token or secret that came without TLS is worth nothing any more"})
 			return

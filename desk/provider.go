@@ -82,6 +82,9 @@ type ProviderSettings struct {
 	MFAValues  []string `json:"mfa_values,omitempty"`  // words of amr, acr or AuthnContextClassRef that say so; empty: the usual ones
 	Ranges     []string `json:"ranges,omitempty"`      // networks from which it is offered and believed; empty: from everywhere
 	LogoutURL  string   `json:"logout_url,omitempty"`  // where a browser goes after signing out here
+	Fields     []string `json:"fields,omitempty"`      // what its people have besides, by name: what it says under another name is not kept
+
+	ProvisionRole Role `json:"provision_role,omitempty"` // of people whom its program brings by SCIM; empty: see RoleProvisioned
 
 	// Of OpenID Connect and OAuth 2.
 	Issuer   string   `json:"issuer,omitempty"`
@@ -101,6 +104,17 @@ type ProviderSettings struct {
 	ReturnHosts []string `json:"return_hosts,omitempty"` // other hosts that return_to may name
 
 	SAML SAMLSettings `json:"saml,omitzero"`
+}
+
+// RoleProvisioned is the role of people whom the provider's program brings, where it says none itself: the least that its people can have, unless another was chosen.
+func (p Provider) RoleProvisioned() Role {
+	switch {
+	case p.Settings.ProvisionRole != "" && p.Population.Covers(p.Settings.ProvisionRole):
+		return p.Settings.ProvisionRole
+	case p.Population == ForStaff:
+		return RoleLight
+	}
+	return RoleCustomer
 }
 
 // Authoritative says whether the provider's word about an address is enough: it runs the domain.

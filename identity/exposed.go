@@ -58,6 +58,8 @@ func (s *Service) Exposed(ctx context.Context, token string, how Exposure, where
 		return s.burnRefresh(ctx, burn)
 	case prefixSecret:
 		return s.burnSecret(ctx, burn)
+	case prefixProvision:
+		return s.burnProvision(ctx, burn)
 	}
 	return s.burnToken(ctx, burn)
 }

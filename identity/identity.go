@@ -64,6 +64,9 @@ func New(cfg Config) *Service {
 	return &Service{store: cfg.Store, keys: cfg.Keys, public: strings.TrimSuffix(cfg.PublicURL, "/"), now: now, random: cfg.Rand, gatewayRoots: cfg.Roots, leaks: LeakFile(cfg.LeakedPasswords), atlas: cfg.Atlas}
 }
 
+// PublicURL is where people and programs reach this installation, without a slash at its end.
+func (s *Service) PublicURL() string { return s.public }
+
 // Client is where a request came from, as it is kept with a session and in the audit log.
 type Client struct {
 	IP        string

@@ -27,7 +27,7 @@ func tidy(settings *desk.ProviderSettings) {
 	for _, list := range []*[]string{&settings.Domains, &settings.Hosted, &settings.Tenants, &settings.ReturnHosts, &settings.Ranges} {
 		*list = tidyList(*list, strings.ToLower)
 	}
-	for _, list := range []*[]string{&settings.MFAValues, &settings.Scopes} {
+	for _, list := range []*[]string{&settings.MFAValues, &settings.Scopes, &settings.Fields} {
 		*list = tidyList(*list, func(text string) string { return text })
 	}
 	for _, text := range []*string{&settings.Issuer, &settings.ClientID, &settings.PublicKey, &settings.KeysURL, &settings.LoginURL, &settings.LogoutURL, &settings.Audience, &settings.TokenIssuer} {
@@ -72,7 +72,7 @@ func checkProvider(p desk.Provider, outward Outward) error {
 // checkLists bounds what was typed.
 func checkLists(p desk.Provider, _ Outward) error {
 	settings := p.Settings
-	for field, list := range map[string][]string{"domains": settings.Domains, "hosted": settings.Hosted, "tenants": settings.Tenants, "return_hosts": settings.ReturnHosts, "ranges": settings.Ranges, "mfa_values": settings.MFAValues, "scopes": settings.Scopes} {
+	for field, list := range map[string][]string{"domains": settings.Domains, "hosted": settings.Hosted, "tenants": settings.Tenants, "return_hosts": settings.ReturnHosts, "ranges": settings.Ranges, "mfa_values": settings.MFAValues, "scopes": settings.Scopes, "fields": settings.Fields} {
 		if len(list) > mostValues || slices.ContainsFunc(list, func(one string) bool { return len(one) > longestValue || strings.ContainsFunc(one, unprintable) }) {
 			return desk.Wrong(field, "a list has at most %d lines of text", mostValues)
 		}

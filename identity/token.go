@@ -57,14 +57,16 @@ func prefixOf(text string) (prefix string, ours bool) {
 	}
 	prefix = text[:body]
 	switch prefix {
-	case prefixAny, prefixRefresh, prefixSecret, prefixes[desk.PersonalToken], prefixes[desk.ServiceToken], prefixes[desk.OAuthToken]:
+	case prefixAny, prefixRefresh, prefixSecret, prefixProvision, prefixes[desk.PersonalToken], prefixes[desk.ServiceToken], prefixes[desk.OAuthToken]:
 		return prefix, seal(prefix, text[body:body+tokenSecret]) == text
 	}
 	return "", false
 }
 
 // opens says whether a token with that prefix is one for the API.
-func opens(prefix string) bool { return prefix != prefixRefresh && prefix != prefixSecret }
+func opens(prefix string) bool {
+	return prefix != prefixRefresh && prefix != prefixSecret && prefix != prefixProvision
+}
 
 // errNoToken is the answer to what is no token, errUnknownToken to one that opens nothing.
 var (

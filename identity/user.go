@@ -308,21 +308,29 @@ func (s *Service) setDisabled(ctx context.Context, actor desk.Actor, id int64, a
 			err = s.stillGuest(ctx, tx, id)
 		}
 		if err == nil {
-			err = tx.SetDisabled(ctx, id, at)
+			err = tx.OwnDisabled(ctx, id)
 		}
 		if err == nil {
-			err = announce(ctx, tx)
+			err = s.shut(ctx, tx, id, at)
 		}
-		if err != nil || at == nil {
-			return entry, err
-		}
-		if err := tx.DropLinks(ctx, id); err != nil {
-			return entry, err
-		}
-		return entry, tx.RemoveSessions(ctx, id, nil)
+		return entry, err
 	})
 	s.forgetStaff()
 	return err
+}
+
+// shut keeps a person out from the given time on, with all that is open, or lets them in again with nil.
+func (s *Service) shut(ctx context.Context, tx *store.Tx, id int64, at *time.Time) error {
+	if err := tx.SetDisabled(ctx, id, at); err != nil {
+		return err
+	}
+	if err := announce(ctx, tx); err != nil || at == nil {
+		return err
+	}
+	if err := tx.DropLinks(ctx, id); err != nil {
+		return err
+	}
+	return tx.RemoveSessions(ctx, id, nil)
 }
 
 // check says what is wrong with a person.

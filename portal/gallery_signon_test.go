@@ -26,6 +26,14 @@ func (g *gallery) signon() {
 		check(t, g.people.SwitchProvider(ctx, g.owner, made.ID, identity.SwitchedOn))
 		g.name(name, made.ID)
 	}
+	token, err := g.people.NewProvisionToken(ctx, g.owner, g.number("provider"), 180)
+	check(t, err)
+	by, err := g.people.ProvisionBearer(ctx, token, identity.Client{IP: "192.0.2.44"})
+	check(t, err)
+	for name, active := range map[string]bool{"bianca.with-a-rather-long-address": true, "gone": false} {
+		_, err = g.people.AddProvisioned(ctx, by, desk.Provisioned{UserName: name + "@example.com", DisplayName: "Bianca " + name, Active: active, Organization: "Example Works"})
+		check(t, err)
+	}
 	g.sql(`insert into identity (provider_id, issuer, subject, user_id, email, last_used_at) values ($1, 'http://127.0.0.1:1', '42', $2, 'ada.with-a-long-address@example.com', now())`, g.number("provider"), g.agent.User.ID)
 	url, _, err := g.people.Recover(ctx, desk.System("cli"), identity.Recovery{Operator: "root"})
 	check(t, err)

@@ -254,7 +254,7 @@ func providerOf(form url.Values, p desk.Provider) desk.Provider {
 	text("token_issuer", &settings.TokenIssuer)
 	for name, into := range map[string]*[]string{
 		"domains": &settings.Domains, "hosted": &settings.Hosted, "tenants": &settings.Tenants, "ranges": &settings.Ranges, "mfa_values": &settings.MFAValues,
-		"scopes": &settings.Scopes, "return_hosts": &settings.ReturnHosts,
+		"scopes": &settings.Scopes, "return_hosts": &settings.ReturnHosts, "fields": &settings.Fields,
 	} {
 		list(name, into)
 	}

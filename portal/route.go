@@ -293,6 +293,8 @@ var routes = []route{
 	{"GET /security/sign-in/{id}", desk.MayReadSecurity, (*Portal).providerShow},
 	{"POST /security/sign-in/{id}", desk.MayManageSecurity, (*Portal).providerSave},
 	{"POST /security/sign-in/{id}/do", desk.MayManageSecurity, (*Portal).providerDo},
+	{"GET /security/sign-in/{id}/provisioning", desk.MayReadSecurity, (*Portal).provisioningShow},
+	{"POST /security/sign-in/{id}/provisioning", desk.MayManageSecurity, (*Portal).provisioningPost},
 	{"POST /security/sign-in/{id}/test", desk.MayManageSecurity, (*Portal).providerTest},
 	{"GET /you/accounts", desk.SignedIn, (*Portal).accountsShow},
 	{"POST /you/accounts/{id}/connect", desk.Proved, (*Portal).accountConnect},

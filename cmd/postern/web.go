@@ -27,6 +27,7 @@ func (sys *system) buildWeb() {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", sys.api.Handler())
 	mux.Handle("/a/", sys.api.Handler())
+	mux.Handle(api.SCIMBase+"/", sys.api.Handler())
 	for _, path := range api.OAuthPaths {
 		mux.Handle(path, sys.api.Handler())
 	}
