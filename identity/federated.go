@@ -20,9 +20,13 @@ type Asserted struct {
 	Profile       Profile
 }
 
-// Profile is what else a provider may say about a person. It is taken when an account is made.
+// Profile is what else a provider may say about a person. The language is taken when an account is made, the rest at each sign-in.
 type Profile struct {
-	Language string `json:"language,omitempty"`
+	Language string            `json:"language,omitempty"`
+	Company  string            `json:"company,omitempty"`
+	Phone    string            `json:"phone,omitempty"`
+	Tags     []string          `json:"tags,omitempty"`
+	Fields   map[string]string `json:"fields,omitempty"`
 }
 
 // RefusalCode says why an assertion opens nothing. The words stand in the audit log, and in the address of a company's own page after a JWT; they say nothing about the person.

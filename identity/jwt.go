@@ -117,6 +117,9 @@ type jwtClaims struct {
 	Role          jwtText          `json:"role"`
 	Tags          tagList          `json:"tags"`
 	Locale        jwtText          `json:"locale"`
+	Phone         jwtText          `json:"phone"`
+	Organization  jwtText          `json:"organization"`
+	Fields        jwtFields        `json:"user_fields"`
 	Methods       wordList         `json:"amr"`
 	Class         jwtText          `json:"acr"`
 }
@@ -139,6 +142,39 @@ func (t *jwtText) UnmarshalJSON(raw []byte) error {
 	err := json.Unmarshal(raw, &word)
 	*t = jwtText(word)
 	return err
+}
+
+// jwtFields are words by their names. What is no word, number or truth is left out.
+type jwtFields map[string]string
+
+// UnmarshalJSON takes {"plan": "gold", "seats": 7, "vip": true}.
+func (f *jwtFields) UnmarshalJSON(raw []byte) error {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(raw, &all) != nil {
+		return nil // PHP writes no fields as a list of none
+	}
+	*f = jwtFields{}
+	for name, value := range all {
+		var word jwtText
+		if string(value) == "true" || string(value) == "false" {
+			word = jwtText(value)
+		} else if json.Unmarshal(value, &word) != nil {
+			continue
+		}
+		(*f)[name] = string(word)
+	}
+	return nil
+}
+
+// kept are the fields that a configuration names.
+func (f jwtFields) kept(names []string) map[string]string {
+	kept := map[string]string{}
+	for _, name := range names {
+		if value, said := f[name]; said {
+			kept[name] = value
+		}
+	}
+	return kept
 }
 
 // tagList is a list, or words in a row.
@@ -394,7 +430,8 @@ func (s *Service) keyring(ctx context.Context, p desk.Provider) keyring {
 func jwtAsserted(p desk.Provider, c jwtClaims) Asserted {
 	made := Asserted{
 		Provider: p, Issuer: "jwt", Subject: string(c.ExternalID), Email: string(c.Email), EmailVerified: c.EmailVerified == nil || bool(*c.EmailVerified),
-		Name: string(c.Name), Role: string(c.Role), MFA: c.Methods, Profile: Profile{Language: languageOf(string(c.Locale))},
+		Name: string(c.Name), Role: string(c.Role), MFA: c.Methods,
+		Profile: Profile{Language: languageOf(string(c.Locale)), Company: string(c.Organization), Phone: string(c.Phone), Tags: c.Tags, Fields: c.Fields.kept(p.Settings.Fields)},
 	}
 	if c.Class != "" {
 		made.MFA = append(slices.Clone(made.MFA), string(c.Class))

@@ -124,6 +124,27 @@ func TestZendeskProgramsSignInUnchanged(t *testing.T) {
 	}
 }
 
+// What a token says besides is kept: the company, the telephone, tags, and the fields that the configuration names. What it does not say stays, and so does nothing else.
+func TestWhatAJWTSaysBesidesIsKept(t *testing.T) {
+	t.Parallel()
+	d := newJWTDesk(t, func(p *desk.Provider) { p.Settings.Fields = []string{"plan", "seats", "vip"} })
+	agent := d.plain(t, "ann@acme.test", desk.RoleAgent)
+	for _, said := range []map[string]any{
+		{"organization": "Acme\r\nBcc", "phone": 390123, "tags": "vip gold", "user_fields": map[string]any{"plan": "gold", "seats": 7, "vip": true, "secret": "x"}},
+		{"user_fields": []string{}},
+		{"tags": []string{"silver"}, "user_fields": map[string]any{"plan": "iron", "seats": []int{1}}},
+	} {
+		if _, err := d.bring(t, signed(jwtHead, d.say(said), d.secret, sha256.New)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := d.store.Profile(t.Context(), agent.ID)
+	want := desk.Profile{Organization: "AcmeBcc", Phone: "390123", Tags: []string{"silver"}, Fields: map[string]string{"plan": "iron", "seats": "7", "vip": "true"}}
+	if err != nil || !got.Same(want) {
+		t.Errorf("kept: %+v, not %+v (%v)", got, want, err)
+	}
+}
+
 // What row 31 refuses, in its order, with its codes.
 func TestJWTAttacksAreRefused(t *testing.T) {
 	t.Parallel()

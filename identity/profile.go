@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"maps"
 
 	"postern/desk"
 	"postern/store"
@@ -28,4 +29,37 @@ func (s *Service) setProfile(ctx context.Context, tx *store.Tx, p profiling) err
 		detail[name] = value
 	}
 	return tx.Audit(ctx, p.actor, "user.profile", subjectOf(p.user), detail)
+}
+
+// keepAsserted keeps what a provider says about a person who comes in. What it does not say stays as it is.
+func (s *Service) keepAsserted(ctx context.Context, tx *store.Tx, w settling, person desk.User) error {
+	before, err := tx.Profile(ctx, person.ID)
+	if err != nil {
+		return err
+	}
+	after, said := before, w.asserted.Profile
+	if said.Company != "" {
+		after.Organization = oneLine(said.Company, longestTold)
+	}
+	if said.Phone != "" {
+		after.Phone = oneLine(said.Phone, longestTold)
+	}
+	if said.Tags != nil {
+		after.Tags = nil
+		for _, tag := range said.Tags {
+			if tag = oneLine(tag, longestTold); tag != "" {
+				after.Tags = append(after.Tags, tag)
+			}
+		}
+	}
+	if len(said.Fields) > 0 {
+		after.Fields = maps.Clone(before.Fields)
+		if after.Fields == nil {
+			after.Fields = map[string]string{}
+		}
+		for name, value := range said.Fields {
+			after.Fields[name] = oneLine(value, longestTold)
+		}
+	}
+	return s.setProfile(ctx, tx, profiling{user: person.ID, before: before, after: after, actor: w.from.actor(person), detail: map[string]any{"provider": w.asserted.Provider.Name}})
 }

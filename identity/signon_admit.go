@@ -42,7 +42,11 @@ func (s *Service) admitFederated(ctx context.Context, in admission) (done Signed
 			done.Proving = true
 			return s.askProof(ctx, tx, in, a)
 		}
-		person, err := s.settle(ctx, tx, settling{asserted: a, verdict: what, identity: owner, from: in.from})
+		settled := settling{asserted: a, verdict: what, identity: owner, from: in.from}
+		person, err := s.settle(ctx, tx, settled)
+		if err == nil {
+			err = s.keepAsserted(ctx, tx, settled, person)
+		}
 		if err != nil {
 			return err
 		}
