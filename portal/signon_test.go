@@ -277,6 +277,24 @@ func TestProvidersAreSetOnPages(t *testing.T) {
 	if got := h.reader("ada@example.com").get("/security/sign-in"); got.status != http.StatusForbidden {
 		t.Errorf("an agent sees providers: %d", got.status)
 	}
+	kept := olga.post(added.path+"/provisioning", "do", "make", "days", "30")
+	token := regexp.MustCompile(`<code data-copy-source>(pst_scim_[\w-]{49})</code>`).FindStringSubmatch(kept.body)
+	if token == nil {
+		t.Fatalf("no token: %s", kept.body)
+	}
+	if _, err := h.people.ProvisionBearer(t.Context(), token[1], identity.Client{}); err != nil {
+		t.Error(err)
+	}
+	olga.get(added.path+"/provisioning").lacks(t, token[1])
+	if got := olga.post(added.path+"/provisioning", "do", "make", "days", "9999"); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("a token for 27 years: %d", got.status)
+	}
+	if got := olga.post(added.path+"/provisioning", "do", "role", "role", "owner"); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("people are brought as owners: %d", got.status)
+	}
+	olga.post(added.path+"/provisioning", "do", "role", "role", "light_agent").has(t, `<option value="light_agent" selected>`)
+	end := regexp.MustCompile(`name="token" value="(\d+)"`).FindStringSubmatch(kept.body)
+	olga.post(added.path+"/provisioning", "do", "end", "token", end[1]).has(t, "No tokens")
 	olga.post(added.path+"/do", "do", "remove").has(t, "Removed.")
 }
 
