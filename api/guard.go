@@ -27,9 +27,10 @@ import (
 
 // visit is what is known of a request while it runs.
 type visit struct {
-	id    string
-	actor desk.Actor
-	err   error // an internal error, for the log
+	id     string
+	actor  desk.Actor
+	origin *desk.Origin
+	err    error // an internal error, for the log
 }
 
 type visitKey struct{}
@@ -42,7 +43,8 @@ func (a *API) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := a.now()
 		visit := &visit{id: rand.Text(), actor: desk.Actor{Via: "api", IP: remote(r)}}
-		r = r.WithContext(context.WithValue(r.Context(), visitKey{}, visit))
+		visit.origin = &desk.Origin{IP: visit.actor.IP, Request: visit.id}
+		r = r.WithContext(desk.WithOrigin(context.WithValue(r.Context(), visitKey{}, visit), visit.origin))
 		recorder := &recorder{ResponseWriter: w}
 		header := recorder.Header()
 		header.Set("X-Request-Id", visit.id)
@@ -119,6 +121,7 @@ func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
 		}
 		visit := visitOf(r.Context())
 		visit.actor = actor
+		visit.origin.User, visit.origin.Token = actor.User.ID, actor.Token
 		if !a.slowed(w, r, actor) || !a.permitted(w, r, keyOf(actor), desk.LimitToken) || costly(r) && !a.permitted(w, r, fmt.Sprintf("costly/%d", actor.User.ID), desk.LimitSearch) {
 			return
 		}

@@ -9,7 +9,7 @@ import (
 type AuditEntry struct {
 	ID       int64           `json:"id" db:"id"`
 	At       time.Time       `json:"at" db:"at"`
-	Actor    string          `json:"actor" db:"actor"` // an address, 'system' (of a command with the account of the machine: 'system (0/root)'), or 'mail'
+	Actor    string          `json:"actor" db:"actor"` // an address, 'nobody' (a request of somebody who is not signed in), 'system' (of a command with the account of the machine: 'system (0/root)'), or 'mail'
 	ActorID  *int64          `json:"actor_id" db:"actor_id"`
 	Via      string          `json:"via" db:"via"`
 	IP       string          `json:"ip" db:"ip"`

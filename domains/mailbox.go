@@ -88,14 +88,25 @@ func (s *Service) ChangeMailbox(ctx context.Context, actor desk.Actor, address s
 		return mailbox, err
 	}
 	err = s.change(ctx, func(tx *store.Tx) error {
+		boxes, err := tx.Mailboxes(ctx)
+		if err != nil {
+			return err
+		}
 		if mailbox, err = tx.ChangeMailbox(ctx, stored, change); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, "mailbox.change", "mailbox/"+stored, map[string]any{
-			"name": mailbox.Name, "dmarc": mailbox.DMARC, "acknowledge": mailbox.Acknowledge, "acknowledge_text": mailbox.AcknowledgeText,
-		})
+		at := slices.IndexFunc(boxes, func(box desk.Mailbox) bool { return box.ID == mailbox.ID })
+		if at < 0 { // it came while we looked
+			return desk.Faultf(desk.Conflict, "the mailbox %s was changed by somebody else meanwhile: look again", stored)
+		}
+		return tx.Audit(ctx, actor, "mailbox.change", "mailbox/"+stored, changeOf(auditedMailbox(boxes[at]), auditedMailbox(mailbox)))
 	})
 	return mailbox, err
+}
+
+// auditedMailbox is what the audit log tells of a mailbox.
+func auditedMailbox(m desk.Mailbox) map[string]any {
+	return map[string]any{"name": m.Name, "dmarc": m.DMARC, "acknowledge": m.Acknowledge, "acknowledge_text": m.AcknowledgeText}
 }
 
 func checkChange(change *desk.MailboxChange) error {

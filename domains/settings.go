@@ -80,7 +80,7 @@ func (s *Service) Set(ctx context.Context, actor desk.Actor, name string, change
 		if err := tx.SetDomain(ctx, v.domain); err != nil {
 			return err
 		}
-		if err := tx.Audit(ctx, actor, "domain.set", subjectOf(name), settingsOf(v.domain)); err != nil || !moves {
+		if err := tx.Audit(ctx, actor, "domain.set", subjectOf(name), changeOf(settingsOf(before), settingsOf(v.domain))); err != nil || !moves {
 			return err
 		}
 		return s.move(ctx, tx, actor, &v)
@@ -91,6 +91,12 @@ func (s *Service) Set(ctx context.Context, actor desk.Actor, name string, change
 	s.forgetPolicies()
 	_ = s.publishSoon(ctx, name, asNoted) // managers are told, and it is tried again
 	return s.cfg.Store.Domain(ctx, name)
+}
+
+// changeOf is what the audit log tells of a change: how it is now, and how it was before.
+func changeOf(before, after map[string]any) map[string]any {
+	after["before"] = before
+	return after
 }
 
 func settingsOf(d desk.Domain) map[string]any {

@@ -138,7 +138,8 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 			return Came{}, err
 		}
 	}
-	if err := tx.AddSession(ctx, session); err != nil {
+	made, err := tx.AddSession(ctx, session)
+	if err != nil {
 		return Came{}, err
 	}
 	if err := tx.Forgive(ctx, attemptOf(a.User.Email, a.From), s.now()); err != nil {
@@ -159,7 +160,9 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 			return Came{}, err
 		}
 	}
-	return came, tx.Audit(ctx, a.From.actor(a.User), "user.signin", subjectOf(a.User.ID), detail)
+	actor := a.From.actor(a.User)
+	actor.Session = made
+	return came, tx.Audit(ctx, actor, "user.signin", subjectOf(a.User.ID), detail)
 }
 
 // leastDevice is the shortest cookie that is believed to be one of ours.

@@ -26,8 +26,12 @@ func (s *Service) SetReading(ctx context.Context, actor desk.Actor, code, zone s
 		return desk.Wrong("zone", "%q is no time zone: write one like Europe/Rome", zone)
 	}
 	return s.audited(ctx, func(tx *store.Tx) (entry, error) {
-		made := entry{actor: actor, action: "user.reading", subject: subjectOf(actor.User.ID), detail: map[string]any{"language": code, "zone": zone}}
-		return made, tx.SetReading(ctx, actor.User.ID, code, zone)
+		before, err := tx.ReadingOf(ctx, actor.User.Email)
+		if err != nil {
+			return entry{}, err
+		}
+		detail := map[string]any{"language": code, "zone": zone, "before": map[string]string{"language": before.Language, "zone": before.TimeZone}}
+		return entry{actor: actor, action: "user.reading", subject: subjectOf(actor.User.ID), detail: detail}, tx.SetReading(ctx, actor.User.ID, code, zone)
 	})
 }
 

@@ -20,7 +20,7 @@ func (s *Service) samlService(ctx context.Context, provider int64) (saml.Service
 		return saml.Service{}, err
 	}
 	if len(rows) == 0 {
-		if err := s.addSAMLKey(ctx, desk.System("web"), provider, desk.SAMLKeyCurrent); err != nil && !conflicts(err) {
+		if err := s.addSAMLKey(ctx, desk.System("job"), provider, desk.SAMLKeyCurrent); err != nil && !conflicts(err) {
 			return saml.Service{}, err
 		}
 		if rows, err = s.store.SAMLKeys(ctx, provider); err != nil {

@@ -65,10 +65,12 @@ func (s *Service) In(ctx context.Context, token string, from Client, how Use) (s
 	if err != nil {
 		return live, err
 	}
+	actor := from.actor(live.User)
+	actor.Session = live.SessionID
 	if len(live.DeviceKey) > 0 && subtle.ConstantTimeCompare(live.DeviceKey, secret.HashToken(from.Device)) != 1 {
 		err := s.audited(ctx, func(tx *store.Tx) (entry, error) {
 			_, err := tx.EndSession(ctx, live.ID, live.SessionID)
-			return entry{actor: from.actor(live.User), action: "session.copied", subject: subjectOf(live.ID), detail: map[string]any{"session": live.SessionID, "client": DeviceName(from.agent())}}, err
+			return entry{actor: actor, action: "session.copied", subject: subjectOf(live.ID), detail: map[string]any{"session": live.SessionID, "client": DeviceName(from.agent())}}, err
 		})
 		if err != nil {
 			return store.LiveSession{}, err
@@ -81,7 +83,7 @@ func (s *Service) In(ctx context.Context, token string, from Client, how Use) (s
 	live.ProvedAt = time.Time{}
 	return live, s.audited(ctx, func(tx *store.Tx) (entry, error) {
 		detail := map[string]any{"session": live.SessionID, "from": DeviceName(live.UserAgent), "to": DeviceName(from.agent()), "before": live.IP}
-		return entry{actor: from.actor(live.User), action: "session.moved", subject: subjectOf(live.ID), detail: detail}, tx.MoveSession(ctx, live.SessionID, from.IP, from.agent())
+		return entry{actor: actor, action: "session.moved", subject: subjectOf(live.ID), detail: detail}, tx.MoveSession(ctx, live.SessionID, from.IP, from.agent())
 	})
 }
 

@@ -121,7 +121,7 @@ func (s *Service) UpdateUser(ctx context.Context, actor desk.Actor, id int64, ch
 		}
 	}
 	err = s.audited(ctx, func(tx *store.Tx) (entry, error) {
-		entry := entry{actor: actor, action: "user.change", subject: subjectOf(id), detail: map[string]any{"fields": fields}}
+		entry := entry{actor: actor, action: "user.change", subject: subjectOf(id), detail: differences(before.User, after.User, fields)}
 		return entry, s.update(ctx, tx, update)
 	})
 	if err != nil {
@@ -246,6 +246,17 @@ func changed(before store.Credentials, change UserChange) (after store.Credentia
 	}
 	slices.Sort(fields)
 	return after, fields, nil
+}
+
+// differences is what the log tells of a change of a person: what was before, and what is after. Of a password, that there is a new one.
+func differences(before, after desk.User, fields []string) map[string]any {
+	detail := map[string]any{"fields": fields}
+	for field, pair := range map[string][2]string{"name": {before.Name, after.Name}, "email": {before.Email, after.Email}, "role": {string(before.Role), string(after.Role)}} {
+		if pair[0] != pair[1] {
+			detail[field] = map[string]string{"from": pair[0], "to": pair[1]}
+		}
+	}
+	return detail
 }
 
 // proved says whether somebody who changes their own password or address has shown that it is really them, and not just somebody at their unlocked screen.

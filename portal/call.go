@@ -31,6 +31,7 @@ type call struct {
 	lang    *language.Language
 	chosen  store.Reading  // what the person who is signed in chose; zero: nothing
 	zone    *time.Location // in which the reader is shown times; UTC where it is not known
+	origin  desk.Origin    // of the request, for the audit log
 	id      string         // names the request in the log and on the page of an internal error
 }
 
@@ -64,6 +65,9 @@ func (p *Portal) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		c := &call{w: &recorder{ResponseWriter: w}, r: r, id: rand.Text()[:12]}
+		c.origin = desk.Origin{IP: c.client().IP, Request: c.id}
+		c.r = r.WithContext(desk.WithOrigin(r.Context(), &c.origin))
+		w.Header().Set("X-Request-Id", c.id)
 		c.reads("", "")
 		secureHeaders(w.Header(), p.secure)
 		err := p.admit(c, route)
@@ -156,6 +160,7 @@ func (p *Portal) knowSession(c *call, route route) error {
 		return err
 	}
 	c.token, c.session = cookie.Value, session
+	c.origin.User, c.origin.Session = session.ID, session.SessionID
 	c.chosen = store.Reading{Language: session.Language, TimeZone: session.TimeZone}
 	c.reads(session.Language, session.TimeZone)
 	if session.Pending == "" || route.right == desk.Arriving {

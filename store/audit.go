@@ -32,20 +32,27 @@ var veiledColumns = strings.NewReplacer(
 	"a.actor,", "case when "+stranger+" then 'customer' else a.actor end as actor,",
 	"a.on_behalf", "'' as on_behalf").Replace(auditColumns)
 
+// actorName is who acts, as an entry names them: the address of a person, be it one of our own or a customer who has proved it; 'nobody' for a request of somebody who is not signed in.
+func actorName(actor desk.Actor) string {
+	switch {
+	case actor.Person().Email != "": // also a customer's without an account
+		return actor.Person().Email
+	case actor.Operator != "":
+		return "system (" + actor.Operator + ")"
+	case actor.Via == "portal" || actor.Via == "api" || actor.Via == "web":
+		return "nobody"
+	}
+	return "system"
+}
+
 // queueAudit adds an entry to what is sent to the database together.
 func queueAudit(batch *pgx.Batch, actor desk.Actor, row AuditRow) error {
-	name, id, behalf := "system", (*int64)(nil), ""
-	who := actor.Person()
+	name, id, behalf := actorName(actor), (*int64)(nil), ""
 	if actor.Behind != nil {
 		behalf = actor.User.Email
 	}
-	switch {
-	case who.ID != 0:
-		name, id = who.Email, &who.ID
-	case who.Email != "": // a customer without an account
-		name = who.Email
-	case actor.Operator != "":
-		name = "system (" + actor.Operator + ")"
+	if who := actor.Person(); who.ID != 0 {
+		id = &who.ID
 	}
 	text, err := json.Marshal(row.Detail)
 	if err != nil {

@@ -108,7 +108,7 @@ type Record struct {
 func (tx *Tx) Record(ctx context.Context, r Record) error {
 	batch := &pgx.Batch{}
 	for _, one := range r.Audits {
-		if err := queueAudit(batch, r.Actor, one); err != nil {
+		if err := queueAudit(batch, r.Actor.From(desk.OriginOf(ctx)), one); err != nil {
 			return err
 		}
 	}

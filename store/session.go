@@ -63,14 +63,15 @@ func (r Reader) Session(ctx context.Context, hash []byte, now time.Time) (live L
 	return live, found, r.grant(ctx, &live.User)
 }
 
-// AddSession keeps a session, marks its owner as seen, and ends the oldest of too many.
-func (tx *Tx) AddSession(ctx context.Context, session Session) error {
-	_, err := tx.tx.Exec(ctx, `
+// AddSession keeps a session and returns its number, marks its owner as seen, and ends the oldest of too many.
+func (tx *Tx) AddSession(ctx context.Context, session Session) (id int64, err error) {
+	err = tx.tx.QueryRow(ctx, `
 		insert into session (token_hash, user_id, created_at, last_seen_at, proved_at, expires_at, ip, user_agent, device_id, method, provider, pending)
-		values ($1, $2, $3, $3, $11, $4, $5, $6, nullif($7::bigint, 0), $8, $9, $10)`,
-		session.Hash, session.UserID, session.At, session.ExpiresAt, session.IP, session.UserAgent, session.DeviceID, session.Method, session.Provider, session.Pending, session.ProvedAt)
+		values ($1, $2, $3, $3, $11, $4, $5, $6, nullif($7::bigint, 0), $8, $9, $10)
+		returning id`,
+		session.Hash, session.UserID, session.At, session.ExpiresAt, session.IP, session.UserAgent, session.DeviceID, session.Method, session.Provider, session.Pending, session.ProvedAt).Scan(&id)
 	if err != nil {
-		return wrap(err, "add session")
+		return 0, wrap(err, "add session")
 	}
 	_, err = tx.tx.Exec(ctx, `
 		delete from session
@@ -81,9 +82,9 @@ func (tx *Tx) AddSession(ctx context.Context, session Session) error {
 			order by created_at desc, token_hash
 			offset $2)`, session.UserID, sessionsMost)
 	if err != nil {
-		return wrap(err, "end oldest session")
+		return 0, wrap(err, "end oldest session")
 	}
-	return tx.seen(ctx, session.UserID, session.At)
+	return id, tx.seen(ctx, session.UserID, session.At)
 }
 
 // TouchSession notes that a session was used.

@@ -117,7 +117,7 @@ func (tx *Tx) Enqueue(ctx context.Context, at time.Time, jobs ...Job) error {
 // Audit records a change in the transaction that makes it. Detail is any value that JSON can hold; it carries no secrets and no bodies.
 func (tx *Tx) Audit(ctx context.Context, actor desk.Actor, action, subject string, detail any) error {
 	batch := &pgx.Batch{}
-	if err := queueAudit(batch, actor, AuditRow{Action: action, Subject: subject, Detail: detail}); err != nil {
+	if err := queueAudit(batch, actor.From(desk.OriginOf(ctx)), AuditRow{Action: action, Subject: subject, Detail: detail}); err != nil {
 		return err
 	}
 	return wrap(tx.tx.SendBatch(ctx, batch).Close(), "audit "+action)

@@ -73,7 +73,7 @@ func (s *Service) SaveCanned(ctx context.Context, actor desk.Actor, c desk.Canne
 		if err := mayKeep(ctx, tx.Reader, actor, c.Shelf); err != nil {
 			return err
 		}
-		action := "canned.add"
+		action, detail := "canned.add", auditedCanned(c)
 		if c.ID != 0 {
 			before, err := tx.CannedReply(ctx, c.ID)
 			if err != nil {
@@ -87,14 +87,19 @@ func (s *Service) SaveCanned(ctx context.Context, actor desk.Actor, c desk.Canne
 					return err
 				}
 			}
-			action = "canned.change"
+			action, detail = "canned.change", map[string]any{"from": auditedCanned(before), "to": detail, "text": before.Text != c.Text}
 		}
 		if id, err = tx.SaveCanned(ctx, c); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, action, cannedName(id), map[string]any{"name": c.Name, "shortcut": c.Shortcut, "owner": c.OwnerID, "team": c.TeamID, "mailbox": c.MailboxID})
+		return tx.Audit(ctx, actor, action, cannedName(id), detail)
 	})
 	return id, err
+}
+
+// auditedCanned is what the audit log tells of a canned reply: not its text.
+func auditedCanned(c desk.Canned) map[string]any {
+	return map[string]any{"name": c.Name, "shortcut": c.Shortcut, "owner": c.OwnerID, "team": c.TeamID, "mailbox": c.MailboxID}
 }
 
 // DropCanned removes a canned reply. One that a rule sends stays: a Conflict.

@@ -37,7 +37,7 @@ func (s *Service) SetCustomerSetting(ctx context.Context, actor desk.Actor, sett
 		if err := tx.SetCustomerSetting(ctx, setting); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, "mailbox.customers", "mailbox/"+box.Address, setting)
+		return tx.Audit(ctx, actor, "mailbox.customers", "mailbox/"+box.Address, map[string]desk.CustomerSetting{"before": box.CustomerSetting, "after": setting})
 	})
 }
 

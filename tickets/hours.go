@@ -3,6 +3,7 @@ package tickets
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,13 +42,17 @@ func (s *Service) SetHours(ctx context.Context, actor desk.Actor, h desk.Hours) 
 			return err
 		}
 		h.Default = h.Default || len(all) == 0
+		before := slices.IndexFunc(all, func(one desk.Hours) bool { return one.ID == h.ID })
 		if h, err = tx.SetHours(ctx, h); err != nil {
 			return err
 		}
 		if err := tx.Enqueue(ctx, time.Time{}, desk.ReckonTargets{}); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, "hours.set", hoursName(h.ID), h)
+		if before < 0 {
+			return tx.Audit(ctx, actor, "hours.set", hoursName(h.ID), h)
+		}
+		return tx.Audit(ctx, actor, "hours.set", hoursName(h.ID), map[string]desk.Hours{"before": all[before], "after": h})
 	})
 	return h, err
 }

@@ -99,7 +99,7 @@ func (s *Service) SaveMacro(ctx context.Context, actor desk.Actor, m desk.Macro)
 		if err := s.checkActions(ctx, tx.Reader, m.Actions); err != nil {
 			return err
 		}
-		action := "macro.add"
+		action, detail := "macro.add", auditedMacro(m)
 		if m.ID != 0 {
 			before, err := tx.Macro(ctx, m.ID)
 			if err != nil {
@@ -108,14 +108,19 @@ func (s *Service) SaveMacro(ctx context.Context, actor desk.Actor, m desk.Macro)
 			if err := mayKeep(ctx, tx.Reader, actor, before.Shelf); err != nil {
 				return err
 			}
-			action = "macro.change"
+			action, detail = "macro.change", map[string]any{"from": auditedMacro(before), "to": detail, "text": before.Text != m.Text}
 		}
 		if id, err = tx.SaveMacro(ctx, m); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, action, macroName(id), map[string]any{"name": m.Name, "actions": len(m.Actions), "owner": m.OwnerID, "team": m.TeamID, "mailbox": m.MailboxID})
+		return tx.Audit(ctx, actor, action, macroName(id), detail)
 	})
 	return id, err
+}
+
+// auditedMacro is what the audit log tells of a macro: not its text.
+func auditedMacro(m desk.Macro) map[string]any {
+	return map[string]any{"name": m.Name, "actions": len(m.Actions), "owner": m.OwnerID, "team": m.TeamID, "mailbox": m.MailboxID}
 }
 
 // DropMacro removes a macro.

@@ -232,10 +232,14 @@ func (s *Service) SetWishes(ctx context.Context, actor desk.Actor, wishes desk.W
 		return err
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
+		before, err := tx.Wishes(ctx, actor.User.ID)
+		if err != nil {
+			return err
+		}
 		if err := tx.SetWishes(ctx, actor.User.ID, wishes); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, "user.notify", fmt.Sprintf("user/%d", actor.User.ID), wishes)
+		return tx.Audit(ctx, actor, "user.notify", fmt.Sprintf("user/%d", actor.User.ID), map[string]desk.Wishes{"before": before, "after": wishes})
 	})
 }
 

@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -74,11 +75,22 @@ func (s *Service) SetHabits(ctx context.Context, actor desk.Actor, h desk.Habits
 		return desk.Wrong("after_send", "after sending comes next, list or stay")
 	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
+		before, err := tx.Habits(ctx, actor.User.ID)
+		if err != nil {
+			return err
+		}
 		if err := tx.SetHabits(ctx, actor.User.ID, h); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, actor, "user.habits", "user/"+actor.User.Email, map[string]any{"undo_seconds": h.UndoSeconds, "after_send": h.AfterSend})
+		detail := auditedHabits(h)
+		detail["before"], detail["signature"] = auditedHabits(before), before.Signature != h.Signature
+		return tx.Audit(ctx, actor, "user.habits", fmt.Sprintf("user/%d", actor.User.ID), detail)
 	})
+}
+
+// auditedHabits is what the audit log tells of habits: not the text of a signature.
+func auditedHabits(h desk.Habits) map[string]any {
+	return map[string]any{"undo_seconds": h.UndoSeconds, "after_send": h.AfterSend}
 }
 
 // MailboxSignatures are what stands below the mails of mailboxes, by mailbox.

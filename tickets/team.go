@@ -26,6 +26,11 @@ func (s *Service) Team(ctx context.Context, actor desk.Actor, id int64) (desk.Te
 	return s.store.Team(ctx, id)
 }
 
+// auditedTeam is what the audit log tells of a team.
+func auditedTeam(t desk.Team) map[string]any {
+	return map[string]any{"name": t.Name, "turns": t.Turns, "most_open": t.MostOpen, "hours": t.HoursID, "members": t.Members, "mailboxes": t.Mailboxes}
+}
+
 // SetTeam adds a team (id 0) or changes it, with its members and mailboxes. A mailbox of another team becomes this one's.
 func (s *Service) SetTeam(ctx context.Context, actor desk.Actor, team desk.Team) (id int64, err error) {
 	if err := need(actor, desk.MayManageTeams); err != nil {
@@ -36,10 +41,17 @@ func (s *Service) SetTeam(ctx context.Context, actor desk.Actor, team desk.Team)
 		return 0, err
 	}
 	err = s.store.Write(ctx, func(tx *store.Tx) error {
+		detail := auditedTeam(team)
+		if team.ID != 0 {
+			before, err := tx.Team(ctx, team.ID)
+			if err != nil {
+				return err
+			}
+			detail["before"] = auditedTeam(before)
+		}
 		if id, err = tx.SetTeam(ctx, team); err != nil {
 			return err
 		}
-		detail := map[string]any{"name": team.Name, "turns": team.Turns, "most_open": team.MostOpen, "hours": team.HoursID, "members": team.Members, "mailboxes": team.Mailboxes}
 		if err := tx.Enqueue(ctx, time.Time{}, desk.ReckonTargets{}); err != nil { // its hours may be others now
 			return err
 		}
