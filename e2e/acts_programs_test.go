@@ -61,12 +61,20 @@ func (w *walk) programs() {
 		w.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
-	request.Header.Set("X-On-Behalf-Of", "anna@customer.example")
+	request.Header.Set("X-On-Behalf-Of", "carl@customer.example")
 	step = (&walker{w: w, ip: "127.0.0.32", via: "api", client: &http.Client{Timeout: patience, Transport: fromAddress("127.0.0.32")}}).do(request)
 	step.actor, step.token = owner, true
-	step.wrote(act("token.act-for", `user.*`, `anna@customer.example`))
-	for range 9 {
-		w.calls(token, "127.0.0.32", http.MethodPost, "/api/v1/mailboxes", map[string]string{"address": "x@desk.example"}).wrote()
+	step.wrote(act("token.act-for", `token/\d+`))
+	if found := w.entries(`request = $1`, step.request); len(found) == 1 && found[0].Behalf != "carl@customer.example" {
+		w.Errorf("for whom it was: %s %q", found[0], found[0].Behalf)
+	}
+	for i := range 9 {
+		step := w.calls(token, "127.0.0.32", http.MethodPost, "/api/v1/mailboxes", map[string]string{"address": "x@desk.example"})
+		if step.actor = owner; i == 0 {
+			step.wrote(act("user.refused", `user/\d+`, `mailboxes:manage`))
+			continue
+		}
+		step.wrote()
 	}
 	step = w.calls(token, "127.0.0.32", http.MethodPost, "/api/v1/mailboxes", map[string]string{"address": "x@desk.example"})
 	step.actor = owner

