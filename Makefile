@@ -33,11 +33,11 @@ demo: build
 	@go run ./cmd/demo
 
 test:
-	@scripts/need go git postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble hydra simplesaml rsyslog oathtool curl
+	@scripts/need go git postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble hydra simplesaml rsyslog fail2ban oathtool curl
 	go run ./internal/testkit/withpg go test -timeout 9m ./...
 
 check: fmt lint
-	@scripts/need go git gcc postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble hydra simplesaml rsyslog oathtool curl
+	@scripts/need go git gcc postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble hydra simplesaml rsyslog fail2ban oathtool curl
 	go run ./internal/testkit/withpg go test -race -timeout 20m ./...
 
 fmt:

@@ -113,6 +113,9 @@ func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		actor, err := a.signedIn(r)
 		if err != nil {
+			if r.Header.Get("Authorization") != "" && statusOfError(err) == http.StatusUnauthorized {
+				a.cfg.Log.Warn("sign-in refused", "ip", remote(r), "door", "api") // deploy/fail2ban reads this line
+			}
 			if statusOfError(err) == http.StatusUnauthorized && !a.anonymous(w, r) {
 				return
 			}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -88,6 +89,9 @@ func (p *Portal) serve(route route) http.Handler {
 			p.fail(c, err)
 		}
 		p.noted(c, route)
+		if slices.Contains(guessed, route.pattern) && c.w.status >= http.StatusBadRequest {
+			p.log.Warn("sign-in refused", "ip", c.actor.IP, "door", "portal") // deploy/fail2ban reads this line: no text of a stranger stands in it
+		}
 		p.log.Debug("portal request", "id", c.id, "method", r.Method, "route", route.pattern, "status", c.w.status,
 			"ms", time.Since(start).Milliseconds(), "user", c.actor.User.ID)
 	})
@@ -102,6 +106,9 @@ func (p *Portal) refused(c *call, route route, err error) {
 		p.log.Warn("a refusal is not noted", "id", c.id, "error", noted)
 	}
 }
+
+// guessed are the forms at which strangers guess.
+var guessed = []string{"POST /sign-in", "POST /sign-in/factor", "POST /sign-in/passkey", "POST /sign-in/{token}", "POST /confirm", "POST /my/code"}
 
 // secureHeaders are on every answer, errors too.
 func secureHeaders(h http.Header, secure bool) {

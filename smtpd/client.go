@@ -59,6 +59,11 @@ func (c *client) limited(limit string) {
 	c.server.cfg.Metrics.Limited(limit)
 }
 
+// guessed writes a line that deploy/fail2ban reads, about a client that tries passwords or names one unknown recipient too many. No text of the client stands in it.
+func (c *client) guessed(why string) {
+	c.server.cfg.Log.Warn("smtp guess", slog.String("ip", c.ip.String()), slog.String("why", why))
+}
+
 // end writes the one line of the log, gives the connection's place free and closes the socket, so that who sees the end can come again at once.
 func (c *client) end() {
 	c.over.Do(func() {

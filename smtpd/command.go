@@ -89,6 +89,7 @@ func (s *session) dispatch(verb, arg, line string) decision {
 	case "STARTTLS":
 		return s.startTLS(arg)
 	case "AUTH":
+		s.client.guessed("auth")
 		return refuse(502, [3]int{5, 5, 1}, "nobody signs in here: this server takes mail for its own domains")
 	case "GET", "POST", "PUT", "CONNECT":
 		// A browser that was talked into speaking to this port. What it sends next could be commands.

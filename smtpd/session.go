@@ -87,6 +87,7 @@ func (s *session) unknown(addr string) *smtp.SMTPError {
 	if !s.client.trusted && reached(s.client.unknown, s.server.cfg.Limits.Unknown) {
 		s.client.unknown++
 		s.client.limited(limitUnknown)
+		s.client.guessed("recipients")
 		farewell := reply(421, [3]int{4, 7, 0}, "too many recipients that are not here, goodbye")
 		s.wire.hangUp(farewell)
 		return farewell
