@@ -63,6 +63,7 @@ func TestEveryActIsRecorded(t *testing.T) {
 		}
 		part.walk(w)
 	}
+	w.neither()
 	w.waited()
 	w.chained()
 	if os.Getenv("ACTS_ONLY") == "" {
@@ -284,6 +285,24 @@ func (w *walk) waited() {
 		}
 		if w.like("later", found[0], wish.want); found[0].Actor != wish.actor {
 			w.Errorf("want it by %s: %s", wish.actor, found[0])
+		}
+	}
+}
+
+// neither has a commit fail, and the program's own role try what the log refuses: no change is without its entry, and no entry without its change.
+func (w *walk) neither() {
+	before := w.last()
+	w.sql(`create function fails_at_commit() returns trigger language plpgsql as $$ begin raise exception 'the disk is gone'; end $$`)
+	w.sql(`create constraint trigger fails_at_commit after insert on audit deferrable initially deferred for each row execute function fails_at_commit()`)
+	w.olga.post("/tags", "do", "add", "name", "nevermade").is(http.StatusInternalServerError)
+	w.olga.post("/fields", "name", "Nevermade", "kind", "text").is(http.StatusInternalServerError)
+	w.sql(`drop trigger fails_at_commit on audit`)
+	if n := w.number(`select count(*) from field where key = 'nevermade'`) + w.number(`select count(*) from audit where id > $1 and subject ~ 'nevermade'`, before); n != 0 {
+		w.Errorf("%d rows are left of changes whose commit failed", n)
+	}
+	for _, text := range []string{`update audit set actor = 'x'`, `delete from audit`, `truncate audit`, `delete from audit_link`, `update audit_checkpoint set seq = 1`} {
+		if _, err := w.db.Exec(w.Context(), text); err == nil || !strings.Contains(err.Error(), "42501") {
+			w.Errorf("%s: want 42501, got %v", text, err)
 		}
 	}
 }
