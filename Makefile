@@ -34,7 +34,7 @@ demo: build
 
 test:
 	@scripts/need go git postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble hydra simplesaml rsyslog fail2ban oathtool curl
-	go run ./internal/testkit/withpg go test -timeout 9m ./...
+	go run ./internal/testkit/withpg go test -timeout 20m ./...
 
 check: fmt lint
 	@scripts/need go git gcc postgresql chromium dkim compare swaks rspamd clamd milter postfix exim wrappers mtasts knot unbound pebble hydra simplesaml rsyslog fail2ban oathtool curl
