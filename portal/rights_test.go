@@ -106,7 +106,7 @@ func (h *house) standing(person desk.User, relation string, teams map[string]int
 		"--b\nContent-Type: image/png\nContent-ID: <x>\nContent-Disposition: attachment; filename=x.png\nContent-Transfer-Encoding: base64\n\niVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=\n--b--\n"))
 	ids.ticket, ids.message = came.Ticket, came.Message
 	ids.second = h.mail(letterOf("anna@customer.example", "Re: About "+relation, id+"-2", "In-Reply-To: <"+id+"@customer.example>\n\nAnd this.\n")).Message
-	sent, err := h.tickets.Reply(ctx, h.owner, desk.ReplyRequest{Ticket: came.Ticket, Text: "It is on its way.", To: []desk.Address{{Addr: "anna@customer.example"}}, Recipients: desk.AsGiven})
+	sent, err := h.tickets.Reply(ctx, h.owner, desk.ReplyRequest{Ticket: came.Ticket, Text: "It is on its way.", To: []desk.Address{{Addr: "anna@customer.example"}}, Recipients: desk.AsGiven, Status: desk.KeepStatus})
 	check(t, err)
 	ids.sent = sent.ID
 	conversation, err := h.tickets.Conversation(ctx, h.owner, came.Ticket, "", 10)
