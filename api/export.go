@@ -45,10 +45,8 @@ func writeSuspended(out *csv.Writer, page desk.Page[desk.SuspendedMail], next fu
 	}
 	for {
 		for _, mail := range page.Items {
-			if err := out.Write([]string{
-				strconv.FormatInt(mail.ID, 10), mail.ReceivedAt.UTC().Format(time.RFC3339), string(mail.Cause),
-				desk.Cell(mail.Evidence), desk.Cell(mail.From), desk.Cell(mail.Subject), desk.Cell(mail.Preview), strconv.FormatInt(mail.Size, 10),
-			}); err != nil {
+			if err := out.Write(desk.Cells(strconv.FormatInt(mail.ID, 10), mail.ReceivedAt.UTC().Format(time.RFC3339), string(mail.Cause), mail.Evidence, mail.From, mail.Subject, mail.Preview,
+				strconv.FormatInt(mail.Size, 10))); err != nil {
 				return err
 			}
 		}

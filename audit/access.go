@@ -133,8 +133,8 @@ func (s *Service) ExportReadings(ctx context.Context, actor desk.Actor, q desk.A
 }
 
 func readingRow(e desk.AccessEntry) []string {
-	return []string{strconv.FormatInt(e.ID, 10), e.At.UTC().Format(timeForm), strconv.FormatInt(e.UserID, 10), desk.Cell(e.User), desk.Cell(e.IP), e.Via, e.Kind, desk.Cell(e.Subject), e.Method,
-		desk.Cell(e.Route), number(e.Session), number(e.Token), e.Request, desk.Cell(e.OnBehalf)}
+	return desk.Cells(strconv.FormatInt(e.ID, 10), e.At.UTC().Format(timeForm), strconv.FormatInt(e.UserID, 10), e.User, e.IP, e.Via, e.Kind, e.Subject, e.Method,
+		e.Route, number(e.Session), number(e.Token), e.Request, e.OnBehalf)
 }
 
 // SweepReadings forgets readings whose time is over.

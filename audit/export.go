@@ -133,10 +133,8 @@ func row(e desk.AuditEntry) []string {
 	if detail == "null" {
 		detail = ""
 	}
-	return []string{
-		strconv.FormatInt(e.ID, 10), e.At.UTC().Format(timeForm), desk.Cell(e.Actor), number(e.ActorID), desk.Cell(e.IP), desk.Cell(e.Via), desk.Cell(e.Action), desk.Acts[e.Action].Words, string(e.Outcome),
-		desk.Cell(e.Subject), desk.Cell(detail), number(e.Session), number(e.Token), number(e.Device), desk.Cell(e.OnBehalf), desk.Cell(e.Request),
-	}
+	return desk.Cells(strconv.FormatInt(e.ID, 10), e.At.UTC().Format(timeForm), e.Actor, number(e.ActorID), e.IP, e.Via, e.Action, desk.Acts[e.Action].Words, string(e.Outcome),
+		e.Subject, detail, number(e.Session), number(e.Token), number(e.Device), e.OnBehalf, e.Request)
 }
 
 func number(id *int64) string {

@@ -14,3 +14,12 @@ func Cell(text string) string {
 	}
 	return text
 }
+
+// Cells is a line of a table of which no cell is read as a formula, whoever chose its words: numbers of ours, times and closed words stay as they are.
+func Cells(cells ...string) []string {
+	line := make([]string, len(cells))
+	for i, cell := range cells {
+		line[i] = Cell(cell)
+	}
+	return line
+}

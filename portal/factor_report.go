@@ -99,9 +99,7 @@ func (p *Portal) factorReportCSV(c *call) error {
 		if h.LastUsedAt != nil {
 			used = h.LastUsedAt.UTC().Format(time.RFC3339)
 		}
-		rows = append(rows, []string{
-			desk.Cell(h.Email), desk.Cell(h.Name), string(h.Role), yesNo(h.Required), strconv.Itoa(h.Passkeys), yesNo(h.TOTP), yesNo(h.SMS), strconv.Itoa(h.Codes), used,
-		})
+		rows = append(rows, desk.Cells(h.Email, h.Name, string(h.Role), yesNo(h.Required), strconv.Itoa(h.Passkeys), yesNo(h.TOTP), yesNo(h.SMS), strconv.Itoa(h.Codes), used))
 		return nil
 	})
 	if err != nil {

@@ -305,7 +305,7 @@ func (p *Portal) reportCSV(c *call) error {
 	if values.Get("table") == "lines" {
 		name, lines = string(asked.By), [][]string{append([]string{string(asked.By)}, csvColumns...)}
 		for _, line := range report.Lines {
-			lines = append(lines, append([]string{desk.Cell(line.Name)}, csvRow(line.Tally)...))
+			lines = append(lines, append(desk.Cells(line.Name), csvRow(line.Tally)...))
 		}
 	} else {
 		for _, day := range report.Days {

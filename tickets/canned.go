@@ -55,9 +55,14 @@ func (s *Service) CannedReply(ctx context.Context, actor desk.Actor, id int64) (
 	}
 	may, err := mayUse(ctx, s.store.Reader, actor, one.Shelf)
 	if err == nil && !may {
-		return desk.Canned{}, desk.Faultf(desk.NotFound, "canned reply %d does not exist", id)
+		return desk.Canned{}, noCanned(id)
 	}
 	return one, err
+}
+
+// noCanned says that there is no such canned reply.
+func noCanned(id int64) *desk.Fault {
+	return desk.Faultf(desk.NotFound, "canned reply %d does not exist", id)
 }
 
 // SaveCanned adds a canned reply (id 0) or changes one, and returns its id. A text with a placeholder that nobody knows is refused.
@@ -79,7 +84,7 @@ func (s *Service) SaveCanned(ctx context.Context, actor desk.Actor, c desk.Canne
 			if err != nil {
 				return err
 			}
-			if err := mayKeep(ctx, tx.Reader, actor, before.Shelf); err != nil {
+			if err := mayChange(ctx, tx.Reader, actor, before.Shelf, noCanned(c.ID)); err != nil {
 				return err
 			}
 			if c.OwnerID != nil {
@@ -112,7 +117,7 @@ func (s *Service) DropCanned(ctx context.Context, actor desk.Actor, id int64) er
 		if err != nil {
 			return err
 		}
-		if err := mayKeep(ctx, tx.Reader, actor, one.Shelf); err != nil {
+		if err := mayChange(ctx, tx.Reader, actor, one.Shelf, noCanned(id)); err != nil {
 			return err
 		}
 		if err := unsent(ctx, tx, id, "remove it"); err != nil {

@@ -44,7 +44,7 @@ func (s *Service) Macro(ctx context.Context, actor desk.Actor, id int64) (desk.M
 	}
 	may, err := mayUse(ctx, s.store.Reader, actor, one.Shelf)
 	if err == nil && !may {
-		return desk.Macro{}, desk.Faultf(desk.NotFound, "macro %d does not exist", id)
+		return desk.Macro{}, noMacro(id)
 	}
 	return one, err
 }
@@ -105,7 +105,7 @@ func (s *Service) SaveMacro(ctx context.Context, actor desk.Actor, m desk.Macro)
 			if err != nil {
 				return err
 			}
-			if err := mayKeep(ctx, tx.Reader, actor, before.Shelf); err != nil {
+			if err := mayChange(ctx, tx.Reader, actor, before.Shelf, noMacro(m.ID)); err != nil {
 				return err
 			}
 			action, detail = "macro.change", map[string]any{"from": auditedMacro(before), "to": detail, "text": before.Text != m.Text}
@@ -133,7 +133,7 @@ func (s *Service) DropMacro(ctx context.Context, actor desk.Actor, id int64) err
 		if err != nil {
 			return err
 		}
-		if err := mayKeep(ctx, tx.Reader, actor, one.Shelf); err != nil {
+		if err := mayChange(ctx, tx.Reader, actor, one.Shelf, noMacro(id)); err != nil {
 			return err
 		}
 		if err := tx.DropMacro(ctx, id); err != nil {
@@ -142,5 +142,8 @@ func (s *Service) DropMacro(ctx context.Context, actor desk.Actor, id int64) err
 		return tx.Audit(ctx, actor, "macro.remove", macroName(id), map[string]any{"name": one.Name})
 	})
 }
+
+// noMacro says that there is no such macro.
+func noMacro(id int64) *desk.Fault { return desk.Faultf(desk.NotFound, "macro %d does not exist", id) }
 
 func macroName(id int64) string { return fmt.Sprintf("macro/%d", id) }

@@ -43,6 +43,17 @@ func mayKeep(ctx context.Context, r store.Reader, actor desk.Actor, shelf desk.S
 	return err
 }
 
+// mayChange is mayKeep for what lies on a shelf already. What the actor may not use is to them as if it were not there.
+func mayChange(ctx context.Context, r store.Reader, actor desk.Actor, shelf desk.Shelf, missing *desk.Fault) error {
+	if may, err := mayUse(ctx, r, actor, shelf); err != nil || !may {
+		if err == nil {
+			return missing
+		}
+		return err
+	}
+	return mayKeep(ctx, r, actor, shelf)
+}
+
 // values are what placeholders stand for on a ticket, when the actor writes there.
 func placesOf(t desk.Ticket, actor desk.Actor) map[desk.Placeholder]string {
 	customer := t.RequesterName
