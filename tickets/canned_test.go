@@ -60,7 +60,7 @@ func TestCannedRepliesAreTheirOwnersTheirTeamsOrEverybodys(t *testing.T) {
 		"everybody's, by an agent":   {h.ann, desk.Canned{Name: "x", Text: "x"}, desk.Forbidden},
 		"another's":                  {h.bob, desk.Canned{Name: "x", Text: "x", Shelf: desk.Shelf{OwnerID: &h.ann.User.ID}}, desk.Forbidden},
 		"another team's":             {h.bob, desk.Canned{Name: "x", Text: "x", Shelf: desk.Shelf{TeamID: &team}}, desk.Forbidden},
-		"taking over another's":      {h.bob, desk.Canned{ID: own, Name: "x", Text: "x", Shelf: desk.Shelf{OwnerID: &h.bob.User.ID}}, desk.Forbidden},
+		"taking over another's":      {h.bob, desk.Canned{ID: own, Name: "x", Text: "x", Shelf: desk.Shelf{OwnerID: &h.bob.User.ID}}, desk.NotFound},
 		"changing everybody's":       {h.ann, desk.Canned{ID: all, Name: "x", Text: "x", Shelf: desk.Shelf{OwnerID: &h.ann.User.ID}}, desk.Forbidden},
 		"none":                       {h.owner, desk.Canned{ID: 999, Name: "x", Text: "x"}, desk.NotFound},
 		"an unknown placeholder":     {h.owner, desk.Canned{Name: "x", Text: "{{customer.shoe}}"}, desk.Invalid},
