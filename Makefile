@@ -9,7 +9,7 @@
 # make hydra   ten minutes of guesses at sign-in by hydra, while the owner signs in (HYDRA_TIME)
 # make chaos   the crash tests ten times over: E2E_ROUNDS=10
 # make sink    a real rsyslog is killed for a minute while the audit log is sent to it: nothing is missing
-# make screens a picture of every page at three widths and in both themes, under ./screens (SCREENS=folder)
+# make screens a picture of every page at three widths and in both themes, under ./screens (SCREENS=folder; SCREENS_ONLY, SCREENS_LANGUAGE and SCREENS_WIDTHS say which)
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 export GOTOOLCHAIN ?= local
