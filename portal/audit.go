@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -32,6 +30,7 @@ type auditRow struct {
 	desk.AuditEntry
 	Means string // the action in words
 	Words string // the detail in words
+	Short string // how they begin, when they are long
 	URL   string // of what it was done to, where there is a page
 }
 
@@ -118,7 +117,11 @@ func (p *Portal) auditList(c *call) error {
 		answer.Next = answer.Asked.URL("/audit", found.Next)
 	}
 	for _, entry := range found.Items {
-		answer.Rows = append(answer.Rows, auditRow{AuditEntry: entry, Means: c.lang.Say(desk.Acts[entry.Action].Words), Words: detailWords(entry.Detail), URL: subjectURL(entry.Subject)})
+		row := auditRow{AuditEntry: entry, Means: c.lang.Say(desk.Acts[entry.Action].Words), Words: detailWords(entry.Detail), URL: subjectURL(entry.Subject)}
+		if len(row.Words) > longDetail {
+			row.Short = clip(row.Words, longDetail/2)
+		}
+		answer.Rows = append(answer.Rows, row)
 	}
 	answer.Acts = actGroups(c.lang, answer.Asked.Action)
 	if answer.page, err = p.framed(c, "Audit log", "/audit"); err != nil {
@@ -167,51 +170,6 @@ func (p *Portal) auditExport(c *call) error {
 		panic(http.ErrAbortHandler) // the answer has begun: only a broken connection says that it is not whole
 	}
 	return nil
-}
-
-// detailWords writes a document of simple values as 'name value, name value'. Anything deeper is shown as it is.
-func detailWords(detail json.RawMessage) string {
-	var fields map[string]any
-	if err := json.Unmarshal(detail, &fields); err != nil {
-		if text := string(detail); text != "null" {
-			return text
-		}
-		return ""
-	}
-	if from, to, changed := beforeAndAfter(fields); changed {
-		return changeWords(from, to)
-	}
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		value := fields[name]
-		if number, ok := value.(float64); ok && number == float64(int64(number)) {
-			value = int64(number)
-		}
-		if value == nil || value == "" {
-			continue
-		}
-		out = append(out, fmt.Sprintf("%s %v", strings.ReplaceAll(name, "_", " "), value))
-	}
-	return strings.Join(out, ", ")
-}
-
-// beforeAndAfter says whether a document holds the whole of something as it was and as it has become.
-func beforeAndAfter(fields map[string]any) (from, to map[string]any, changed bool) {
-	from, was := fields["from"].(map[string]any)
-	to, is := fields["to"].(map[string]any)
-	return from, to, was && is
-}
-
-// changeWords names what is different, and leaves out what is not.
-func changeWords(from, to map[string]any) string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(to)) {
-		before, after := fmt.Sprint(from[name]), fmt.Sprint(to[name])
-		if before != after {
-			out = append(out, fmt.Sprintf("%s %s → %s", strings.ReplaceAll(name, "_", " "), before, after))
-		}
-	}
-	return strings.Join(out, ", ")
 }
 
 // subjectURL is the page of what an entry is about.

@@ -109,5 +109,5 @@ func (p *Portal) withOffers(c *call, places []securityPlace) ([]securityPlace, e
 		return places, err
 	}
 	card := securityPlace{"Become an owner", ownOwnershipPath, "An owner hands the installation over to you. Accept or decline.", desk.SignedIn}
-	return slices.Insert(slices.Clone(places), 0, card), nil
+	return slices.Insert(slices.Clone(places), 0, securityPlace{Title: "Waiting for your answer"}, card, securityPlace{Title: "How you sign in"}), nil
 }

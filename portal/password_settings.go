@@ -61,6 +61,9 @@ func (p *Portal) passwordSettingsPage(c *call, group string, back settingsForm, 
 			return err
 		}
 	}
+	for _, form := range []*settingsForm{&answer.Staff, &answer.Customers} { // all but the level is for one level only
+		form.fold(c.lang.Say("Rules of your own, for the level custom"), form.Fields[0].Value == string(desk.PasswordCustom))
+	}
 	if desk.StaffPasswords.RuleOf(values, false).Disputed() || desk.CustomerPasswords.RuleOf(values, false).Disputed() {
 		answer.Disputed = c.lang.Say("Guidance today (NIST SP 800-63B-4; OWASP ASVS 5.0, 6.2.5 and 6.2.10) advises against rules about kinds of characters and against changes after some time: people answer them with worse passwords.")
 	}

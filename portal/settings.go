@@ -13,7 +13,9 @@ type settingsForm struct {
 	Path    string // where it goes
 	Fields  []settingField
 	Problem string
-	Locked  bool // the reader may look and not change
+	Locked  bool   // the reader may look and not change
+	More    string // heading under which the inner fields are folded away; empty: there are none
+	Open    bool   // they are unfolded
 }
 
 // settingField is one setting in a form.
@@ -24,6 +26,7 @@ type settingField struct {
 	On    bool   // of a switch
 	Wrong bool
 	Fixed bool // the reader may not change it
+	Inner bool // folded away with others that say something in one case only
 }
 
 // settingsOf is the form as it stands.
@@ -74,6 +77,15 @@ func (p *Portal) saveSettings(c *call, path string, of []*desk.Setting) (back se
 	back.retype(typed, fault.Field)
 	back.Problem = c.sentence(fault.Reason)
 	return back, fault, nil
+}
+
+// fold puts all fields after the first under a heading. They are open when there is a reason to look at them, such as one that was typed wrongly.
+func (f *settingsForm) fold(heading string, open bool) {
+	f.More, f.Open = heading, open
+	for i := range f.Fields {
+		f.Fields[i].Inner = i > 0
+		f.Open = f.Open || i > 0 && f.Fields[i].Wrong
+	}
 }
 
 // retype puts what was typed into the form.

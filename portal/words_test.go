@@ -126,7 +126,10 @@ func TestLocalPathNeverLeavesTheSite(t *testing.T) {
 }
 
 func TestDetailWords(t *testing.T) {
-	for detail, want := range map[string]string{`{}`: "", `null`: "", `{"to":"open","from":"new"}`: "from new, to open", `{"count":3,"known":true,"none":null}`: "count 3, known true", `[1]`: "[1]"} {
+	for detail, want := range map[string]string{`{}`: "", `null`: "", `{"to":"open","from":"new"}`: "from new, to open", `{"count":3,"known":true,"none":null}`: "count 3, known true", `[1]`: "[1]",
+		`{"scopes":["read","write"],"networks":[],"expires_at":"2026-12-05T04:27:35.041933849Z"}`:       "expires at 2026-12-05 04:27 UTC, scopes read and write",
+		`{"name":"Example AG","settings":{"saml":{"slo":"","sso":"https://a.example"},"create":false}}`: "name Example AG, settings (create false, saml (sso https://a.example))",
+		`{"from":{"team":null,"tags":["a"]},"to":{"team":7,"tags":["a"]}}`:                              "team nothing → 7"} {
 		if got := detailWords(json.RawMessage(detail)); got != want {
 			t.Errorf("%s = %q, want %q", detail, got, want)
 		}
