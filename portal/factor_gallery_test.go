@@ -13,7 +13,7 @@ import (
 
 // factorPeople are people whose sign-in takes more than a password, by what they show in the gallery.
 var factorPeople = map[string]string{
-	"waiting": "wanda@example.com", "unknown": "ugo@example.com", "enrolling": "enrico@example.com", "customer-with-account": "carla@customer.example",
+	"waiting": "wanda@example.com", "unknown": "ugo@example.com", "enrolling": "enrico@example.com", "customer-with-account": "carla@customer.example", "moving": "moira@example.com",
 }
 
 // factorPerson makes one of them, once.
@@ -28,7 +28,7 @@ func (g *gallery) factorPerson(who string) {
 	if role == "" {
 		role = desk.RoleAgent
 	}
-	person, err := g.people.AddUser(ctx, desk.System("cli"), identity.NewUser{Email: factorPeople[who], Name: map[string]string{"waiting": "Wanda", "unknown": "Ugo", "enrolling": "Enrico", "customer-with-account": "Carla"}[who], Role: role, Password: password})
+	person, err := g.people.AddUser(ctx, desk.System("cli"), identity.NewUser{Email: factorPeople[who], Name: map[string]string{"waiting": "Wanda", "unknown": "Ugo", "enrolling": "Enrico", "customer-with-account": "Carla", "moving": "Moira"}[who], Role: role, Password: password})
 	check(t, err)
 	g.names[who] = strconv.FormatInt(person.ID, 10)
 	switch who {
@@ -40,6 +40,17 @@ func (g *gallery) factorPerson(who string) {
 		check(t, err)
 	case "enrolling":
 		g.sql(`update "user" set factor_asked_at = now() - interval '8 days' where id = $1`, person.ID)
+	}
+}
+
+// moving gives somebody who is signed in passkeys with names of all kinds, and an app that waits for its first code.
+func (g *gallery) moving() {
+	t, ctx, from := g.t, g.t.Context(), identity.Client{IP: "192.0.2.46", UserAgent: "Firefox"}
+	came, err := g.people.SignIn(ctx, factorPeople["moving"], password, from)
+	check(t, err)
+	check(t, g.people.StartTOTP(ctx, came.Token, from))
+	for i, name := range []string{"Key on my bunch of keys", "مفتاح الأمان الخاص بي 🔐", strings.Repeat("longword", 12)} {
+		g.sql(`insert into factor (user_id, kind, name, credential_id, record, verifies, ready, created_at) values ($1, 'passkey', $2, $3, '{}', true, true, now() - interval '40 days')`, g.number("moving"), name, []byte{byte(i)})
 	}
 }
 

@@ -127,7 +127,7 @@ var places = map[string][]place{
 	"GET /you/ownership":            {{"/you/ownership", "agent"}},
 	"GET /security/factors":         {{"/security/factors", "owner"}},
 	"GET /security/factors/{id}":    {{"/security/factors/{ada}", "owner"}},
-	"GET /you/security/factors":     {{"/you/security/factors", "agent"}, {"/you/security/factors", "customer-with-account"}},
+	"GET /you/security/factors":     {{"/you/security/factors", "agent"}, {"/you/security/factors", "customer-with-account"}, {"/you/security/factors", "moving"}},
 	"GET /sign-in/factor":           {{"/sign-in/factor", "waiting"}, {"/sign-in/factor", "unknown"}},
 	"GET /sign-in/enrol":            {{"/sign-in/enrol", "enrolling"}},
 	"GET /confirm":                  {{"/confirm?next=/security/sessions", "stale"}},
@@ -383,6 +383,9 @@ func (g *gallery) readers() map[string]*reader {
 		g.factorPerson(who)
 		all[who] = g.reader("")
 		all[who].post("/sign-in", "email", email, "password", password)
+		if who == "moving" {
+			g.moving()
+		}
 	}
 	g.grownStale()
 	return all
@@ -435,10 +438,13 @@ func (v *visitors) of(who string) context.Context {
 		v.g.staleAdmin()
 		v.open[who] = v.g.browser("stella@example.com")
 		v.g.grownStale()
-	case "waiting", "unknown", "enrolling", "customer-with-account":
+	case "waiting", "unknown", "enrolling", "customer-with-account", "moving":
 		v.g.factorPerson(who)
 		v.open[who] = v.g.chromium()
 		does(v.g.t, v.open[who], "sign in", chromedp.Navigate(v.g.url+"/sign-in"), chromedp.SendKeys("#email", factorPeople[who]), chromedp.SendKeys("#password", password), chromedp.Click(".plate .primary"), until("location.pathname !== '/sign-in'"))
+		if who == "moving" {
+			v.g.moving()
+		}
 	case "choosing":
 		v.g.chooser()
 		v.open[who] = v.g.chromium()

@@ -70,6 +70,7 @@ func initials(name string) string {
 
 // labels are the words for stored words that are not words for people.
 var labels = map[string]string{
+	"link":          "one-time link",
 	"owners_admins": "owners and admins",
 	"hold":          "on hold", "dkim-rsa": "DKIM (RSA)", "dkim-ed25519": "DKIM (Ed25519)", "spf": "SPF", "dmarc": "DMARC", "mx": "MX", "challenge": "proof of ownership", "mta-sts": "MTA-STS", "mta-sts-host": "MTA-STS policy host", "tls-rpt": "TLS reports", "dkim": "DKIM", "reverse-name": "name of our server", "obsolete": "used no more",
 	"authentication": "authentication failed", "agent-impersonation": "agent impersonation", "blocked-sender": "blocked sender", "rate-limit": "rate limit", "too-many-recipients": "too many recipients",
