@@ -19,7 +19,7 @@ func factorWords(l *language.Language, p identity.PersonLetter) string {
 
 // strangerHasPassword says what to do when somebody came as far as the second factor.
 func strangerHasPassword(l *language.Language, p identity.PersonLetter) string {
-	return l.Say("If it was not you, somebody knows your password. Set a new one at once and tell an admin of your desk: %s", p.Public+"/sign-in/reset")
+	return l.Say("If it was not you, somebody knows your password. Tell an admin of your desk, and set a new one at once: %s", p.Public+"/sign-in/reset")
 }
 
 func factorAdded(l *language.Language, p identity.PersonLetter) (subject string, text []string) {

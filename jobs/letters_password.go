@@ -7,7 +7,7 @@ import (
 
 // ifNotYou says what to do about a change that somebody else made.
 func ifNotYou(l *language.Language, p identity.PersonLetter) string {
-	return l.Say("If it was not you, somebody else can use your account. Set a new password at once and tell an admin of your desk: %s", p.Public+"/sign-in/reset")
+	return l.Say("If it was not you, somebody else can use your account. Tell an admin of your desk, and set a new password at once: %s", p.Public+"/sign-in/reset")
 }
 
 func passwordChanged(l *language.Language, p identity.PersonLetter) (subject string, text []string) {

@@ -8,7 +8,7 @@ import (
 func accountConnected(l *language.Language, p identity.PersonLetter) (subject string, text []string) {
 	return l.Say("An account was connected"), []string{
 		l.Say("An account at %s is connected with yours from now on: whoever can sign in there can sign in here.", p.Facts["provider"]), circumstances(l, p),
-		l.Say("If it was not you, disconnect it at once and tell an admin of your desk: %s", p.Public+"/you/accounts"),
+		l.Say("If it was not you, tell an admin of your desk, and disconnect it at once: %s", p.Public+"/you/accounts"),
 	}
 }
 

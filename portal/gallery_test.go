@@ -384,7 +384,8 @@ func (g *gallery) readers() map[string]*reader {
 		all[who] = g.reader("")
 		all[who].post("/sign-in", "email", email, "password", password)
 		if who == "moving" {
-			g.moving()
+			all[who].post("/you/security/factors", "do", "app")
+			g.keys(who)
 		}
 	}
 	g.grownStale()
@@ -443,7 +444,8 @@ func (v *visitors) of(who string) context.Context {
 		v.open[who] = v.g.chromium()
 		does(v.g.t, v.open[who], "sign in", chromedp.Navigate(v.g.url+"/sign-in"), chromedp.SendKeys("#email", factorPeople[who]), chromedp.SendKeys("#password", password), chromedp.Click(".plate .primary"), until("location.pathname !== '/sign-in'"))
 		if who == "moving" {
-			v.g.moving()
+			does(v.g.t, v.open[who], "begin to add an app", chromedp.Navigate(v.g.url+"/you/security/factors"), chromedp.Click(`button[value="app"]`), chromedp.WaitVisible(".qr"))
+			v.g.keys(who)
 		}
 	case "choosing":
 		v.g.chooser()
