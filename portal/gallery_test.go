@@ -385,7 +385,7 @@ func (g *gallery) readers() map[string]*reader {
 		all[who].post("/sign-in", "email", email, "password", password)
 		if who == "moving" {
 			all[who].post("/you/security/factors", "do", "app")
-			g.keys(who)
+			g.passkeys(who)
 		}
 	}
 	g.grownStale()
@@ -445,7 +445,7 @@ func (v *visitors) of(who string) context.Context {
 		does(v.g.t, v.open[who], "sign in", chromedp.Navigate(v.g.url+"/sign-in"), chromedp.SendKeys("#email", factorPeople[who]), chromedp.SendKeys("#password", password), chromedp.Click(".plate .primary"), until("location.pathname !== '/sign-in'"))
 		if who == "moving" {
 			does(v.g.t, v.open[who], "begin to add an app", chromedp.Navigate(v.g.url+"/you/security/factors"), chromedp.Click(`button[value="app"]`), chromedp.WaitVisible(".qr"))
-			v.g.keys(who)
+			v.g.passkeys(who)
 		}
 	case "choosing":
 		v.g.chooser()
