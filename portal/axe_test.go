@@ -34,7 +34,7 @@ type complaint struct {
 	} `json:"nodes"`
 }
 
-// TestAxeFindsNothing runs axe-core on every page, in the light and in the dark, wide and narrow.
+// TestAxeFindsNothing runs axe-core on every page, in the light and in the dark, wide and narrow. No page is wider than its window (WCAG 2.2, 1.4.10).
 func TestAxeFindsNothing(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
@@ -51,6 +51,11 @@ func TestAxeFindsNothing(t *testing.T) {
 					until(`window.found !== undefined`))
 				found, err := chromedp.Run(ctx, chromedp.Evaluate[string]("window.found"))
 				check(t, err)
+				wide, err := chromedp.Run(ctx, chromedp.Evaluate[int64]("document.documentElement.scrollWidth"))
+				check(t, err)
+				if wide > look.width {
+					t.Errorf("%s as %q is %d px wide in a window of %d px: something in it does not wrap", place.path, place.who, wide, look.width)
+				}
 				var complaints []complaint
 				if err := json.Unmarshal([]byte(found), &complaints); err != nil {
 					t.Errorf("%s as %q: axe says %s", place.path, place.who, found)

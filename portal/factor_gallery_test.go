@@ -45,7 +45,7 @@ func (g *gallery) factorPerson(who string) {
 
 // passkeys gives somebody who has begun to add an app passkeys with names of all kinds.
 func (g *gallery) passkeys(who string) {
-	for i, name := range []string{"Key on my bunch of keys", "مفتاح الأمان الخاص بي 🔐", strings.Repeat("longword", 12)} {
+	for i, name := range []string{"YubiKey 5C", "مفتاح الأمان الخاص بي 🔐", strings.Repeat("longword", 12)} {
 		g.sql(`insert into factor (user_id, kind, name, credential_id, record, verifies, ready, created_at) values ($1, 'passkey', $2, $3, '{}', true, true, now() - interval '40 days')`, g.number(who), name, []byte{byte(i)})
 	}
 }

@@ -381,7 +381,9 @@ func TestTicketPageOffersWhatItsReaderMay(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	light, agent := h.rightsOf(desk.RoleLight), h.rightsOf(desk.RoleAgent)
-	at := func(w rightsWorld) answer { return w.r.get(fmt.Sprintf("/tickets/%d", w.tickets["team"].ticket)) }
+	at := func(w rightsWorld) answer {
+		return w.r.get(fmt.Sprintf("/tickets/%d?view=all", w.tickets["team"].ticket))
+	}
 	offers := []string{`id="tab-reply"`, `id="tab-forward"`, `class="write reply"`, `class="pill state`, `name="owner"`, `id="priority"`, `id="tags"`, `id="rename"`, `id="target"`, `/spam"`, `/customer"`, `/requester"`, `/move"`, `/split"`, `?answer=`, `?forward=`, `/related"`, `class="tick"`, `id="bulk"`}
 	at(agent).has(t, append(offers, `id="tab-note"`)...)
 	page := at(light)
