@@ -55,6 +55,9 @@ type Settings struct {
 	LeakedPasswords string `name:"leaked-passwords" env:"POSTERN_LEAKED_PASSWORDS" placeholder:"FILE" help:"Hashes of leaked passwords, as Have I Been Pwned offers them (SHA-1, ordered by hash): no new password may be among them. The built-in list is asked in any case." group:"Settings"`
 	GeoIP           string `name:"geoip" env:"POSTERN_GEOIP" placeholder:"FILE" help:"Where addresses are, in the MaxMind DB format (.mmdb): sign-ins from new countries or too far away raise alerts then. Without it nobody knows places." group:"Settings"`
 
+	Operator     string `name:"operator" env:"POSTERN_OPERATOR" placeholder:"ADDRESS" help:"Who gives commands, where those ask for a code (the setting cli.require_2fa); asked at the terminal unless given." group:"Settings"`
+	OperatorCode string `name:"operator-code" env:"POSTERN_OPERATOR_CODE" placeholder:"CODE" help:"The code of their authenticator app, which works once; asked at the terminal unless given." group:"Settings"`
+
 	DNS           Servers  `name:"dns" env:"POSTERN_DNS" placeholder:"HOST:PORT,…" help:"Resolvers to ask; the system's unless given." group:"Mail"`
 	NSPort        uint16   `name:"ns-port" env:"POSTERN_NS_PORT" default:"53" placeholder:"PORT" help:"Port at which the name servers of your domains are asked themselves." group:"Mail"`
 	Smarthost     string   `name:"smarthost" env:"POSTERN_SMARTHOST" placeholder:"URL" help:"Send through smtp://user:pass@host:587 or smtps://…; direct to MX unless given." group:"Mail"`

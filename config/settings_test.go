@@ -117,7 +117,7 @@ func TestContract(t *testing.T) {
 		"MX_PORT": "25", "MAX_MESSAGE": "50MiB", "RSPAMD_URL": "", "MILTERS": "", "CLAMD": "", "OUTBOUND_ALLOW": "", "NS_PORT": "53", "LOG": "", "LOG_LEVEL": "info", "PG_FETCH": "on", "CONFIG": "",
 		"DNSSEC": "auto", "MTA_STS_PORT": "443", "TLS_ROOTS": "",
 		"HTTPS_ADDR": "", "MX_HOSTS": "", "TLS_REPORTS": "on", "DKIM_LIFE": "168h",
-		"DKIM_ZONE": "", "DKIM_SERVER": "", "DKIM_TSIG": "", "HTTP_TRUSTED": "", "LEAKED_PASSWORDS": "", "GEOIP": "",
+		"DKIM_ZONE": "", "DKIM_SERVER": "", "DKIM_TSIG": "", "HTTP_TRUSTED": "", "LEAKED_PASSWORDS": "", "GEOIP": "", "OPERATOR": "", "OPERATOR_CODE": "",
 	}
 	settings := reflect.TypeFor[Settings]()
 	for i := range settings.NumField() {

@@ -61,6 +61,8 @@ var Acts = map[string]Act{
 	"client.enable":            {Words: "App put to use again"},
 	"client.remove":            {Words: "App removed"},
 	"client.secret":            {Words: "New secret of an app"},
+	"command.denied":           {Words: "Command refused on the server", End: EndRefused},
+	"command.run":              {Words: "Command given on the server"},
 	"contact.address":          {Words: "Address added"},
 	"contact.change":           {Words: "Customer renamed"},
 	"token.act-for":            {Words: "Acted for a customer"},

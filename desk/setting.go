@@ -48,6 +48,7 @@ var Settings = slices.Concat(
 	auditSettings,
 	factorSettings, // security row 33
 	DelegationSettings,
+	commandSettings,
 )
 
 // SettingOf is the setting with that key, or nil.

@@ -104,7 +104,8 @@ func newBrowser(t *testing.T, p *program) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &browser{client: &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, base: "http://" + p.where().web}
+	return &browser{client: &http.Client{Jar: jar, Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}, // it comes back after the minute in which the server ends a connection that waits
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, base: "http://" + p.where().web}
 }
 
 func (b *browser) post(t *testing.T, path string, form url.Values) *http.Response {

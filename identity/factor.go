@@ -47,9 +47,13 @@ type owner struct {
 	user    desk.User
 	session int64
 	from    Client
+	command desk.Actor // who gives a command for which it is shown; zero: it is shown in the portal
 }
 
 func (o owner) actor() desk.Actor {
+	if o.command.Via != "" {
+		return o.command
+	}
 	actor := o.from.actor(o.user)
 	actor.Session = o.session
 	return actor

@@ -112,6 +112,11 @@ func (s *Service) SetSettings(ctx context.Context, actor desk.Actor, wanted map[
 
 // guardSettings refuses changes, which are written already, that would leave something else without what it needs.
 func (s *Service) guardSettings(ctx context.Context, tx *store.Tx, changes map[string]fromTo) error {
+	if change, is := changes[desk.CommandFactor.Key]; is && change.To == true {
+		if err := s.commandsStayOpen(ctx, tx.Reader); err != nil {
+			return err
+		}
+	}
 	for key := range changes {
 		if strings.HasPrefix(key, "signin.") {
 			return s.checkSignOn(ctx, tx)

@@ -26,7 +26,7 @@ const factorReportPath = "/security/factors"
 
 // factorSettings are those on the page, in its order.
 var factorSettings = []*desk.Setting{
-	desk.RequireFactor, desk.FactorGrace, desk.FactorRemember, desk.MailCode, desk.FactorProviders, desk.TextMessages, desk.GatewayNetworks,
+	desk.RequireFactor, desk.FactorGrace, desk.FactorRemember, desk.MailCode, desk.FactorProviders, desk.TextMessages, desk.GatewayNetworks, desk.CommandFactor, desk.CommandUnattended,
 }
 
 // factorReport shows it.

@@ -20,9 +20,12 @@ type keysCommand struct {
 type keysList struct{ listing }
 
 // Run lists the keys.
-func (k keysList) Run(settings config.Settings, term terminal) error {
+func (k keysList) Run(ctx context.Context, settings config.Settings, term terminal) error {
 	list, err := secret.ListKeys(settings.KeyFile)
 	if err != nil {
+		return err
+	}
+	if err := administer(ctx, settings, func(*administration) error { return nil }); err != nil { // so that it stands in the audit log
 		return err
 	}
 	var rows [][]string

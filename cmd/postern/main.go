@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, term terminal) int {
 	if err != nil {
 		return fail(term, err, exitUsage)
 	}
-	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.BindTo(carrying(ctx, errand{verb: verbOf(parsed), term: term}), (*context.Context)(nil))
 	if err := parsed.Run(settings, term); err != nil {
 		return fail(term, err, exitFailed)
 	}

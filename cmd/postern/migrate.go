@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"postern/config"
 	"postern/migrations"
+	"postern/store"
 )
 
 type migrateCommand struct {
@@ -26,6 +28,9 @@ func (migrateUp) Run(ctx context.Context, settings config.Settings, term termina
 	if err := migrations.Up(ctx, p.access.DatabaseURL); err != nil {
 		return err
 	}
+	if err := p.noteMigration(ctx); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintln(term.out, "the schema is up to date")
 	return err
 }
@@ -42,6 +47,11 @@ func (m migrateStatus) Run(ctx context.Context, settings config.Settings, term t
 	states, err := migrations.Status(ctx, p.access.DatabaseURL)
 	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(states, func(one migrations.State) bool { return !one.Applied }) { // else there may be no audit log to write to
+		if err := p.noteMigration(ctx); err != nil {
+			return err
+		}
 	}
 	var rows [][]string
 	for _, state := range states {
@@ -62,4 +72,12 @@ func reachDatabase(ctx context.Context, settings config.Settings) (*platform, er
 		return nil, err
 	}
 	return p, nil
+}
+
+// noteMigration writes the command into the audit log, once there is one.
+func (p *platform) noteMigration(ctx context.Context) (err error) {
+	if p.store, err = store.Open(ctx, p.access.DatabaseURL, 1); err != nil {
+		return err
+	}
+	return p.witness(ctx)
 }

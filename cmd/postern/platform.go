@@ -102,6 +102,9 @@ func openPlatform(ctx context.Context, settings config.Settings, options platfor
 	if err := p.matchKeys(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.witness(ctx); err != nil {
+		return nil, err
+	}
 	if p.bucket, err = attachments.Open(ctx, p.bucketConfig(), p.keys); err != nil {
 		return nil, err
 	}

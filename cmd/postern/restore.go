@@ -146,7 +146,10 @@ func (r *restore) run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("nothing was restored: %w", err)
 	}
-	return migrations.Up(ctx, p.access.DatabaseURL)
+	if err := migrations.Up(ctx, p.access.DatabaseURL); err != nil {
+		return err
+	}
+	return p.witness(ctx) // in the log that has come back
 }
 
 // alone refuses an installation that runs or holds anything. Connections of a command that has just ended may linger.
