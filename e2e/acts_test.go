@@ -33,7 +33,7 @@ const actsPassword = "seven quiet lanterns"
 // provedElsewhere are acts that the walk does not do, since they need hours, a server that fails, or an attack; with the test that does them and looks at the entry.
 var provedElsewhere = map[string]string{
 	"acknowledgement.pause": "TestT_02_ForgedSenders", "alert.raised": "TestAlertsAreRaisedOnceByAllProcesses", "alert.seen": "TestAlertsAreRaisedOnceByAllProcesses", "delivery.cancel": "TestCancelDelivery",
-	"delivery.delayed": "TestTellDelays", "delivery.redirect": "TestRedirectDelivery", "ticket.forward": "TestForward", "ticket.reply-to": "TestT_08_ByMailGoesToTheAuthor", "ticket.undo": "TestT_UNDO",
+	"delivery.delayed": "TestTellDelays", "delivery.redirect": "TestRedirectDelivery", "ticket.forward": "TestForward", "ticket.reply-to": "TestT_08_ByMailGoesToTheAuthor", "ticket.undo": "TestT_UNDO", "command.denied": "TestCommandsAskForACode",
 	"alert.throttle": "TestWhatIsDoneIsAJobOfTheAlertsTransaction", "alert.undone": "TestWhatIsDoneIsAJobOfTheAlertsTransaction", "guest.add": "TestGuestComesAndIsGone", "guest.end": "TestGuestComesAndIsGone", "impersonation.begin": "TestImpersonationRefused", "impersonation.end": "TestImpersonationEnds", "mail.own-domain": "TestDetectorsFireOnceOnAttacks", "mail.token-guess": "TestDetectorsFireOnceOnAttacks", "user.profile": "TestSCIMAsEntraAsks", "user.provision": "TestSCIMAsEntraAsks", "user.release": "TestSCIMAsEntraAsks",
 }
 
@@ -188,6 +188,7 @@ func (s *taken) wrote(wants ...want) *taken {
 		found = s.w.entries(`request = $1`, s.request)
 	} else {
 		found = s.w.entries(`id > $1 and via = $2`, s.after, s.via)
+		wants = append([]want{act("command.run", `command/[a-z -]+`, `"command":\s*"`, `"host":\s*"`)}, wants...) // every command stands there itself, before what it does
 	}
 	left := slices.Clone(found)
 	for _, want := range wants {

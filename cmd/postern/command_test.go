@@ -96,6 +96,7 @@ var commandArguments = map[string][]string{
 	"suppression show": {"a@b.example"}, "suppression lift": {"a@b.example"}, "suppression add": {"a@b.example"},
 	"delivery show": {"1"}, "delivery retry": {"1", "a@b.example"}, "delivery cancel": {"1", "a@b.example"}, "delivery redirect": {"1", "a@b.example", "c@b.example"},
 	"destination set": {"b.example"}, "destination remove": {"b.example"}, "certificate retry": {}, "keys use": {"nosuchkey"},
+	"guest add": {"--email", "guest@desk.example", "--role", "agent", "--for", "1h", "--reason", "to look at it"}, "guest end": {"nobody@desk.example"},
 }
 
 // Every command stands in the audit log with the account of the machine that gave it, whatever becomes of it. Running the system, and copying it, are in testdata/script (serve, backup); version touches nothing.
