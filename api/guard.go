@@ -123,6 +123,7 @@ func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		visit := visitOf(r.Context())
+		actor.Request = visit.id
 		visit.actor = actor
 		visit.origin.User, visit.origin.Token = actor.User.ID, actor.Token
 		if !a.slowed(w, r, actor) || !a.permitted(w, r, keyOf(actor), desk.LimitToken) || costly(r) && !a.permitted(w, r, fmt.Sprintf("costly/%d", actor.User.ID), desk.LimitSearch) {
@@ -142,6 +143,10 @@ func (a *API) guard(pattern string, next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		if visit.actor = reached; r.Header.Get(onBehalfHeader) != "" {
+			if route.right != desk.MayOwnRead && route.right != desk.MayOwnWrite { // what customers do with their questions, and nothing about their account
+				forbid(w, route, desk.Actor{User: desk.User{Role: desk.RoleCustomer}})
+				return
+			}
 			if visit.actor, err = a.cfg.Identity.OnBehalf(r.Context(), reached, r.Header.Get(onBehalfHeader)); err != nil {
 				refuse(w, r, err)
 				return
@@ -164,7 +169,7 @@ const onBehalfHeader = "X-On-Behalf-Of"
 
 // reaching says whether the scopes of a token cover a route: the broad scope of its right, or the one of its resource, which then stands for the broad one as long as the request lasts.
 func reaching(actor desk.Actor, route route) (desk.Actor, bool) {
-	if desk.Allows(actor.Scopes, route.right) {
+	if desk.Allows(actor.Scopes, route.right) && !route.resourceScope().Apart() {
 		if len(actor.Scopes) > 0 && route.method != http.MethodGet { // whoever may change it is answered with what has become of it
 			actor.Reach = []desk.Scope{desk.ScopeRead}
 		}
@@ -282,6 +287,9 @@ func forbid(w http.ResponseWriter, route route, actor desk.Actor) {
 	detail := fmt.Sprintf("a person with the role %q may not do this", actor.User.Role)
 	if actor.User.Can(route.right) {
 		detail = fmt.Sprintf("this token lacks the scope %q or %q", route.resourceScope(), route.scope())
+		if route.resourceScope().Apart() {
+			detail = fmt.Sprintf("this changes who may come in: the token has to name the scope %q, which no other covers", route.resourceScope())
+		}
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="postern", error="insufficient_scope", scope=%q`, route.resourceScope()))
 	}
 	writeProblem(w, &huma.ErrorModel{Status: http.StatusForbidden, Detail: detail})

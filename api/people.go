@@ -49,6 +49,16 @@ func (a *API) showUser(ctx context.Context, actor desk.Actor, known desk.User) (
 	return viewUser(found), err
 }
 
+func (a *API) personOf(ctx context.Context, actor desk.Actor, in *Identified) (user, error) {
+	found, err := a.cfg.Identity.PersonOf(ctx, actor, in.ID)
+	return viewUser(found), err
+}
+
+// resetPassword mails the person a link to a new password; whoever asks never sees it.
+func (a *API) resetPassword(ctx context.Context, actor desk.Actor, in *Identified) error {
+	return a.cfg.Identity.StartReset(ctx, actor, in.ID)
+}
+
 // userPatch is a merge patch (RFC 7396): what is absent stays.
 type userPatch struct {
 	Identified
@@ -132,11 +142,34 @@ func (a *API) addToken(ctx context.Context, actor desk.Actor, in *newToken) (new
 	return newSecret{viewToken(made), secret}, err
 }
 
-// tokenNamed names a token in the path, by its id or name.
-type tokenNamed struct {
+// TokenNamed names a token in the path, by its id or name.
+type TokenNamed struct {
 	Token string `path:"token" maxLength:"200"`
 }
 
-func (a *API) revokeToken(ctx context.Context, actor desk.Actor, in *tokenNamed) error {
+func (a *API) showToken(ctx context.Context, actor desk.Actor, in *TokenNamed) (Token, error) {
+	found, err := a.cfg.Identity.TokenOf(ctx, actor, in.Token)
+	return viewToken(found), err
+}
+
+// tokenPatch switches a token on again.
+type tokenPatch struct {
+	TokenNamed
+	Body struct {
+		Disabled bool `json:"disabled" enum:"false" doc:"False switches a token on again that nobody used for a while. To end one, delete it."`
+	}
+}
+
+func (a *API) reviveToken(ctx context.Context, actor desk.Actor, in *tokenPatch) (Token, error) {
+	if in.Body.Disabled {
+		return Token{}, desk.Wrong("disabled", "a token that shall open nothing any more is deleted")
+	}
+	if err := a.cfg.Identity.ReviveToken(ctx, actor, in.Token); err != nil {
+		return Token{}, err
+	}
+	return a.showToken(ctx, actor, &in.TokenNamed)
+}
+
+func (a *API) revokeToken(ctx context.Context, actor desk.Actor, in *TokenNamed) error {
 	return a.cfg.Identity.RevokeToken(ctx, actor, in.Token)
 }

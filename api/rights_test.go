@@ -59,7 +59,8 @@ func (o *office) rightsOf(t *testing.T, role desk.Role, grant *desk.Grant) right
 		teams[which], err = o.tickets.SetTeam(ctx, owner, team)
 		must(t, err)
 	}
-	w := rightsWorld{user: made, token: o.token(t, made.Email), tickets: map[string]rightsIDs{}}
+	w := rightsWorld{user: made, token: o.token(t, made.Email, desk.AllScopes()...), tickets: map[string]rightsIDs{}}
+	must(t, o.directory.Reload(ctx))
 	for _, relation := range relations {
 		w.tickets[relation] = o.standing(t, made, relation, teams)
 	}

@@ -34,8 +34,13 @@ type binding func(huma.API, huma.Operation)
 // pattern is the route in the mux's words.
 func (r route) pattern() string { return r.method + " " + r.path }
 
-// scope is the broad scope that a token has to carry for this route, when it carries scopes at all and not the one of the resource.
-func (r route) scope() desk.Scope { return r.right.Scope() }
+// scope is the broad scope that a token has to carry for this route, when it carries scopes at all and not the one of the resource. What stands apart has none: there it is the one of the resource.
+func (r route) scope() desk.Scope {
+	if part := r.resourceScope(); part.Apart() {
+		return part
+	}
+	return r.right.Scope()
+}
 
 // resource is the part of the API that the route belongs to.
 func (r route) resource() string {

@@ -114,7 +114,7 @@ func (s *Service) SetSink(ctx context.Context, actor desk.Actor, w WantedSink) (
 
 // allowed keeps everybody but owners from turning a stream off: whoever does that may be about to do what nobody shall see.
 func (s *Service) allowed(actor desk.Actor, w WantedSink) error {
-	if w.ID != 0 && !w.Enabled && !actor.IsSystem() && actor.User.Role != desk.RoleOwner {
+	if w.ID != 0 && !w.Enabled && !actor.IsSystem() && !actor.Owner() {
 		return desk.Faultf(desk.Forbidden, "only an owner can stop the log from being sent")
 	}
 	return nil

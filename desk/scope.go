@@ -35,25 +35,38 @@ type Resource struct {
 	Verbs []Verb
 }
 
+// apart are the resources that decide who may come in and what they may do. What changes them no broad scope covers, and no token without scopes: a token has to name it (decision 0038).
+var apart = []string{"addresses", "clients", "providers", "roles", "services", "settings", "sinks"}
+
 // Resources lists every resource of the API.
 var Resources = []Resource{
+	{"addresses", "the rules of where people come from", []Verb{VerbRead, VerbWrite, VerbDelete}},
+	{"apps", "their connected programs", []Verb{VerbRead, VerbDelete}},
 	{"attachments", "attachments", []Verb{VerbRead, VerbWrite, VerbDelete}},
-	{"audit", "the audit log", []Verb{VerbRead}},
+	{"audit", "the audit log", []Verb{VerbRead, VerbWrite}},
 	{"certificates", "certificates", []Verb{VerbRead, VerbWrite}},
+	{"clients", "the programs that people may connect", []Verb{VerbRead, VerbWrite, VerbDelete}},
 	{"deliveries", "deliveries", []Verb{VerbRead, VerbWrite}},
 	{"destinations", "the rules for destinations", []Verb{VerbRead, VerbWrite, VerbDelete}},
 	{"domain-alerts", "alerts about domains", []Verb{VerbRead}},
 	{"domains", "mail domains", []Verb{VerbRead, VerbWrite, VerbDelete}},
+	{"factors", "who has which second factors", []Verb{VerbRead}},
 	{"mailboxes", "mailboxes", []Verb{VerbRead, VerbWrite, VerbDelete}},
+	{"me", "their own account, devices and sessions", []Verb{VerbRead, VerbDelete}},
 	{"messages", "messages and their originals", []Verb{VerbRead, VerbWrite}},
 	{"policy", "how mail is judged", []Verb{VerbRead, VerbWrite}},
+	{"providers", "the providers of sign-in", []Verb{VerbRead, VerbWrite, VerbDelete}},
+	{"roles", "roles", []Verb{VerbRead, VerbWrite, VerbDelete}},
 	{"sender-rules", "the block and allow lists", []Verb{VerbRead, VerbWrite, VerbDelete}},
+	{"services", "service accounts", []Verb{VerbRead, VerbWrite}},
+	{"settings", "the settings of accounts and access", []Verb{VerbRead, VerbWrite}},
+	{"sinks", "where the audit log is sent", []Verb{VerbRead, VerbWrite}},
 	{"suppressions", "addresses that get no mail", []Verb{VerbRead, VerbWrite, VerbDelete}},
 	{"suspended", "mail that is held back", []Verb{VerbRead, VerbWrite, VerbDelete}},
 	{"tickets", "tickets", []Verb{VerbRead, VerbWrite, VerbDelete}},
 	{"tokens", "API tokens", []Verb{VerbRead, VerbWrite, VerbDelete}},
 	{"uploads", "files to be attached", []Verb{VerbWrite}},
-	{"users", "people", []Verb{VerbRead, VerbWrite}},
+	{"users", "people", []Verb{VerbRead, VerbWrite, VerbDelete}},
 }
 
 // ScopeOf is the scope of a resource and a verb.
@@ -77,6 +90,12 @@ func (s Scope) Known() bool {
 	}
 	name, verb, _ := strings.Cut(string(s), ":")
 	return slices.ContainsFunc(Resources, func(r Resource) bool { return r.Name == name && slices.Contains(r.Verbs, Verb(verb)) })
+}
+
+// Apart says whether the scope is one that no broad one covers.
+func (s Scope) Apart() bool {
+	name, verb, _ := strings.Cut(string(s), ":")
+	return Verb(verb) != VerbRead && slices.Contains(apart, name)
 }
 
 // Words says in English what a scope lets do: a sentence for the catalogue, and its object, which is empty for the broad ones.

@@ -34,6 +34,26 @@ type Setting struct {
 	Doc       string      `json:"doc"`                  // what it means, in sentences
 }
 
+// Changer says who changes a setting. The words are part of the API.
+type Changer string
+
+const (
+	ChangedByRight Changer = "security:manage" // whoever has that right
+	ChangedByOwner Changer = "owner"           // an owner in person: no token of theirs
+	ChangedOnPage  Changer = "own-page"        // the page or call that is made for it, or the command line
+)
+
+// ChangedBy says who changes the setting. Every change is audited.
+func (s *Setting) ChangedBy() Changer {
+	switch {
+	case s.Guarded:
+		return ChangedOnPage
+	case s.OwnerOnly:
+		return ChangedByOwner
+	}
+	return ChangedByRight
+}
+
 // longestLine is the longest line of a list, in characters.
 const longestLine = 500
 

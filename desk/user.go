@@ -46,6 +46,9 @@ func (a Actor) Person() User {
 	return a.User
 }
 
+// Owner says whether an owner is there in person: what owners alone may no token of theirs may (decision 0038).
+func (a Actor) Owner() bool { return a.User.Role == RoleOwner && a.Token == 0 }
+
 // Can says whether the actor holds the right, by role and by the scopes of the token in use. The system may do everything.
 func (a Actor) Can(right Right) bool {
 	return a.IsSystem() || a.User.Can(right) && a.Allows(right)

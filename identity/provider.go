@@ -132,7 +132,7 @@ type giving struct{ before, after desk.ProviderSettings }
 // mayLetGive says whether the actor may have a provider give roles: only those that they could give themselves, and any that a provider may say only by somebody who could make an admin.
 func mayLetGive(ctx context.Context, r store.Reader, actor desk.Actor, g giving) error {
 	if g.after.AllowRole && !g.before.AllowRole {
-		if err := mayGive(ctx, r, actor, desk.RoleAdmin); err != nil {
+		if err := mayGive(ctx, r, actor, desk.RoleAdmin); err != nil || actor.Token != 0 {
 			return desk.Wrong("allow_role", "a provider that says roles can say admin: only an owner lets it")
 		}
 	}

@@ -73,6 +73,9 @@ func mayChange(actor desk.Actor, person store.Credentials, change UserChange) er
 // mayGive says whether the actor may give somebody the role: one that there is, and gives less than what they hold themselves.
 func mayGive(ctx context.Context, r store.Reader, actor desk.Actor, role desk.Role) error {
 	would := desk.User{Role: role}
+	if role == desk.RoleOwner && actor.Token != 0 {
+		return desk.Faultf(desk.Forbidden, "no token makes an owner: an owner does it in the portal, or whoever holds the machine")
+	}
 	if !role.IsBuiltIn() {
 		custom, err := r.Role(ctx, role)
 		if fault := asFault(err); fault != nil && fault.Kind == desk.NotFound {

@@ -159,7 +159,7 @@ func settingChanges(actor desk.Actor, before, wanted desk.Values) (map[string]fr
 		if setting.Guarded && !actor.IsSystem() {
 			return nil, desk.Wrong(key, "%s is changed on its own page, or from the command line", key)
 		}
-		if setting.OwnerOnly && !actor.IsSystem() && actor.User.Role != desk.RoleOwner {
+		if setting.OwnerOnly && !actor.IsSystem() && !actor.Owner() {
 			return nil, desk.Faultf(desk.Forbidden, "only an owner may change %s", key)
 		}
 		changes[key] = fromTo{was, is}

@@ -310,7 +310,7 @@ func narrower(actor desk.Actor, scopes []desk.Scope) error {
 		if !scope.Known() || scope == desk.ScopeOffline {
 			return desk.Wrong("scopes", "there is no scope %q: the broad ones are read, write and admin, those of one resource look like tickets:read", scope)
 		}
-		if len(actor.Scopes) > 0 && !slices.Contains(actor.Scopes, scope) {
+		if (len(actor.Scopes) > 0 || actor.Token != 0 && scope.Apart()) && !slices.Contains(actor.Scopes, scope) {
 			return desk.Faultf(desk.Forbidden, "a token cannot make one that may more than itself")
 		}
 	}
@@ -327,6 +327,37 @@ func (s *Service) Tokens(ctx context.Context, actor desk.Actor, cursor string, l
 		return desk.Page[desk.Token]{}, err
 	}
 	return s.store.Tokens(ctx, store.TokenFilter{User: user, Manual: true, Cursor: cursor, Limit: limit})
+}
+
+// TokenOf is the token of that id or, where none has it, of that name, among those that the actor may see and that were not revoked.
+func (s *Service) TokenOf(ctx context.Context, actor desk.Actor, nameOrID string) (desk.Token, error) {
+	user, err := reach(actor)
+	if err != nil {
+		return desk.Token{}, err
+	}
+	found, err := s.called(ctx, s.store.Reader, user, nameOrID)
+	if err != nil {
+		return desk.Token{}, err
+	}
+	return s.store.Token(ctx, found.ID)
+}
+
+// called is the one token that a person means by a name or an id.
+func (s *Service) called(ctx context.Context, r store.Reader, user int64, nameOrID string) (store.TokenOwner, error) {
+	id, err := strconv.ParseInt(nameOrID, 10, 64)
+	if err != nil {
+		id = 0
+	}
+	found, err := r.TokensCalled(ctx, user, id, nameOrID)
+	switch {
+	case err != nil:
+		return store.TokenOwner{}, err
+	case len(found) == 0:
+		return store.TokenOwner{}, desk.Faultf(desk.NotFound, "there is no token %s", nameOrID)
+	case len(found) > 1 && found[0].ID != id:
+		return store.TokenOwner{}, desk.Faultf(desk.Conflict, "%d tokens are called %s: revoke by id", len(found), nameOrID)
+	}
+	return found[0], nil
 }
 
 // RevokeToken ends the token of that id or, where none has it, of that name, among those that the actor may see. An owner's token can only be revoked by an owner.
@@ -355,22 +386,11 @@ func (s *Service) changeToken(ctx context.Context, actor desk.Actor, nameOrID st
 	if !actor.Allows(desk.MayManageTokens) {
 		return desk.Faultf(desk.Forbidden, "with a token this needs the scope admin")
 	}
-	id, err := strconv.ParseInt(nameOrID, 10, 64)
-	if err != nil {
-		id = 0
-	}
 	return s.audited(ctx, func(tx *store.Tx) (entry, error) {
-		found, err := tx.TokensCalled(ctx, user, id, nameOrID)
+		token, err := s.called(ctx, tx.Reader, user, nameOrID)
 		if err != nil {
 			return entry{}, err
 		}
-		switch {
-		case len(found) == 0:
-			return entry{}, desk.Faultf(desk.NotFound, "there is no token %s", nameOrID)
-		case len(found) > 1 && found[0].ID != id:
-			return entry{}, desk.Faultf(desk.Conflict, "%d tokens are called %s: revoke by id", len(found), nameOrID)
-		}
-		token := found[0]
 		if err := mayRevoke(actor, token.Role); err != nil {
 			return entry{}, err
 		}

@@ -93,6 +93,15 @@ func (s *Service) Find(ctx context.Context, actor desk.Actor, email string) (Per
 	return s.store.PersonByEmail(ctx, desk.Canonical(email))
 }
 
+// PersonOf is the person with this id. It needs the right to see people.
+func (s *Service) PersonOf(ctx context.Context, actor desk.Actor, id int64) (Person, error) {
+	if err := needs(actor, desk.MayReadPeople); err != nil {
+		return Person{}, err
+	}
+	known, err := s.store.CredentialsOf(ctx, id)
+	return known.Person, err
+}
+
 // UpdateUser changes a person. Everybody may change their own name, address and password; others need the right to manage people and rank above them. Nobody changes their own role.
 // Nobody chooses a password for somebody else: send a sign-in link instead. The last owner stays one.
 func (s *Service) UpdateUser(ctx context.Context, actor desk.Actor, id int64, change UserChange) (desk.User, error) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"postern/desk"
@@ -77,6 +78,22 @@ func (r Reader) Tokens(ctx context.Context, f TokenFilter) (desk.Page[desk.Token
 		order by t.id desc
 		limit $4`, f.User, before.id(), f.Manual, limit+1)
 	return pageOf(tokens, limit, func(t desk.Token) place { return place{ID: t.ID} }), wrap(err, "tokens")
+}
+
+// Token is one token.
+func (r Reader) Token(ctx context.Context, id int64) (desk.Token, error) {
+	tokens, err := rowsOf[desk.Token](ctx, r.q, `
+		select `+tokenColumns+`
+		from api_token t
+		join "user" u on u.id = t.user_id
+		where t.id = $1`, id)
+	if err == nil && len(tokens) == 0 {
+		err = desk.Faultf(desk.NotFound, "there is no token %s", strconv.FormatInt(id, 10))
+	}
+	if err != nil {
+		return desk.Token{}, wrap(err, "token")
+	}
+	return tokens[0], nil
 }
 
 // TokenOwner is a token with the role of the person it speaks for.

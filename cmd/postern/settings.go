@@ -19,7 +19,13 @@ type settingsCommand struct {
 // shownSetting is a setting with what is set.
 type shownSetting struct {
 	*desk.Setting
-	Value any `json:"value"`
+	Value     any          `json:"value"`
+	ChangedBy desk.Changer `json:"changed_by"`
+	Audited   bool         `json:"audited"`
+}
+
+func show(one *desk.Setting, values desk.Values) shownSetting {
+	return shownSetting{one, values.Value(one), one.ChangedBy(), true} // there is one way to change them, and it audits
 }
 
 type settingsList struct{ listing }
@@ -34,7 +40,7 @@ func (s settingsList) Run(ctx context.Context, settings config.Settings, term te
 		var shown []shownSetting
 		var rows [][]string
 		for _, one := range desk.Settings {
-			shown = append(shown, shownSetting{one, values.Value(one)})
+			shown = append(shown, show(one, values))
 			rows = append(rows, []string{one.Key, settingText(values.Value(one)), one.Unit, boundsOf(one), one.Doc})
 		}
 		return s.print(term.out, shown, []string{"key", "value", "unit", "may be", "meaning"}, rows)
@@ -89,7 +95,7 @@ func (s settingsGet) Run(ctx context.Context, settings config.Settings, term ter
 		if s.JSON {
 			encoder := json.NewEncoder(term.out)
 			encoder.SetIndent("", "  ")
-			return encoder.Encode(shownSetting{one, values.Value(one)})
+			return encoder.Encode(show(one, values))
 		}
 		_, err = fmt.Fprintln(term.out, settingText(values.Value(one)))
 		return err
