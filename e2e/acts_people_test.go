@@ -88,20 +88,19 @@ func (w *walk) devices() {
 	ada := w.ada
 	device := w.number(`select device_id from session where user_id = $1 order by id desc limit 1`, w.idOf(ada.email))
 	ada.post("/you/devices", "do", "rename", "id", fmt.Sprint(device), "name", "The red one").wrote(act("device.rename", `.*`, `The red one`))
-	other := w.signsIn(ada.email, "127.0.0.15")
+	w.signsIn(ada.email, "127.0.0.15")
 	session := w.number(`select id from session where user_id = $1 order by id desc limit 1`, w.idOf(ada.email))
 	ada.post("/you/devices", "do", "end", "id", fmt.Sprint(session)).wrote(act("session.end", `.*`))
-	_ = other
-	other = w.signsIn(ada.email, "127.0.0.15")
+	w.signsIn(ada.email, "127.0.0.15")
 	ada.post("/you/devices", "do", "others").wrote(act("session.end-others", `.*`))
-	other = w.signsIn(ada.email, "127.0.0.15")
+	w.signsIn(ada.email, "127.0.0.15")
 	device = w.number(`select device_id from session where user_id = $1 order by id desc limit 1`, w.idOf(ada.email))
 	ada.post("/you/devices", "do", "forget", "id", fmt.Sprint(device)).wrote(act("device.forget", `.*`))
 
 	// A mail asks whether it was them, and they say yes, and no.
 	token := w.mailed(ada.email, `/was-it-you/([\w-]+)`)
 	w.nobody.post("/was-it-you/"+token, "do", "me").wrote(act("device.known", `user/\d+`).as(ada.email))
-	other = w.signsIn(ada.email, "127.0.0.16")
+	other := w.signsIn(ada.email, "127.0.0.16")
 
 	// A session that is used elsewhere by another kind of browser goes on; one without the cookie of its browser was copied.
 	other.agent, other.ip = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1", "127.9.0.16"

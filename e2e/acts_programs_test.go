@@ -114,9 +114,9 @@ func (w *walk) programs() {
 	program := w.browser("127.0.0.34")
 	program.via = "api"
 	ask := connect()
-	answer := program.post("/oauth/token", ask...).wrote(act("app.token", `token/\d+`, `The planner`).as(owner))
+	program.post("/oauth/token", ask...).wrote(act("app.token", `token/\d+`, `The planner`).as(owner))
 	program.post("/oauth/token", ask...).wrote(act("app.reuse", `(app|grant)/\d+`).as(owner))
-	answer = program.post("/oauth/token", connect()...).wrote(act("app.token", `token/\d+`).as(owner))
+	answer := program.post("/oauth/token", connect()...).wrote(act("app.token", `token/\d+`).as(owner))
 	var tokens struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`

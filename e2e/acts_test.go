@@ -250,8 +250,8 @@ func (w *walk) like(what string, e entry, want want) {
 // wish is an entry that comes a moment later, by a job or a mail.
 type wish struct {
 	want
-	via, actor, ip string
-	after          int64
+	via, actor string
+	after      int64
 }
 
 // comes says that a mail or a job will have made exactly one such entry, by the end of the walk. after is the last entry before it was caused.
