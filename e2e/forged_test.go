@@ -69,7 +69,7 @@ func converse(t *testing.T) *conversed {
 func (c *conversed) answered(text string) {
 	c.t.Helper()
 	call[message](c.t, c.program, http.MethodPost, fmt.Sprintf("/tickets/%d/replies", c.number), map[string]any{"text": text})
-	c.reply = c.sink.Next(c.t)
+	c.reply = nextAnswer(c.t, c.sink)
 	read, err := mail.ReadMessage(strings.NewReader(string(c.reply.Bytes)))
 	if err != nil {
 		c.t.Fatal(err)

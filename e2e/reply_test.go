@@ -131,7 +131,7 @@ func (d *desk) replyIsSigned() {
 	if got := said.Delivery[0]; got.Recipient != customer || got.Host != "mx.customer.example" || !strings.HasPrefix(got.TLS, "TLS 1.3") || !strings.HasPrefix(got.Reply, "250 ") || got.Attempts != 1 {
 		t.Errorf("T-DELIVERY: %+v", got)
 	}
-	arrived := d.sink.Next(t)
+	arrived := nextAnswer(t, d.sink)
 	verdicts := d.verify(arrived.Bytes)
 	if strings.Count(verdicts, "pass") != 2 || strings.Contains(verdicts, "fail") {
 		t.Errorf("T-SIGN: dkimpy says\n%s", verdicts)
@@ -227,7 +227,7 @@ func (d *desk) firstRefusalIsTriedAgain() {
 		said = call[message](t, d.program, http.MethodGet, fmt.Sprintf("/messages/%d", said.ID), nil)
 		return in("sent")(said)
 	})
-	if arrived := d.sink.Next(t); len(arrived.To) != 1 || arrived.To[0] != "slow@customer.example" {
+	if arrived := nextAnswer(t, d.sink); len(arrived.To) != 1 || arrived.To[0] != "slow@customer.example" {
 		t.Errorf("sent to %v", arrived.To)
 	}
 	if got := show(t, d.program, slow); got.Status != "pending" || got.DeliveryProblem {
