@@ -89,18 +89,17 @@ type Profile struct {
 	Phone        string            `json:"phone,omitempty" db:"phone"`
 	Tags         []string          `json:"tags,omitempty" db:"tags"`
 	Fields       map[string]string `json:"fields,omitempty" db:"fields"`
-	PhotoURL     string            `json:"photo_url,omitempty" db:"photo_url"`
 }
 
 // Empty says whether nothing is known.
 func (p Profile) Empty() bool {
-	return p.Organization == "" && p.Department == "" && p.Title == "" && p.Phone == "" && len(p.Tags) == 0 && len(p.Fields) == 0 && p.PhotoURL == ""
+	return p.Organization == "" && p.Department == "" && p.Title == "" && p.Phone == "" && len(p.Tags) == 0 && len(p.Fields) == 0
 }
 
 // Same says whether both know the same.
 func (p Profile) Same(other Profile) bool {
 	return p.Organization == other.Organization && p.Department == other.Department && p.Title == other.Title && p.Phone == other.Phone &&
-		slices.Equal(p.Tags, other.Tags) && maps.Equal(p.Fields, other.Fields) && p.PhotoURL == other.PhotoURL
+		slices.Equal(p.Tags, other.Tags) && maps.Equal(p.Fields, other.Fields)
 }
 
 // Names lists what is known, without saying it: for the audit log.
@@ -108,7 +107,7 @@ func (p Profile) Names() (names []string) {
 	for _, one := range []struct {
 		name string
 		has  bool
-	}{{"organization", p.Organization != ""}, {"department", p.Department != ""}, {"title", p.Title != ""}, {"phone", p.Phone != ""}, {"tags", len(p.Tags) > 0}, {"fields", len(p.Fields) > 0}, {"photo", p.PhotoURL != ""}} {
+	}{{"organization", p.Organization != ""}, {"department", p.Department != ""}, {"title", p.Title != ""}, {"phone", p.Phone != ""}, {"tags", len(p.Tags) > 0}, {"fields", len(p.Fields) > 0}} {
 		if one.has {
 			names = append(names, one.name)
 		}

@@ -82,19 +82,11 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	if err := s.admitsArrival(ctx, tx.Reader, a); err != nil {
 		return Came{}, err
 	}
-	now := s.now()
-	if service, err := tx.IsService(ctx, a.User.ID); err != nil {
-		return Came{}, err
-	} else if service {
-		return Came{}, errService
-	}
-	guest, err := tx.GuestUntil(ctx, a.User.ID)
-	if err == nil && guest != nil && !now.Before(*guest) {
-		err = errGuestOver
-	}
+	guest, err := s.admitsPerson(ctx, tx.Reader, a.User)
 	if err != nil {
 		return Came{}, err
 	}
+	now := s.now()
 	came := Came{User: a.User, Device: a.From.Device}
 	if len(came.Device) < leastDevice {
 		came.Device, _ = s.newToken()
@@ -118,16 +110,8 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	came.Pending = pendingOf(a, standing)
 	token, hash := s.newToken()
 	came.Token = token
-	_, life := limits(values, a.User.Role)
-	ends := now.Add(life)
-	if !a.Until.IsZero() && a.Until.Before(ends) {
-		ends = a.Until
-	}
-	if guest != nil && guest.Before(ends) {
-		ends = *guest
-	}
 	session := store.Session{
-		Hash: hash, UserID: a.User.ID, At: now, ExpiresAt: ends, IP: a.From.IP, UserAgent: a.From.agent(),
+		Hash: hash, UserID: a.User.ID, At: now, ExpiresAt: endOf(values, a, guest, now), IP: a.From.IP, UserAgent: a.From.agent(),
 		DeviceID: device.ID, Method: string(a.Method), Provider: a.Provider, Pending: string(came.Pending),
 	}
 	if !standing.factor || a.Strong {
@@ -145,24 +129,58 @@ func (s *Service) arrive(ctx context.Context, tx *store.Tx, values desk.Values, 
 	if err := tx.Forgive(ctx, attemptOf(a.User.Email, a.From), s.now()); err != nil {
 		return Came{}, err
 	}
+	return came, s.noteArrival(ctx, tx, a, came.Pending, made)
+}
+
+// admitsPerson says whether somebody may arrive at all, and until when at the latest; nil: no end is set. Programs do not arrive, and guests whose time is over do not come back.
+func (s *Service) admitsPerson(ctx context.Context, r store.Reader, user desk.User) (until *time.Time, err error) {
+	service, err := r.IsService(ctx, user.ID)
+	if err != nil {
+		return nil, err
+	}
+	if service {
+		return nil, errService
+	}
+	until, err = r.GuestUntil(ctx, user.ID)
+	if err == nil && until != nil && !s.now().Before(*until) {
+		err = errGuestOver
+	}
+	return until, err
+}
+
+// endOf is when a session ends at the latest: after the life that is set, when the provider said, or with a guest's stay.
+func endOf(values desk.Values, a Arrival, guest *time.Time, now time.Time) time.Time {
+	_, life := limits(values, a.User.Role)
+	ends := now.Add(life)
+	if !a.Until.IsZero() && a.Until.Before(ends) {
+		ends = a.Until
+	}
+	if guest != nil && guest.Before(ends) {
+		ends = *guest
+	}
+	return ends
+}
+
+// noteArrival writes a session that was opened into the audit log, with where its person came from and what is still asked of them.
+func (s *Service) noteArrival(ctx context.Context, tx *store.Tx, a Arrival, pending Pending, session int64) error {
 	detail := map[string]any{"method": a.Method}
 	if a.Provider != "" {
 		detail["provider"] = a.Provider
 	}
-	if came.Pending != "" {
-		detail["pending"] = came.Pending
+	if pending != "" {
+		detail["pending"] = pending
 	}
 	if err := s.journey(ctx, tx, a.User, a.From, detail); err != nil {
-		return Came{}, err
+		return err
 	}
-	if came.Pending != NeedsFactor {
+	if pending != NeedsFactor {
 		if err := s.seenAt(ctx, tx, a.User, a.From); err != nil {
-			return Came{}, err
+			return err
 		}
 	}
 	actor := a.From.actor(a.User)
-	actor.Session = made
-	return came, tx.Audit(ctx, actor, "user.signin", subjectOf(a.User.ID), detail)
+	actor.Session = session
+	return tx.Audit(ctx, actor, "user.signin", subjectOf(a.User.ID), detail)
 }
 
 // leastDevice is the shortest cookie that is believed to be one of ours.

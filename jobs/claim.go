@@ -2,28 +2,21 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/riverqueue/river"
 
 	"postern/desk"
-	"postern/domains"
 	"postern/identity"
 	"postern/language"
 	"postern/mailout"
-	"postern/tickets"
 )
 
 // proveAddress mails the link by which somebody shows that the address of their account elsewhere is theirs. Somebody waits for it, so it is tried again soon, until it would come too late.
 type proveAddress struct {
 	river.WorkerDefaults[desk.ProveAddress]
-	tickets  *tickets.Service
 	identity *identity.Service
-	domains  *domains.Service
-	sender   *mailout.Sender
-	log      *slog.Logger
+	post     postman
 }
 
 func (w *proveAddress) Work(ctx context.Context, job *river.Job[desk.ProveAddress]) error {
@@ -31,24 +24,14 @@ func (w *proveAddress) Work(ctx context.Context, job *river.Job[desk.ProveAddres
 	if err != nil || !wanted {
 		return err
 	}
-	system, err := w.tickets.SystemSender(ctx)
+	did, err := w.post.bring(ctx, errand{
+		what: "letter to prove an address", id: fmt.Sprintf("claim.%d", job.ID), from: desk.Address{Name: "Postern", Addr: letter.From},
+		draft: func(from desk.Address, m mark) mailout.Draft { return claimDraft(letter, from, m) },
+	})
 	if err != nil {
 		return err
 	}
-	from, err := authorOf(ctx, w.domains, desk.Address{Name: "Postern", Addr: letter.From}, system)
-	if held := (heldError{}); errors.As(err, &held) {
-		return river.JobSnooze(codeRetry)
-	}
-	if err != nil {
-		return err
-	}
-	marks := w.tickets.Marks()
-	outcome, err := deliverLetter(ctx, w.sender, from, claimDraft(letter, from.from, mark{fmt.Sprintf("claim.%d@%s", job.ID, marks), marks}))
-	if err != nil {
-		return err
-	}
-	w.log.InfoContext(ctx, "letter to prove an address", "domain", desk.DomainOf(letter.To), "state", outcome.State, "reply", outcome.Reply)
-	if outcome.State == desk.DeliveryDeferred && !mailout.PerhapsTaken(outcome) {
+	if did.waits {
 		return river.JobSnooze(codeRetry)
 	}
 	return nil

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -12,11 +11,9 @@ import (
 	"github.com/riverqueue/river"
 
 	"postern/desk"
-	"postern/domains"
 	"postern/identity"
 	"postern/language"
 	"postern/mailout"
-	"postern/tickets"
 )
 
 // endEvery is how often it is asked whose time is over: what was theirs is taken away within a second.
@@ -65,11 +62,8 @@ func (e *ender) stop() {
 // tellImpersonated mails a customer that somebody of the desk has looked at their pages in their place, where that is set.
 type tellImpersonated struct {
 	river.WorkerDefaults[desk.TellImpersonated]
-	tickets  *tickets.Service
 	identity *identity.Service
-	domains  *domains.Service
-	sender   *mailout.Sender
-	log      *slog.Logger
+	post     postman
 }
 
 // impersonatedRetry is how long such a letter waits that could not leave just now.
@@ -80,24 +74,14 @@ func (w *tellImpersonated) Work(ctx context.Context, job *river.Job[desk.TellImp
 	if err != nil || !wanted {
 		return err
 	}
-	system, err := w.tickets.SystemSender(ctx)
+	did, err := w.post.bring(ctx, errand{
+		what: "letter about an impersonation", about: []any{"impersonation", job.Args.Impersonation}, id: fmt.Sprintf("impersonated.%d", job.Args.Impersonation), from: letter.From,
+		draft: func(from desk.Address, m mark) mailout.Draft { return impersonatedDraft(letter, from, m) },
+	})
 	if err != nil {
 		return err
 	}
-	from, err := authorOf(ctx, w.domains, letter.From, system)
-	if held := (heldError{}); errors.As(err, &held) {
-		return river.JobSnooze(impersonatedRetry)
-	}
-	if err != nil {
-		return err
-	}
-	marks := w.tickets.Marks()
-	outcome, err := deliverLetter(ctx, w.sender, from, impersonatedDraft(letter, from.from, mark{fmt.Sprintf("impersonated.%d@%s", job.Args.Impersonation, marks), marks}))
-	if err != nil {
-		return err
-	}
-	w.log.InfoContext(ctx, "letter about an impersonation", "impersonation", job.Args.Impersonation, "domain", desk.DomainOf(letter.To), "state", outcome.State, "reply", outcome.Reply)
-	if outcome.State == desk.DeliveryDeferred && !mailout.PerhapsTaken(outcome) {
+	if did.waits {
 		return river.JobSnooze(impersonatedRetry)
 	}
 	return nil

@@ -152,9 +152,10 @@ func addWorkers(workers *river.Workers, cfg Config) {
 	river.AddWorker(workers, &watchClocks{tickets: cfg.Tickets})
 	river.AddWorker(workers, &reckonTargets{tickets: cfg.Tickets})
 	river.AddWorker(workers, &elapse{tickets: cfg.Tickets})
-	river.AddWorker(workers, &tellVisitor{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
-	river.AddWorker(workers, &tellPerson{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, now: cfg.Now, log: cfg.Log})
-	river.AddWorker(workers, &proveAddress{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	post := postman{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log}
+	river.AddWorker(workers, &tellVisitor{identity: cfg.Identity, post: post})
+	river.AddWorker(workers, &tellPerson{identity: cfg.Identity, post: post, now: cfg.Now})
+	river.AddWorker(workers, &proveAddress{identity: cfg.Identity, post: post})
 	river.AddWorker(workers, &sendBypass{identity: cfg.Identity})
 	river.AddWorker(workers, &revertAddresses{identity: cfg.Identity})
 	river.AddWorker(workers, &sendFactorCode{identity: cfg.Identity})
@@ -162,7 +163,7 @@ func addWorkers(workers *river.Workers, cfg Config) {
 	river.AddWorker(workers, &tellStricter{identity: cfg.Identity})
 	river.AddWorker(workers, &askRatings{tickets: cfg.Tickets, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
 	river.AddWorker(workers, &tendTokens{identity: cfg.Identity})
-	river.AddWorker(workers, &tellImpersonated{tickets: cfg.Tickets, identity: cfg.Identity, domains: cfg.Domains, sender: cfg.Sender, log: cfg.Log})
+	river.AddWorker(workers, &tellImpersonated{identity: cfg.Identity, post: post})
 }
 
 // every is a job that one of all processes puts into the queue again and again, first when it begins.

@@ -2,20 +2,16 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"postern/desk"
-	"postern/domains"
 	"postern/identity"
 	"postern/language"
 	"postern/mailout"
-	"postern/tickets"
 )
 
 // personWords are the words of a letter to one of our people: its subject, without anything that a person chose, and its paragraphs.
@@ -66,12 +62,9 @@ var personLetters = map[desk.LetterKind]personWords{
 // tellPerson mails one of our people what has happened to their account. It is tried again, soon at first, until it would come too late; a letter that could not be brought is in the audit log.
 type tellPerson struct {
 	river.WorkerDefaults[desk.TellPerson]
-	tickets  *tickets.Service
 	identity *identity.Service
-	domains  *domains.Service
-	sender   *mailout.Sender
+	post     postman
 	now      func() time.Time
-	log      *slog.Logger
 }
 
 func (w *tellPerson) Work(ctx context.Context, job *river.Job[desk.TellPerson]) error {
@@ -86,33 +79,19 @@ func (w *tellPerson) Work(ctx context.Context, job *river.Job[desk.TellPerson]) 
 	if reason != "" {
 		return w.identity.PersonUntold(ctx, job.Args, reason)
 	}
-	system, err := w.tickets.SystemSender(ctx)
-	if err != nil {
-		return err
-	}
-	marks := w.tickets.Marks()
-	if letter.From == "" {
-		letter.From = "postern@" + marks
-	}
-	from, err := authorOf(ctx, w.domains, desk.Address{Name: "Postern", Addr: letter.From}, system)
-	if held := (heldError{}); errors.As(err, &held) {
-		return w.later(letter)
-	}
-	if err != nil {
-		return err
-	}
-	outcome, err := deliverLetter(ctx, w.sender, from, personDraft(letter, words, from.from, mark{fmt.Sprintf("person.%d@%s", job.ID, marks), marks}))
-	if err != nil {
-		return err
-	}
-	w.log.InfoContext(ctx, "letter to a person", "user", letter.User, "letter", letter.About, "domain", desk.DomainOf(letter.Email), "state", outcome.State, "reply", outcome.Reply)
+	did, err := w.post.bring(ctx, errand{
+		what: "letter to a person", about: []any{"user", letter.User, "letter", letter.About}, id: fmt.Sprintf("person.%d", job.ID), from: desk.Address{Name: "Postern", Addr: letter.From},
+		draft: func(from desk.Address, m mark) mailout.Draft { return personDraft(letter, words, from, m) },
+	})
 	switch {
-	case outcome.State == desk.DeliverySent, mailout.PerhapsTaken(outcome):
-		return nil
-	case outcome.State == desk.DeliveryDeferred:
+	case err != nil:
+		return err
+	case did.waits:
 		return w.later(letter)
+	case did.taken():
+		return nil
 	}
-	return w.identity.PersonUntold(ctx, job.Args, outcome.Reply)
+	return w.identity.PersonUntold(ctx, job.Args, did.Reply)
 }
 
 // later brings a letter back that could not leave just now: people wait for it at first, so soon; then more and more rarely.

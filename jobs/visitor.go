@@ -2,31 +2,23 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"postern/desk"
-	"postern/domains"
 	"postern/identity"
 	"postern/language"
 	"postern/mailout"
-	"postern/tickets"
 )
 
 // tellVisitor mails the code by which somebody proves an address. Somebody waits for it, so it is tried again soon, until it would come too late.
 type tellVisitor struct {
 	river.WorkerDefaults[desk.TellVisitor]
-	tickets  *tickets.Service
 	identity *identity.Service
-	domains  *domains.Service
-	sender   *mailout.Sender
-	log      *slog.Logger
+	post     postman
 }
 
 // codeRetry is how long a code waits that could not leave just now.
@@ -38,52 +30,17 @@ func (w *tellVisitor) Work(ctx context.Context, job *river.Job[desk.TellVisitor]
 	if err != nil || !wanted {
 		return err
 	}
-	system, err := w.tickets.SystemSender(ctx)
-	if err != nil {
-		return err
-	}
-	from, err := authorOf(ctx, w.domains, letter.From, system)
-	if held := (heldError{}); errors.As(err, &held) {
-		return river.JobSnooze(codeRetry)
-	}
-	if err != nil {
-		return err
-	}
-	marks := w.tickets.Marks()
-	outcome, err := deliverLetter(ctx, w.sender, from, visitorDraft(letter, from.from, mark{fmt.Sprintf("code.%d@%s", id, marks), marks}))
-	if err != nil {
-		return err
-	}
-	w.log.InfoContext(ctx, "code for a visitor", "code", id, "domain", desk.DomainOf(letter.To), "state", outcome.State, "reply", outcome.Reply)
-	if outcome.State == desk.DeliveryDeferred && !mailout.PerhapsTaken(outcome) {
-		return river.JobSnooze(codeRetry)
-	}
-	return w.identity.VisitorTold(ctx, id, string(outcome.State)+" "+outcome.Reply)
-}
-
-// mark is how a mail of ours is known: its Message-ID, and what it shows when it comes back (T-LOOP).
-type mark struct{ id, loop string }
-
-// deliverLetter writes, signs and sends one automatic mail to one person, with the null sender: nobody hears of a bounce.
-func deliverLetter(ctx context.Context, sender *mailout.Sender, from author, draft mailout.Draft) (desk.Delivery, error) {
-	ctx, cancel := context.WithTimeout(ctx, handTime)
-	defer cancel()
-	sheet, err := write(draft, from.keys, letterSize, time.Time{})
-	if err != nil {
-		return desk.Delivery{}, err
-	}
-	defer sheet.close()
-	outcome := sender.Deliver(ctx, mailout.Outgoing{
-		ID: draft.MessageID, Recipients: []string{draft.To[0].Addr}, Size: sheet.size,
-		Open: func() (io.ReadCloser, error) {
-			reader, err := sheet.reader()
-			if err != nil {
-				return nil, fmt.Errorf("jobs: letter: %w", err)
-			}
-			return io.NopCloser(reader), nil
-		},
+	did, err := w.post.bring(ctx, errand{
+		what: "code for a visitor", about: []any{"code", id}, id: fmt.Sprintf("code.%d", id), from: letter.From,
+		draft: func(from desk.Address, m mark) mailout.Draft { return visitorDraft(letter, from, m) },
 	})
-	return outcome[0], nil
+	if err != nil {
+		return err
+	}
+	if did.waits {
+		return river.JobSnooze(codeRetry)
+	}
+	return w.identity.VisitorTold(ctx, id, string(did.State)+" "+did.Reply)
 }
 
 // visitorDraft is the mail with the code. Not one word in it is of whoever asked for it: they may have typed somebody else's address (T-02).

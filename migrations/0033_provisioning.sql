@@ -40,7 +40,5 @@ create table profile (
     phone        text not null default '',
     tags         text[] not null default '{}',
     fields       json not null default '{}',           -- by name; a provider's settings say which are kept
-    photo_url    text not null default '',             -- where the photo was fetched; it is never shown from there
-    photo        bytea,                                -- PNG, made here
     updated_at   timestamptz not null
 );

@@ -28,20 +28,6 @@ func (r Reader) ProvisionTokens(ctx context.Context, provider int64, now time.Ti
 	return tokens, wrap(err, "provisioning tokens")
 }
 
-// ProvisionTokensEnding lists the tokens in use of all providers that end before a time, the soonest first, 100 at most: from then on a provider could tell us of nobody who has left.
-func (r Reader) ProvisionTokensEnding(ctx context.Context, now, before time.Time) ([]desk.ProvisionToken, error) {
-	tokens, err := rowsOf[desk.ProvisionToken](ctx, r.q, `
-		select t.id, t.provider_id, t.created_by, t.created_at, t.expires_at, t.last_used_at, t.last_ip
-		from scim_token t
-		where t.revoked_at is null and t.expires_at > $1 and t.expires_at < $2 and t.last_used_at is not null
-		  and not exists (
-		      select from scim_token other
-		      where other.provider_id = t.provider_id and other.revoked_at is null and other.expires_at >= $2)
-		order by t.expires_at
-		limit 100`, now, before)
-	return tokens, wrap(err, "provisioning tokens that end")
-}
-
 // ProvisionBearer is the token with this hash, if it opens something.
 func (r Reader) ProvisionBearer(ctx context.Context, hash []byte, now time.Time) (token desk.ProvisionToken, found bool, err error) {
 	token, found, err = perhapsOne[desk.ProvisionToken](ctx, r.q, `
