@@ -123,7 +123,7 @@ func (p *Portal) delegationSettingsPost(c *call) error {
 }
 
 func (p *Portal) delegationSettingsPage(c *call, form settingsForm, fault *desk.Fault) error {
-	frame, err := p.framed(c, "Guests and who sees what", "/security")
+	frame, err := p.framed(c, "Who sees what", "/security")
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ var securityPlaces = []securityPlace{
 	{"Where people come from", "/security/addresses", "Which addresses the desk and its API can be opened from.", desk.MayReadSecurity},
 	{"Ownership", ownershipPath, "Make somebody else an owner, and stay one or become an admin.", desk.MayOwn},
 	{"Guests", guestsPath, "Somebody who helps you for hours or days, and is gone by themselves after it.", desk.MayOwn},
-	{"Guests and who sees what", delegationSettingsPath, "Whether guests are let in, customers are told who looks, and being copied shows a conversation.", desk.MayReadSecurity},
+	{"Who sees what", delegationSettingsPath, "Whether guests are let in, customers are told who looks, and being copied shows a conversation.", desk.MayReadSecurity},
 	{"See as a customer", impersonatePath, "Look at the pages for customers in the place of one of them.", desk.MayImpersonate},
 	{Title: "Programs"},
 	{"Apps that people may connect", "/security/clients", "Programs that ask people to let them in, and what they may ask for.", desk.MayManageClients},
