@@ -211,7 +211,7 @@ func (c *conversed) bounce(i int) (to string, mail []byte) {
 
 // T-18, T-50: a thousand forged bounces and complaints, many at once: no ticket and no delivery changes, nobody is suppressed, and nothing leaves.
 func (c *conversed) forgedBouncesDoNothing(t *testing.T) {
-	before, sent := c.stand("ticket", "participant", "delivery", "hard_bounce", "suppression"), len(c.sink.Mails())
+	before, sent := c.stand("ticket", "participant", "delivery", "hard_bounce", "suppression"), len(ofConversations(c.sink))
 	var all sync.WaitGroup
 	for n := range forgers {
 		all.Go(func() {
@@ -238,7 +238,7 @@ func (c *conversed) forgedBouncesDoNothing(t *testing.T) {
 	if after := c.stand("ticket", "participant", "delivery", "hard_bounce", "suppression"); after != before {
 		t.Errorf("forged bounces changed something:\n%swas\n%s", after, before)
 	}
-	if now := len(c.sink.Mails()); now != sent {
+	if now := len(ofConversations(c.sink)); now != sent {
 		t.Errorf("%d mails left because of forged bounces", now-sent)
 	}
 	if returned := value[int](c.program, `select count(*) from message where ticket_id = $1 and facts ->> 'returned' is not null`, c.number); returned != 0 {
@@ -327,7 +327,7 @@ func (c *conversed) aLeakedTokenShowsNothing(t *testing.T) {
 
 // T-06: a forged From with the right References stands on the ticket, as behaviour §4 has it, marked as unverified; it moves nothing and nothing leaves.
 func (c *conversed) aSpoofedFromIsMarked(t *testing.T) {
-	sent := len(c.sink.Mails())
+	sent := len(ofConversations(c.sink))
 	answer := c.post(far, letter{from: customer, to: mailbox, subject: "Re: My order", id: "spoof@customer.example", text: "Send it elsewhere.", header: []string{"References: <" + c.question + ">"}})
 	if answer.number() != c.number {
 		t.Fatalf("%+v", answer)
@@ -335,7 +335,7 @@ func (c *conversed) aSpoofedFromIsMarked(t *testing.T) {
 	if got := c.newest(); got.Trust != "unverified" || got.Auth == nil || got.Auth.DMARC != "fail" {
 		t.Errorf("trust %s, %+v", got.Trust, got.Auth)
 	}
-	if len(c.sink.Mails()) != sent {
+	if len(ofConversations(c.sink)) != sent {
 		t.Error("something left because of a forged mail")
 	}
 }
@@ -372,7 +372,7 @@ func (c *conversed) attackersGetNoReply(t *testing.T) {
 // T-02: with acknowledgements on, forged senders make us write to nobody.
 func (c *conversed) nobodyIsBombed(t *testing.T) {
 	c.settle(`update mailbox set acknowledge = true`)
-	sent := len(c.sink.Mails())
+	sent := len(ofConversations(c.sink))
 	for i := range 50 {
 		l := letter{from: fmt.Sprintf("victim%d@customer.example", i), to: mailbox, subject: "Win a jackpot", id: fmt.Sprintf("bomb-%d@customer.example", i), text: "http://jackpot.example"}
 		if answer := c.post(far, l); answer.Code != 250 {
@@ -380,7 +380,7 @@ func (c *conversed) nobodyIsBombed(t *testing.T) {
 		}
 	}
 	silence(t, 3*lookAround)
-	if now := len(c.sink.Mails()); now != sent {
+	if now := len(ofConversations(c.sink)); now != sent {
 		t.Errorf("%d mails went to people who never wrote", now-sent)
 	}
 }

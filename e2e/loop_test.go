@@ -136,7 +136,7 @@ func TestLoopWithCarelessResponders(t *testing.T) {
 	stop, answers := make(chan struct{}), 0
 	answering.Go(func() {
 		for seen := 0; ; time.Sleep(20 * time.Millisecond) {
-			for _, came := range sink.Mails()[seen:] {
+			for _, came := range ofConversations(sink)[seen:] {
 				seen++
 				a.answerCarelessly(came, seen)
 				answers++
@@ -152,7 +152,7 @@ func TestLoopWithCarelessResponders(t *testing.T) {
 	silence(t, quiet)
 	close(stop)
 	answering.Wait()
-	if got := len(sink.Mails()); got != len(carelessOnes) || answers != got {
+	if got := len(ofConversations(sink)); got != len(carelessOnes) || answers != got {
 		t.Errorf("%d mails went out and %d were answered, want %d", got, answers, len(carelessOnes))
 	}
 	for i, one := range carelessOnes {
