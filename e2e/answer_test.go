@@ -25,4 +25,6 @@ func nextAnswer(t testing.TB, sink *testkit.Sink) testkit.Mail {
 }
 
 // ofConversations are the mails of conversations that have come to the sink so far.
-func ofConversations(sink *testkit.Sink) []testkit.Mail { return slices.DeleteFunc(sink.Mails(), ofAnAccount) }
+func ofConversations(sink *testkit.Sink) []testkit.Mail {
+	return slices.DeleteFunc(sink.Mails(), ofAnAccount)
+}
